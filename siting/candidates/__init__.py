@@ -1,0 +1,1 @@
+"""Where each thing can be built, what it costs and what limits it."""

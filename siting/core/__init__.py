@@ -1,0 +1,1 @@
+"""The optimisation core: hand-over, shrinking, search, bounds and the one front."""

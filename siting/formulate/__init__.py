@@ -1,0 +1,1 @@
+"""Integer programmes, one a module, each written out in `models/formulations/`."""
