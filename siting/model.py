@@ -44,6 +44,9 @@ class Area(_Part):
     """Names or adcodes of the districts to plan; empty: all."""
     population: float | None = Field(default=None, gt=0)
     """People in the area where no census covers it."""
+    partial: Literal["apportion", "whole"] = "apportion"
+    """When the roads reach only some districts: `apportion` gives them their share of the city's
+    fleets, targets and budget by population; `whole` asks of them what is asked of the city."""
 
 
 class Sources(_Part):
@@ -84,6 +87,7 @@ class PileType(_Part):
     id: str = Field(pattern=r"^[a-z][a-z0-9]{1,15}$")
     label_zh: str
     label_en: str
+    current: Literal["ac", "dc"] = "dc"
     kw: float = Field(gt=0)
     utilisation: AnyFigure
     """Most share of the day at rated power that a plan may count on."""

@@ -1,0 +1,355 @@
+"""Recompute every claim of a plan from its published layers, by code of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import shapely
+from pyproj import Geod
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import dijkstra
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import geopandas as gpd
+    import numpy.typing as npt
+
+    from siting.plan import Plan
+
+DISTANCE_TOLERANCE_M = 1.0
+"""Largest difference between a stated and a recomputed network distance."""
+ENERGY_TOLERANCE = 1e-6
+"""Largest relative difference between a stated and a recomputed energy."""
+SOURCES_AT_ONCE = 64
+"""Shortest-path trees grown at once; bounds the dense block to this many rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was recomputed; `ok` is False where the plan claims something else."""
+
+    check: str
+    ok: bool
+    claimed: str
+    recomputed: str
+
+
+def verify_plan(plan: Plan) -> tuple[Finding, ...]:
+    """
+    Recompute stations, piles, cost, districts, distances, served demand and targets.
+
+    Parameters
+    ----------
+    plan
+        The plan as published (read back from its layers, or about to be written).
+
+    Returns
+    -------
+    findings
+        One a claim, in a fixed order; the plan stands when all are ok.
+    """
+    return tuple(
+        finding
+        for part in (
+            _check_ids,
+            _check_stations,
+            _check_cost,
+            _check_districts,
+            _check_lengths,
+            _check_distances,
+            _check_energy,
+            _check_capacity,
+            _check_totals,
+            _check_targets,
+            _check_gap,
+        )
+        for finding in part(plan)
+    )
+
+
+def failures(findings: tuple[Finding, ...]) -> tuple[str, ...]:
+    """Name each finding that is not ok, one sentence each."""
+    return tuple(
+        f"{f.check}: the plan says {f.claimed}, recomputed {f.recomputed}"
+        for f in findings
+        if not f.ok
+    )
+
+
+def _same(check: str, claimed: float, recomputed: float, tolerance: float = 0.0) -> Finding:
+    ok = bool(abs(claimed - recomputed) <= tolerance * max(1.0, abs(recomputed)))
+    return Finding(check, ok, f"{claimed:,.6g}", f"{recomputed:,.6g}")
+
+
+def _none(check: str, bad: pd.Series[Any] | pd.Index[Any] | npt.NDArray[Any]) -> Finding:
+    """Hold that a list of offenders is empty."""
+    values = list(bad)
+    shown = ", ".join(str(value) for value in values[:5])
+    return Finding(check, not values, "none", f"{len(values)}: {shown}" if values else "none")
+
+
+def _piles(plan: Plan) -> npt.NDArray[np.float64]:
+    """Pile counts, shape (stations, pile types), in the order of `plan.pile_types`."""
+    columns = [f"piles_{type_id}" for type_id in plan.pile_types["type_id"]]
+    return plan.stations[columns].to_numpy(dtype=float)
+
+
+def _check_ids(plan: Plan) -> Iterator[Finding]:
+    yield _none("station ids occur once", plan.stations.site_id[plan.stations.site_id.duplicated()])
+    yield _none("demand ids occur once", plan.demand.demand_id[plan.demand.demand_id.duplicated()])
+    arcs = plan.catchments
+    yield _none(
+        "catchments name stations of the plan",
+        arcs.site_id[~arcs.site_id.isin(plan.stations.site_id)].unique(),
+    )
+    yield _none(
+        "catchments name demand of the plan",
+        arcs.demand_id[~arcs.demand_id.isin(plan.demand.demand_id)].unique(),
+    )
+
+
+def _check_stations(plan: Plan) -> Iterator[Finding]:
+    stations, piles = plan.stations, _piles(plan)
+    whole = (piles >= 0).all(axis=1) & (piles == np.round(piles)).all(axis=1)
+    yield _none("pile counts are whole numbers", stations.site_id[~whole])
+    total = piles.sum(axis=1)
+    yield _none("piles by type add up", stations.site_id[total != stations.piles])
+    small = (total < stations.min_piles) | (total > stations.max_piles)
+    yield _none("pile counts lie within the site's limits", stations.site_id[small])
+    installed = piles @ plan.pile_types.kw.to_numpy(dtype=float)
+    yield _none(
+        "installed kW adds up", stations.site_id[np.abs(installed - stations.installed_kw) > 0.5]
+    )
+    peak = installed * float(plan.run["settings"]["simultaneity"])
+    yield _none(
+        "peak kW stays within the grid limit", stations.site_id[peak > stations.kw_limit + 1e-6]
+    )
+
+
+def _check_cost(plan: Plan) -> Iterator[Finding]:
+    stations = plan.stations
+    cost = stations.fixed_cost_cny + _piles(plan) @ plan.pile_types.cost_cny.to_numpy(dtype=float)
+    # Each station's cost is rounded to the yuan once.
+    yield _none("station costs add up", stations.site_id[np.abs(cost - stations.cost_cny) > 1])
+    yield _same("total cost", float(plan.run["totals"]["cost_cny"]), float(stations.cost_cny.sum()))
+    budget = plan.run["settings"].get("budget_cny")
+    if budget is not None:
+        over = max(0.0, float(stations.cost_cny.sum()) - float(budget) - len(stations))
+        yield _same("cost above budget", 0.0, over)
+
+
+def _check_districts(plan: Plan) -> Iterator[Finding]:
+    stations, districts = plan.stations, plan.districts
+    tree = shapely.STRtree(districts.geometry.to_numpy())
+    point, polygon = tree.query(stations.geometry.to_numpy(), predicate="intersects")
+    inside = pd.DataFrame(
+        {
+            "site_id": stations.site_id.to_numpy()[point],
+            "district_id": districts.district_id.to_numpy()[polygon],
+        }
+    )
+    claimed = stations[["site_id", "district_id"]].merge(
+        inside, on=["site_id", "district_id"], how="left", indicator=True
+    )
+    yield _none("stations lie in their district", claimed.site_id[claimed["_merge"] != "both"])
+    counts = stations.groupby("district_id").size().reindex(districts.district_id, fill_value=0)
+    wrong = districts.district_id[counts.to_numpy() != districts.stations.to_numpy()]
+    yield _none("district station counts", wrong)
+    piles = stations.groupby("district_id").piles.sum().reindex(districts.district_id, fill_value=0)
+    wrong = districts.district_id[piles.to_numpy() != districts.piles.to_numpy()]
+    yield _none("district pile counts", wrong)
+
+
+def _check_lengths(plan: Plan) -> Iterator[Finding]:
+    lengths = _geodesic_m(plan.roads)
+    stated = plan.roads.length_m.to_numpy(dtype=float)
+    off = np.abs(lengths - stated) > np.maximum(1.0, 1e-3 * lengths)
+    yield _none("road lengths are geodesic", plan.roads.edge_id[off])
+
+
+def _geodesic_m(roads: gpd.GeoDataFrame) -> npt.NDArray[np.float64]:
+    """Geodesic length of each line, metres, by summing over its segments."""
+    lines = roads.geometry.to_numpy()
+    xy, line = shapely.get_coordinates(lines, return_index=True)
+    same = line[1:] == line[:-1]
+    _, _, step = Geod(ellps="WGS84").inv(xy[:-1, 0], xy[:-1, 1], xy[1:, 0], xy[1:, 1])
+    return np.bincount(line[1:][same], weights=np.asarray(step)[same], minlength=len(lines))
+
+
+def _check_distances(plan: Plan) -> Iterator[Finding]:
+    arcs = _located_arcs(plan)
+    found = arcs.access_m_site + arcs.access_m_demand + _path_m(plan.roads, arcs)
+    off = ~(np.abs(found - arcs.distance_m) <= DISTANCE_TOLERANCE_M)
+    yield _none("network distances", (arcs.demand_id + " -> " + arcs.site_id)[off].unique())
+    limit = _radius_m(arcs, plan.run["settings"])
+    yield _none("catchments stay within the radius", arcs.demand_id[found > limit + 1e-6].unique())
+    nodes = _node_points(plan.roads)
+    for name, frame in (("site", plan.stations), ("demand", plan.demand)):
+        known = frame[frame.node_id >= 0].merge(nodes, on="node_id", how="left")
+        points = shapely.get_coordinates(known.geometry.to_numpy())
+        _, _, gap = Geod(ellps="WGS84").inv(points[:, 0], points[:, 1], known.lon, known.lat)
+        wrong = ~(
+            np.abs(np.asarray(gap) - known.access_m) <= np.maximum(1.0, 2e-3 * known.access_m)
+        )
+        yield _none(f"{name} access legs", known[f"{name}_id"][wrong])
+
+
+def _located_arcs(plan: Plan) -> pd.DataFrame:
+    """Catchment rows with the nodes and access legs of both their ends."""
+    sites = plan.stations[["site_id", "node_id", "access_m"]]
+    points = plan.demand[["demand_id", "node_id", "access_m", "urban", "segment"]]
+    return plan.catchments.merge(sites, on="site_id").merge(
+        points, on="demand_id", suffixes=("_site", "_demand")
+    )
+
+
+def _radius_m(arcs: pd.DataFrame, settings: Mapping[str, Any]) -> npt.NDArray[np.float64]:
+    radius = np.where(arcs.urban, settings["urban_radius_m"], settings["rural_radius_m"])
+    return np.where(arcs.segment == "heavy", settings["heavy_radius_m"], radius).astype(float)
+
+
+def _path_m(roads: gpd.GeoDataFrame, arcs: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Shortest road distance from demand node to site node of each arc, metres."""
+    ids = pd.Index(np.unique(roads[["tail_id", "head_id"]].to_numpy()))
+    tail, head = ids.get_indexer(roads.tail_id), ids.get_indexer(roads.head_id)
+    length = roads.length_m.to_numpy(dtype=float)
+    back = roads.oneway.to_numpy() == 0
+    start = np.concatenate([tail, head[back]])
+    end = np.concatenate([head, tail[back]])
+    edges = pd.DataFrame({"a": start, "b": end, "m": np.concatenate([length, length[back]])})
+    edges = edges.groupby(["a", "b"], as_index=False).m.min()
+    # Backwards from the sites: there are fewer of them than demand points.
+    graph = coo_array((edges.m, (edges.b, edges.a)), shape=(len(ids), len(ids))).tocsr()
+    source, row = np.unique(ids.get_indexer(arcs.node_id_site), return_inverse=True)
+    target = ids.get_indexer(arcs.node_id_demand)
+    found = np.full(len(arcs), np.inf)
+    reach = float(arcs.distance_m.max(initial=0.0)) + DISTANCE_TOLERANCE_M if len(arcs) else 0.0
+    order = np.argsort(row, kind="stable")
+    for first in range(0, len(source), SOURCES_AT_ONCE):
+        some = source[first : first + SOURCES_AT_ONCE]
+        trees = dijkstra(graph, indices=some, limit=reach)
+        low, high = np.searchsorted(row[order], [first, first + len(some)])
+        mine = order[low:high]
+        found[mine] = trees[row[mine] - first, target[mine]]
+    found[target < 0] = np.inf
+    return found
+
+
+def _node_points(roads: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Longitude and latitude of each network node, from the ends of the road lines."""
+    lines = roads.geometry.to_numpy()
+    ends = np.concatenate(
+        [shapely.get_coordinates(shapely.get_point(lines, end)) for end in (0, -1)]
+    )
+    ids = np.concatenate([roads.tail_id.to_numpy(), roads.head_id.to_numpy()])
+    frame = pd.DataFrame({"node_id": ids, "lon": ends[:, 0], "lat": ends[:, 1]})
+    return frame.drop_duplicates("node_id")
+
+
+def _check_energy(plan: Plan) -> Iterator[Finding]:
+    arcs, demand, stations = plan.catchments, plan.demand, plan.stations
+    yield _none("catchment energies are not negative", arcs.site_id[arcs.kwh_day < 0].unique())
+    served = arcs.groupby("demand_id").kwh_day.sum().reindex(demand.demand_id, fill_value=0.0)
+    slack = ENERGY_TOLERANCE * np.maximum(1.0, demand.kwh_day.to_numpy())
+    over = served.to_numpy() > demand.kwh_day.to_numpy() + slack
+    yield _none("no demand point is served more than it asks", demand.demand_id[over])
+    off = np.abs(served.to_numpy() - demand.served_kwh_day.to_numpy()) > slack
+    yield _none("served energy by demand point", demand.demand_id[off])
+    given = arcs.groupby("site_id").kwh_day.sum().reindex(stations.site_id, fill_value=0.0)
+    off = np.abs(given.to_numpy() - stations.served_kwh_day.to_numpy()) > np.maximum(
+        1e-3, ENERGY_TOLERANCE * given.to_numpy()
+    )
+    yield _none("served energy by station", stations.site_id[off])
+    total = float(arcs.kwh_day.sum())
+    yield _same("served energy in all", float(plan.run["totals"]["served_kwh_day"]), total, 1e-6)
+
+
+def _check_capacity(plan: Plan) -> Iterator[Finding]:
+    """
+    Hold every station's capacity for each set of segments (Hall's condition).
+
+    A flow from pile types to segments exists exactly when, for each set of segments, the energy
+    they take is at most the capacity of the pile types that serve any of them.
+    """
+    types = plan.pile_types
+    capacity = _piles(plan) * types.kwh_day.to_numpy(dtype=float)
+    arcs = plan.catchments.merge(plan.demand[["demand_id", "segment"]], on="demand_id")
+    taken = arcs.pivot_table(
+        index="site_id", columns="segment", values="kwh_day", aggfunc="sum", fill_value=0.0
+    ).reindex(plan.stations.site_id, fill_value=0.0)
+    serves = [set(text.split()) for text in types.segments]
+    for size in range(1, taken.shape[1] + 1):
+        for some in combinations(sorted(taken.columns), size):
+            usable = np.array([bool(s & set(some)) for s in serves])
+            room = capacity[:, usable].sum(axis=1)
+            load = taken[list(some)].sum(axis=1).to_numpy()
+            over = load > room + np.maximum(1e-3, ENERGY_TOLERANCE * room)
+            yield _none(f"capacity for {', '.join(some)}", plan.stations.site_id[over])
+
+
+def _check_totals(plan: Plan) -> Iterator[Finding]:
+    totals = plan.run["totals"]
+    yield _same("stations", float(totals["stations"]), float(len(plan.stations)))
+    yield _same("piles", float(totals["piles"]), float(_piles(plan).sum()))
+
+
+def _measured(plan: Plan, measure: str) -> float:
+    """Value of one target measure from the layers alone."""
+    stations, demand = plan.stations, plan.demand
+    counted = (
+        stations if plan.run["settings"]["existing_count"] else stations[stations.status == "new"]
+    )
+    if measure == "stations":
+        return float(len(counted))
+    if measure == "piles":
+        return float(counted.piles.sum())
+    if measure == "dc_share":
+        piles, kinds = _piles(plan), plan.pile_types.current.to_numpy()
+        return float(piles[:, kinds == "dc"].sum() / max(1.0, piles.sum()))
+    if measure == "service_areas":
+        return float((stations.kind == "service_area").sum())
+    if measure == "district_stations":
+        counts = counted.groupby("district_id").size()
+        return float(counts.reindex(plan.districts.district_id, fill_value=0).min())
+    if measure == "served_share":
+        return float(plan.catchments.kwh_day.sum() / demand.kwh_day.sum())
+    if measure == "district_served_share":
+        sums = demand.groupby("district_id")[["served_kwh_day", "kwh_day"]].sum()
+        return float((sums.served_kwh_day / sums.kwh_day).min())
+    msg = f"unknown measure {measure!r}"
+    raise ValueError(msg)
+
+
+def _check_targets(plan: Plan) -> Iterator[Finding]:
+    for row in plan.clauses.itertuples():
+        if row.status not in {"met", "short"}:
+            continue
+        value = _measured(plan, str(row.measure))
+        name = f"{row.clause or 'own target'} {row.measure}"
+        yield _same(name, float(row.planned), value, 1e-6)
+        met = value >= float(row.target) * (1 - 1e-9)
+        yield Finding(
+            f"{name} status",
+            (row.status == "met") == met,
+            str(row.status),
+            "met" if met else "short",
+        )
+
+
+def _check_gap(plan: Plan) -> Iterator[Finding]:
+    run = plan.run
+    served = float(plan.catchments.kwh_day.sum())
+    yield _same("objective", float(run["objective"]), served, 1e-6)
+    bound = float(run["bound"])
+    yield Finding(
+        "bound is not below the plan",
+        bound >= served * (1 - 1e-6),
+        f"{bound:,.6g}",
+        f"{served:,.6g}",
+    )
+    yield _same("gap", float(run["gap"]), max(0.0, bound - served) / max(served, 1e-9), 1e-6)
