@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DISTANCE_TOLERANCE_M = 1.0
 """Largest difference between a stated and a recomputed network distance."""
+KW_TOLERANCE = 0.5
+"""Installed power is published rounded to the kilowatt."""
 ENERGY_TOLERANCE = 1e-6
 """Largest relative difference between a stated and a recomputed energy."""
 SOURCES_AT_ONCE = 64
@@ -96,7 +98,8 @@ def _none(check: str, bad: pd.Series[Any] | pd.Index[Any] | npt.NDArray[Any]) ->
 def _piles(plan: Plan) -> npt.NDArray[np.float64]:
     """Pile counts, shape (stations, pile types), in the order of `plan.pile_types`."""
     columns = [f"piles_{type_id}" for type_id in plan.pile_types["type_id"]]
-    return plan.stations[columns].to_numpy(dtype=float)
+    counts: npt.NDArray[np.float64] = plan.stations[columns].to_numpy(dtype=float)
+    return counts
 
 
 def _check_ids(plan: Plan) -> Iterator[Finding]:
@@ -123,7 +126,8 @@ def _check_stations(plan: Plan) -> Iterator[Finding]:
     yield _none("pile counts lie within the site's limits", stations.site_id[small])
     installed = piles @ plan.pile_types.kw.to_numpy(dtype=float)
     yield _none(
-        "installed kW adds up", stations.site_id[np.abs(installed - stations.installed_kw) > 0.5]
+        "installed kW adds up",
+        stations.site_id[np.abs(installed - stations.installed_kw) > KW_TOLERANCE],
     )
     peak = installed * float(plan.run["settings"]["simultaneity"])
     yield _none(
@@ -178,7 +182,10 @@ def _geodesic_m(roads: gpd.GeoDataFrame) -> npt.NDArray[np.float64]:
     xy, line = shapely.get_coordinates(lines, return_index=True)
     same = line[1:] == line[:-1]
     _, _, step = Geod(ellps="WGS84").inv(xy[:-1, 0], xy[:-1, 1], xy[1:, 0], xy[1:, 1])
-    return np.bincount(line[1:][same], weights=np.asarray(step)[same], minlength=len(lines))
+    total: npt.NDArray[np.float64] = np.bincount(
+        line[1:][same], weights=np.asarray(step)[same], minlength=len(lines)
+    ).astype(float)
+    return total
 
 
 def _check_distances(plan: Plan) -> Iterator[Finding]:
@@ -210,7 +217,10 @@ def _located_arcs(plan: Plan) -> pd.DataFrame:
 
 def _radius_m(arcs: pd.DataFrame, settings: Mapping[str, Any]) -> npt.NDArray[np.float64]:
     radius = np.where(arcs.urban, settings["urban_radius_m"], settings["rural_radius_m"])
-    return np.where(arcs.segment == "heavy", settings["heavy_radius_m"], radius).astype(float)
+    limit: npt.NDArray[np.float64] = np.where(
+        arcs.segment == "heavy", settings["heavy_radius_m"], radius
+    ).astype(float)
+    return limit
 
 
 def _path_m(roads: gpd.GeoDataFrame, arcs: pd.DataFrame) -> npt.NDArray[np.float64]:
@@ -222,7 +232,7 @@ def _path_m(roads: gpd.GeoDataFrame, arcs: pd.DataFrame) -> npt.NDArray[np.float
     start = np.concatenate([tail, head[back]])
     end = np.concatenate([head, tail[back]])
     edges = pd.DataFrame({"a": start, "b": end, "m": np.concatenate([length, length[back]])})
-    edges = edges.groupby(["a", "b"], as_index=False).m.min()
+    edges = edges.sort_values("m").drop_duplicates(["a", "b"])
     # Backwards from the sites: there are fewer of them than demand points.
     graph = coo_array((edges.m, (edges.b, edges.a)), shape=(len(ids), len(ids))).tocsr()
     source, row = np.unique(ids.get_indexer(arcs.node_id_site), return_inverse=True)
@@ -301,44 +311,36 @@ def _check_totals(plan: Plan) -> Iterator[Finding]:
 def _measured(plan: Plan, measure: str) -> float:
     """Value of one target measure from the layers alone."""
     stations, demand = plan.stations, plan.demand
-    counted = (
-        stations if plan.run["settings"]["existing_count"] else stations[stations.status == "new"]
-    )
+    counts = bool(plan.run["settings"]["existing_count"])
+    counted = stations if counts else stations[stations.status == "new"]
     if measure == "stations":
-        return float(len(counted))
-    if measure == "piles":
-        return float(counted.piles.sum())
-    if measure == "dc_share":
-        piles, kinds = _piles(plan), plan.pile_types.current.to_numpy()
-        return float(piles[:, kinds == "dc"].sum() / max(1.0, piles.sum()))
-    if measure == "service_areas":
-        return float((stations.kind == "service_area").sum())
-    if measure == "district_stations":
-        counts = counted.groupby("district_id").size()
-        return float(counts.reindex(plan.districts.district_id, fill_value=0).min())
-    if measure == "served_share":
-        return float(plan.catchments.kwh_day.sum() / demand.kwh_day.sum())
-    if measure == "district_served_share":
+        value = len(counted)
+    elif measure == "piles":
+        value = counted.piles.sum()
+    elif measure == "dc_share":
+        piles, current = _piles(plan), plan.pile_types.current.to_numpy()
+        value = piles[:, current == "dc"].sum() / max(1.0, piles.sum())
+    elif measure == "service_areas":
+        value = (stations.kind == "service_area").sum()
+    elif measure == "district_stations":
+        each = counted.groupby("district_id").size()
+        value = each.reindex(plan.districts.district_id, fill_value=0).min()
+    elif measure == "served_share":
+        value = plan.catchments.kwh_day.sum() / demand.kwh_day.sum()
+    else:
         sums = demand.groupby("district_id")[["served_kwh_day", "kwh_day"]].sum()
-        return float((sums.served_kwh_day / sums.kwh_day).min())
-    msg = f"unknown measure {measure!r}"
-    raise ValueError(msg)
+        value = (sums.served_kwh_day / sums.kwh_day).min()
+    return float(value)
 
 
 def _check_targets(plan: Plan) -> Iterator[Finding]:
-    for row in plan.clauses.itertuples():
-        if row.status not in {"met", "short"}:
-            continue
-        value = _measured(plan, str(row.measure))
-        name = f"{row.clause or 'own target'} {row.measure}"
-        yield _same(name, float(row.planned), value, 1e-6)
-        met = value >= float(row.target) * (1 - 1e-9)
-        yield Finding(
-            f"{name} status",
-            (row.status == "met") == met,
-            str(row.status),
-            "met" if met else "short",
-        )
+    checked = plan.clauses[plan.clauses.status.isin(["met", "short"])]
+    for row in checked.to_dict("records"):
+        value = _measured(plan, str(row["measure"]))
+        name = f"{row['clause'] or 'own target'} {row['measure']}"
+        yield _same(name, float(row["planned"]), value, 1e-6)
+        status = "met" if value >= float(row["target"]) * (1 - 1e-9) else "short"
+        yield Finding(f"{name} status", row["status"] == status, str(row["status"]), status)
 
 
 def _check_gap(plan: Plan) -> Iterator[Finding]:
