@@ -1,0 +1,168 @@
+"""The run folder: a plan written as layers, map and run.json, and read back."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pandas as pd
+import pyogrio
+
+from siting.errors import InputError
+from siting.files import publishing, remove_stale, replacing
+from siting.plan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+LAYERS = ("stations", "candidates", "demand", "districts", "roads")
+"""Layers with geometry in plan.gpkg."""
+TABLES = ("catchments", "clauses", "pile_types", "assumptions")
+"""Tables without geometry in plan.gpkg."""
+GPKG = "plan.gpkg"
+RUN = "run.json"
+
+
+def write_run(plan: Plan, folder: Path, write_page: Callable[[Plan, Path], None]) -> Path:
+    """
+    Publish a plan as a run folder, whole or not at all.
+
+    Parameters
+    ----------
+    plan
+        The plan; a caller verifies it first.
+    folder
+        The run folder, which must not exist; `<model>-latest` beside it is pointed at it.
+    write_page
+        Writes the map of the plan to a path.
+
+    Returns
+    -------
+    folder
+        The published folder.
+
+    Raises
+    ------
+    OutputError
+        The folder exists, or the disk refuses; nothing is left behind then.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    remove_stale(folder.parent)
+    with publishing(folder) as part:
+        write_layers(plan, part / GPKG)
+        write_page(plan, part / "index.html")
+        text = json.dumps(plan.run, ensure_ascii=False, indent=1, allow_nan=False)
+        (part / RUN).write_text(text + "\n", encoding="utf-8")
+    _point_latest(folder, str(plan.run["model"]))
+    return folder
+
+
+def _point_latest(folder: Path, model: str) -> None:
+    """Point `<model>-latest` at a run; where links can't be made, there is none."""
+    link = folder.parent / f"{model}-latest"
+    fresh = folder.parent / f".{model}-latest-{os.getpid()}"
+    try:
+        fresh.symlink_to(folder.name, target_is_directory=True)
+        fresh.replace(link)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+
+
+def write_layers(plan: Plan, path: Path) -> None:
+    """
+    Write the layers and tables of a plan as one GeoPackage.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    path
+        The file; replaced when it exists.
+    """
+    metadata = {
+        "IDENTIFIER": f"{plan.run['model']} {plan.run['run_id']}",
+        "DESCRIPTION": f"{plan.run['attribution']}. "
+        + ("Synthetic roads and facilities. " if plan.run["synthetic_roads"] else "")
+        + f"Planned by siting {plan.run['versions']['siting']}.",
+    }
+    with replacing(path) as part:
+        for name in LAYERS:
+            frame = getattr(plan, name)
+            pyogrio.write_dataframe(
+                frame,
+                part,
+                layer=name,
+                driver="GPKG",
+                append=part.exists(),
+                layer_metadata=metadata,
+                SPATIAL_INDEX="YES",
+                geometry_type="MultiPolygon" if name == "districts" else None,
+                promote_to_multi=name == "districts",
+            )
+        for name in TABLES:
+            pyogrio.write_dataframe(
+                getattr(plan, name), part, layer=name, driver="GPKG", append=True
+            )
+
+
+def read_run(folder: Path) -> Plan:
+    """
+    Read a published run back.
+
+    Parameters
+    ----------
+    folder
+        A run folder.
+
+    Returns
+    -------
+    plan
+        The plan as its files say.
+
+    Raises
+    ------
+    InputError
+        The folder isn't a run, or a file of it can't be read.
+    """
+    run = _read_json(folder / RUN)
+    path = folder / GPKG
+    if not path.is_file():
+        raise InputError("the run has no layers", where=path, cure="Plan again")
+    frames: dict[str, Any] = {}
+    try:
+        for name in LAYERS + TABLES:
+            frames[name] = _read_layer(path, name)
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+        raise InputError(f"the layers can't be read: {error}", where=path) from error
+    missing = {field.name for field in fields(Plan)} - frames.keys() - {"run"}
+    if missing:
+        raise InputError("layers are missing", where=path, value=", ".join(sorted(missing)))
+    return Plan(**frames, run=run)
+
+
+def _read_layer(path: Path, name: str) -> pd.DataFrame | gpd.GeoDataFrame:
+    frame = pyogrio.read_dataframe(path, layer=name, read_geometry=name in LAYERS)
+    text = [
+        c for c in frame.columns if c != "geometry" and not pd.api.types.is_numeric_dtype(frame[c])
+    ]
+    for column in text:
+        frame[column] = frame[column].fillna("")
+    return frame
+
+
+def _read_json(path: Path) -> Mapping[str, Any]:
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(
+            "this isn't a run folder", where=path, cure="Give a folder that `siting plan` wrote"
+        ) from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"run.json can't be read: {error}", where=path) from error
+    if not isinstance(run, dict) or "run_id" not in run:
+        raise InputError("run.json isn't a run's", where=path)
+    return run
