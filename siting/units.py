@@ -1,0 +1,111 @@
+"""Money, length, energy, power and shares as text, in Chinese and English."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Literal
+
+Language = Literal["zh", "en"]
+
+CNY_PER_WAN = 10_000
+CNY_PER_YI = 100_000_000
+UNKNOWN = "—"
+"""Shown where there is no number."""
+
+_Step = tuple[float, int, str]
+# Largest first: (from which size, decimals, unit).
+_MONEY_ZH: tuple[_Step, ...] = ((1e8, 2, " 亿元"), (1e4, 1, " 万元"), (1.0, 0, " 元"))
+_MONEY_EN: tuple[_Step, ...] = ((1e9, 2, " billion"), (1e6, 1, " million"), (1.0, 0, ""))
+_LENGTH_ZH: tuple[_Step, ...] = ((1e3, 1, " 公里"), (1.0, 0, " 米"))
+_LENGTH_EN: tuple[_Step, ...] = ((1e3, 1, " km"), (1.0, 0, " m"))
+_ENERGY_ZH: tuple[_Step, ...] = ((1e8, 2, " 亿千瓦时"), (1e4, 1, " 万千瓦时"), (1.0, 0, " 千瓦时"))
+_ENERGY_EN: tuple[_Step, ...] = ((1e6, 2, " GWh"), (1e3, 1, " MWh"), (1.0, 0, " kWh"))
+_POWER_ZH: tuple[_Step, ...] = ((1e3, 1, " 兆瓦"), (1.0, 0, " 千瓦"))
+_POWER_EN: tuple[_Step, ...] = ((1e3, 1, " MW"), (1.0, 0, " kW"))
+
+
+def money_text(cny: float, language: Language = "zh") -> str:
+    """
+    Return an amount as a planner writes it.
+
+    Examples
+    --------
+    >>> money_text(1_234_560_000), money_text(25_000), money_text(800)
+    ('12.35 亿元', '2.5 万元', '800 元')
+    >>> money_text(1_234_560_000, "en"), money_text(25_000, "en")
+    ('CNY 1.23 billion', 'CNY 25,000')
+    """
+    if language == "zh":
+        return _scaled(cny, _MONEY_ZH)
+    text = _scaled(cny, _MONEY_EN)
+    return text if text == UNKNOWN else f"CNY {text}"
+
+
+def wan_yuan(cny: float) -> float:
+    """Return CNY in 万元 (10,000 CNY), the unit of investment tables; exact to the fen."""
+    return round(cny / CNY_PER_WAN, 6)
+
+
+def length_text(metres: float, language: Language = "zh") -> str:
+    """Return a length given in metres, as m or km."""
+    return _scaled(metres, _LENGTH_ZH if language == "zh" else _LENGTH_EN)
+
+
+def area_text(km2: float, language: Language = "zh") -> str:
+    """Return an area given in km², with two decimals below 10 km²."""
+    if not math.isfinite(km2):
+        return UNKNOWN
+    decimals = 0 if abs(km2) >= 10 else 2  # noqa: PLR2004
+    return f"{km2:,.{decimals}f} {'平方公里' if language == 'zh' else 'km²'}"
+
+
+def energy_text(kwh: float, language: Language = "zh") -> str:
+    """Return an energy given in kWh, as 千瓦时, 万千瓦时, 亿千瓦时 or kWh, MWh, GWh."""
+    return _scaled(kwh, _ENERGY_ZH if language == "zh" else _ENERGY_EN)
+
+
+def power_text(kw: float, language: Language = "zh") -> str:
+    """Return a power given in kW, as kW or MW."""
+    return _scaled(kw, _POWER_ZH if language == "zh" else _POWER_EN)
+
+
+def count_text(number: float) -> str:
+    """Return a count with thousands separated."""
+    return f"{round(number) + 0:,d}" if math.isfinite(number) else UNKNOWN
+
+
+def percent_text(share: float, language: Language = "zh", decimals: int = 1) -> str:
+    """
+    Return a share as a percentage that doesn't flatter.
+
+    Less than all is never shown as 100 %, and more than nothing never as 0 %.
+
+    Examples
+    --------
+    >>> percent_text(0.99999), percent_text(0.00001), percent_text(0.5, "en")
+    ('>99.9%', '<0.1%', '50.0 %')
+    """
+    if not math.isfinite(share):
+        return UNKNOWN
+    unit = "%" if language == "zh" else " %"
+    step = 10.0**-decimals
+    percent = 100 * share
+    if percent > 0 and round(percent, decimals) == 0:
+        return f"<{step:.{decimals}f}{unit}"
+    if percent < 100 and round(percent, decimals) >= 100:  # noqa: PLR2004
+        return f">{100 - step:.{decimals}f}{unit}"
+    return f"{round(percent, decimals) + 0.0:.{decimals}f}{unit}"
+
+
+def _scaled(value: float, steps: tuple[_Step, ...]) -> str:
+    """Return a value in the largest unit in which it is at least one once rounded."""
+    if not math.isfinite(value):
+        return UNKNOWN
+    size, decimals, unit = steps[-1]
+    for (step, places, label), (finer, finer_places, _) in pairwise(steps):
+        # Rounding in the finer unit decides: 99,999,999 CNY is 1.00 亿元, not 10,000.0 万元.
+        if abs(round(value / finer, finer_places)) * finer >= step:
+            size, decimals, unit = step, places, label
+            break
+    return f"{round(value / size, decimals) + 0.0:,.{decimals}f}{unit}"
