@@ -1,0 +1,174 @@
+"""The clause ledger: what each clause asks, what the plan gives, and what isn't modelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import geopandas as gpd
+
+    from siting.facts import Clause
+    from siting.model import Target
+
+UNITS = {
+    "stations": "stations",
+    "piles": "piles",
+    "dc_share": "share",
+    "service_areas": "share",
+    "district_stations": "stations",
+    "served_share": "share",
+    "district_served_share": "share",
+}
+"""Unit of each measure."""
+
+PARAMETER_NOTE = "a figure that the demand is built on, not a target of the plan"
+LATER_NOTE = "not a constraint of the charging programme"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Value of every measure in a plan, by name."""
+
+    values: Mapping[str, float]
+
+
+def measure_plan(
+    stations: gpd.GeoDataFrame,
+    candidates: gpd.GeoDataFrame,
+    demand: gpd.GeoDataFrame,
+    districts: gpd.GeoDataFrame,
+    pile_types: pd.DataFrame,
+    *,
+    existing_count: bool,
+) -> Measured:
+    """
+    Measure a plan for its targets.
+
+    Parameters
+    ----------
+    stations, candidates, demand, districts, pile_types
+        Frames as in `Plan`.
+    existing_count
+        Whether existing stations count towards the targets.
+
+    Returns
+    -------
+    measured
+        Shares are in 0..1; the worst district for the district measures. A share of nothing (no
+        service areas in the map) is 1.
+    """
+    counted = stations if existing_count else stations[stations.status == "new"]
+    dc_types = pile_types.type_id[pile_types.current == "dc"]
+    dc = counted[[f"piles_{type_id}" for type_id in dc_types]].to_numpy().sum()
+    areas = candidates.chosen[candidates.kind == "service_area"]
+    per_district = counted.district_id.value_counts().reindex(districts.district_id, fill_value=0)
+    with_demand = districts[districts.kwh_day > 0]
+    asked = float(demand.kwh_day.sum())
+    return Measured(
+        {
+            "stations": float(len(counted)),
+            "piles": float(counted.piles.sum()),
+            "dc_share": float(dc / max(1, counted.piles.sum())),
+            "service_areas": float(areas.mean()) if len(areas) else 1.0,
+            "district_stations": float(per_district.min()),
+            "served_share": float(demand.served_kwh_day.sum()) / asked if asked else 1.0,
+            "district_served_share": float(with_demand.served_share.min()),
+        }
+    )
+
+
+def clause_ledger(
+    targets: Sequence[Target],
+    measured: Measured,
+    clauses: Sequence[Clause],
+    notes: Mapping[str, str],
+) -> pd.DataFrame:
+    """
+    Set each clause against the plan.
+
+    Parameters
+    ----------
+    targets
+        The model's targets as they bound the programme.
+    measured
+        What the plan comes to.
+    clauses
+        Every clause of the city's documents.
+    notes
+        Measure to a sentence printed with its target, for example how it was apportioned.
+
+    Returns
+    -------
+    ledger
+        As `Plan.clauses`: the targets in the model's order, then every other clause. A clause is
+        `context` where the documents only describe, `preference` where a plan may lean towards it,
+        and else `not_modelled`.
+    """
+    by_id = {clause.id: clause for clause in clauses}
+    rows = [_target_row(t, measured, by_id.get(t.clause), notes) for t in targets]
+    bound = {target.clause for target in targets}
+    rows += [_other_row(clause) for clause in clauses if clause.id not in bound]
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+_COLUMNS = [
+    "clause",
+    "measure",
+    "relation",
+    "target",
+    "planned",
+    "unit",
+    "status",
+    "reading",
+    "quote",
+    "document",
+    "note",
+]
+
+
+def _target_row(
+    target: Target, measured: Measured, clause: Clause | None, notes: Mapping[str, str]
+) -> dict[str, object]:
+    planned = measured.values[target.measure]
+    met = planned >= target.at_least * (1 - 1e-9)
+    return {
+        "clause": target.clause,
+        "measure": target.measure,
+        "relation": ">=",
+        "target": target.at_least,
+        "planned": planned,
+        "unit": UNITS[target.measure],
+        "status": "met" if met else "short",
+        "reading": target.reading or (clause.reading if clause else ""),
+        "quote": clause.quote if clause else "",
+        "document": clause.document.title if clause else "the planner's own target",
+        "note": notes.get(target.measure, ""),
+    }
+
+
+def _other_row(clause: Clause) -> dict[str, object]:
+    if clause.use == "parameter":
+        status, note = "context", PARAMETER_NOTE
+    elif clause.use in {"context", "report", "phasing"}:
+        status, note = "context", ""
+    else:
+        status, note = "not_modelled", LATER_NOTE
+    return {
+        "clause": clause.id,
+        "measure": str(clause.metric.get("indicator", "")),
+        "relation": "",
+        "target": np.nan,
+        "planned": np.nan,
+        "unit": str(clause.metric.get("unit", "") or ""),
+        "status": status,
+        "reading": clause.reading,
+        "quote": clause.quote,
+        "document": clause.document.title,
+        "note": note,
+    }
