@@ -1,0 +1,390 @@
+"""The curated facts in `data/`: census, unit costs, service areas and policy clauses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import yaml
+
+from siting.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CLAUSE_OPS = frozenset({">=", ">", "=", "<=", "<", "increase", "built", "complete"})
+"""How a clause's metric compares with its value; the last three carry no number."""
+
+CLAUSE_USES = frozenset(
+    {"hard", "soft", "objective", "candidate", "parameter", "phasing", "report", "context"}
+)
+"""What a planner makes of a clause; a reading, not policy text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A policy document; `number` and `date` are empty where the text carries none."""
+
+    id: str
+    city: str
+    title: str
+    number: str
+    issuer: str
+    date: str
+    period: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """
+    One clause of a policy document.
+
+    Attributes
+    ----------
+    id
+        `JN23-06` and the like.
+    document
+        The document it stands in.
+    section
+        Where in the document.
+    quote
+        The document's own words, verbatim but for white space.
+    en
+        What it says, in English.
+    domain, kind
+        Its subject, and whether it is a target, requirement, preference, principle, role or
+        context.
+    use
+        One of `CLAUSE_USES`.
+    metric
+        `indicator`, `op`, `value`, `unit`, `deadline` and sometimes `scope`; empty without one.
+    reading
+        How a planner reads it in a model.
+    """
+
+    id: str
+    document: Document
+    section: str
+    quote: str
+    en: str
+    domain: str
+    kind: str
+    use: str
+    reading: str
+    metric: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+def _folder(name: str) -> Path:
+    package = Path(__file__).resolve().parent
+    places = (package.parent / name, package / "_bundle" / name)
+    marker = "catalog.yaml" if name == "data" else "defaults.yaml"
+    for place in places:
+        if (place / marker).is_file():
+            return place
+    raise InputError(
+        f"The {name} folder of the project is missing",
+        where=places[0],
+        cure="Install the package again, or run it from a complete checkout",
+    )
+
+
+@cache
+def data_folder() -> Path:
+    """
+    Return the folder of the curated facts.
+
+    Returns
+    -------
+    Path
+        `data/` of a checkout, or the copy that a wheel carries.
+
+    Raises
+    ------
+    InputError
+        When neither is there.
+    """
+    return _folder("data")
+
+
+@cache
+def models_folder() -> Path:
+    """
+    Return the folder of the planning models.
+
+    Returns
+    -------
+    Path
+        `models/` of a checkout, or the copy that a wheel carries.
+
+    Raises
+    ------
+    InputError
+        When neither is there.
+    """
+    return _folder("models")
+
+
+@cache
+def _table(name: str) -> pd.DataFrame:
+    path = data_folder() / name
+    try:
+        return pd.read_csv(path, dtype={"adcode": str, "id": str}, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "A table of facts can't be read", where=path, value=error, cure="Restore the file"
+        ) from error
+
+
+def district_table() -> pd.DataFrame:
+    """
+    Return the 2020 census by county-level unit of Shandong.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `data/districts.csv`; `adcode` is text; people, households, shares of
+        households in [0, 1], areas in km2.
+    """
+    return _table("districts.csv").copy()
+
+
+def unit_costs() -> pd.DataFrame:
+    """
+    Return costs and technical parameters, low, mid and high.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `data/unit_costs.csv`, indexed by RangeIndex; `unit` names the unit.
+    """
+    return _table("unit_costs.csv").copy()
+
+
+def baseline() -> pd.DataFrame:
+    """
+    Return what exists: vehicle stock, stations, piles, fleets, expressway kilometres.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `data/baseline.csv`; `value` is NaN where only a band (`low`, `high`) is
+        known.
+    """
+    return _table("baseline.csv").copy()
+
+
+def site_kinds() -> pd.DataFrame:
+    """
+    Return what a charging site of each kind can hold.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `data/site_kinds.csv`, indexed by `kind`.
+    """
+    return _table("site_kinds.csv").set_index("kind")
+
+
+def site_clauses(city: str) -> dict[str, tuple[str, ...]]:
+    """
+    Return the clauses that speak of each kind of charging site in a city.
+
+    Parameters
+    ----------
+    city
+        Name or adcode of the city; a city without documents gives an empty mapping.
+
+    Returns
+    -------
+    dict
+        Clause ids by site kind, from `data/site_clauses.csv`.
+    """
+    table = _table("site_clauses.csv")
+    name = english_city(city)
+    rows = table[table["city"] == name]
+    return {str(kind): tuple(group) for kind, group in rows.groupby("kind")["clause"]}
+
+
+def figure(id_: str) -> dict[str, Any]:
+    """
+    Return the middle value of a row of `data/unit_costs.csv`, as the model takes figures.
+
+    Parameters
+    ----------
+    id_
+        Row id such as `U012`.
+
+    Returns
+    -------
+    dict
+        `value`, `unit`, `source` (row id, item and origin) and `confidence`.
+
+    Raises
+    ------
+    ValueError
+        When there is no such row; names the nearest ids.
+    """
+    table = _table("unit_costs.csv")
+    rows = table[table["id"] == id_.strip()]
+    if rows.empty or pd.isna(rows["mid"].iloc[0]):
+        near = get_close_matches(id_.strip().upper(), table["id"].tolist(), n=3, cutoff=0.4)
+        hint = f"; near ones are {', '.join(near)}" if near else ""
+        raise ValueError(f"{id_!r} is not the id of a figure in data/unit_costs.csv{hint}")
+    row = rows.iloc[0]
+    return {
+        "value": float(row["mid"]),
+        "unit": str(row["unit"]),
+        "source": f"{row['id']} {row['item']}: {row['source']}",
+        "confidence": str(row["confidence"]),
+    }
+
+
+@cache
+def english_city(city: str) -> str:
+    """
+    Return the English name of a city as the facts use it.
+
+    Parameters
+    ----------
+    city
+        `济南`, `济南市`, `Jinan` or an adcode of the city or of one of its districts.
+
+    Returns
+    -------
+    str
+        For example `Jinan`; empty when the facts don't know the city.
+    """
+    table = _table("districts.csv")
+    text = city.strip()
+    if text.isdigit() and len(text) >= 4:  # noqa: PLR2004  (first four digits name the city)
+        rows = table[table["adcode"].str[:4] == text[:4]]
+    else:
+        plain = text.removesuffix("市")
+        chinese = table["city_zh"].str.removesuffix("市") == plain
+        rows = table[chinese | (table["city_en"].str.lower() == text.lower())]
+    return "" if rows.empty else str(rows["city_en"].iloc[0])
+
+
+def service_areas(city: str) -> pd.DataFrame:
+    """
+    Return the expressway service areas of a city, one row a side of the road.
+
+    Parameters
+    ----------
+    city
+        Name or adcode of the city.
+
+    Returns
+    -------
+    DataFrame
+        Columns `service_area_id` (`P001-1`), `name`, `road`, `lon`, `lat` (degrees WGS-84),
+        `accuracy_m`, `source`, `confidence`; areas without a position are left out, areas known
+        at one point only have one row.
+    """
+    columns = ["service_area_id", "name", "road", "lon", "lat", "accuracy_m", "source"]
+    columns.append("confidence")
+    table = _table("service_areas.csv")
+    name = english_city(city)
+    rows = table[(table["city"] == name) & (table["type"] == "expressway_service_area")]
+    rows = rows[rows["lon_wgs84"].notna()]
+    sides: list[dict[str, Any]] = []
+    for row in rows.to_dict("records"):
+        text = row["side_positions_wgs84"]
+        whole = f"{row['lon_wgs84']},{row['lat_wgs84']}"
+        positions = (text if isinstance(text, str) and text else whole).split(";")
+        for number, position in enumerate(positions, start=1):
+            lon, lat = position.split(",")
+            side: dict[str, Any] = {str(key): value for key, value in row.items()}
+            side["service_area_id"] = f"{row['id']}-{number}"
+            side["name"] = row["name_zh"]
+            side["lon"], side["lat"] = float(lon), float(lat)
+            sides.append(side)
+    return pd.DataFrame(sides, columns=columns)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+@cache
+def _documents() -> dict[str, tuple[Clause, ...]]:
+    loaded = {}
+    for path in sorted((data_folder() / "clauses").glob("*.yaml")):
+        with path.open(encoding="utf-8") as stream:
+            content = yaml.safe_load(stream)
+        head = content["document"]
+        names = ("id", "city", "title", "number", "issuer", "date", "period", "status")
+        document = Document(**{name: _text(head.get(name)) for name in names})
+        loaded[document.id] = tuple(_clause(item, document) for item in content["clauses"])
+    return loaded
+
+
+def _clause(item: dict[str, Any], document: Document) -> Clause:
+    return Clause(
+        id=item["id"],
+        document=document,
+        section=_text(item["clause"]),
+        quote=item["quote"],
+        en=_text(item["en"]),
+        domain=item["domain"],
+        kind=item["kind"],
+        use=item["use"],
+        reading=_text(item["reading"]),
+        metric=item["metric"] or {},
+    )
+
+
+def clauses(document_or_city: str = "") -> tuple[Clause, ...]:
+    """
+    Return the clauses of one document, of one city, or all.
+
+    Parameters
+    ----------
+    document_or_city
+        Document id (`JN23`), name or adcode of a city, or empty for all.
+
+    Returns
+    -------
+    tuple of Clause
+        In the order of the documents; empty for a city without documents.
+    """
+    documents = _documents()
+    if document_or_city in documents:
+        return documents[document_or_city]
+    every = tuple(clause for group in documents.values() for clause in group)
+    if not document_or_city:
+        return every
+    name = english_city(document_or_city)
+    return tuple(clause for clause in every if name and clause.document.city == name)
+
+
+def clause(id_: str) -> Clause:
+    """
+    Return one clause.
+
+    Parameters
+    ----------
+    id_
+        Clause id such as `JN23-06`.
+
+    Returns
+    -------
+    Clause
+        The clause with its document.
+
+    Raises
+    ------
+    ValueError
+        When there is no such clause; names the nearest ids.
+    """
+    every = {item.id: item for item in clauses()}
+    if id_ in every:
+        return every[id_]
+    near = get_close_matches(id_.upper(), list(every), n=3, cutoff=0.6)
+    hint = f"; near ones are {', '.join(near)}" if near else ""
+    raise ValueError(f"{id_!r} is not the id of a clause in data/clauses{hint}")
