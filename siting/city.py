@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,11 +13,12 @@ from siting.errors import InputError
 from siting.files import sha256_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import geopandas as gpd
     import numpy.typing as npt
 
     from siting.frames import CityMap, Roads
-    from siting.model import Model
 
 MARGIN_DEG = 0.02
 """Roads this far outside the districts (about 2 km) still carry traffic of the city."""
@@ -72,15 +72,13 @@ def input_record(path: Path, *, source: str, licence: str, datum: str) -> dict[s
 
 
 def join_city(
-    model: Model, city_map: CityMap, districts: gpd.GeoDataFrame, inputs: tuple[dict[str, str], ...]
+    city_map: CityMap, districts: gpd.GeoDataFrame, inputs: tuple[dict[str, str], ...]
 ) -> City:
     """
     Fit a map and districts together.
 
     Parameters
     ----------
-    model
-        The planning model.
     city_map
         The map as read.
     districts
@@ -111,9 +109,9 @@ def join_city(
     notes: tuple[str, ...] = ()
     if not reached.all():
         left = "、".join(districts.name[~reached])
+        missing = int((~reached).sum())
         notes = (
-            f"the roads don't reach {int((~reached).sum())} of {len(districts)} districts, "
-            f"which are not planned: {left}",
+            f"not planned, for want of roads: {missing} of {len(districts)} districts ({left})",
         )
     people = districts.population.fillna(0.0).to_numpy(dtype=float)
     share = float(people[reached].sum() / people.sum()) if people.sum() > 0 else 1.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,13 +30,6 @@ PARAMETER_NOTE = "a figure that the demand is built on, not a target of the plan
 LATER_NOTE = "not a constraint of the charging programme"
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """Value of every measure in a plan, by name."""
-
-    values: Mapping[str, float]
-
-
 def measure_plan(
     stations: gpd.GeoDataFrame,
     candidates: gpd.GeoDataFrame,
@@ -46,7 +38,7 @@ def measure_plan(
     pile_types: pd.DataFrame,
     *,
     existing_count: bool,
-) -> Measured:
+) -> dict[str, float]:
     """
     Measure a plan for its targets.
 
@@ -70,22 +62,20 @@ def measure_plan(
     per_district = counted.district_id.value_counts().reindex(districts.district_id, fill_value=0)
     with_demand = districts[districts.kwh_day > 0]
     asked = float(demand.kwh_day.sum())
-    return Measured(
-        {
-            "stations": float(len(counted)),
-            "piles": float(counted.piles.sum()),
-            "dc_share": float(dc / max(1, counted.piles.sum())),
-            "service_areas": float(areas.mean()) if len(areas) else 1.0,
-            "district_stations": float(per_district.min()),
-            "served_share": float(demand.served_kwh_day.sum()) / asked if asked else 1.0,
-            "district_served_share": float(with_demand.served_share.min()),
-        }
-    )
+    return {
+        "stations": float(len(counted)),
+        "piles": float(counted.piles.sum()),
+        "dc_share": float(dc / max(1, counted.piles.sum())),
+        "service_areas": float(areas.mean()) if len(areas) else 1.0,
+        "district_stations": float(per_district.min()),
+        "served_share": float(demand.served_kwh_day.sum()) / asked if asked else 1.0,
+        "district_served_share": float(with_demand.served_share.min()),
+    }
 
 
 def clause_ledger(
     targets: Sequence[Target],
-    measured: Measured,
+    measured: Mapping[str, float],
     clauses: Sequence[Clause],
     notes: Mapping[str, str],
 ) -> pd.DataFrame:
@@ -133,9 +123,9 @@ _COLUMNS = [
 
 
 def _target_row(
-    target: Target, measured: Measured, clause: Clause | None, notes: Mapping[str, str]
+    target: Target, measured: Mapping[str, float], clause: Clause | None, notes: Mapping[str, str]
 ) -> dict[str, object]:
-    planned = measured.values[target.measure]
+    planned = measured[target.measure]
     met = planned >= target.at_least * (1 - 1e-9)
     return {
         "clause": target.clause,
