@@ -63,7 +63,8 @@ class Plan:
     pile_types
         Table in the model's order, as `piles.pile_table` gives it.
     assumptions
-        Table of every figure used. `key`, `value`, `unit`, `source`, `confidence`, `unsourced` (bool).
+        Table of every figure used. `key`, `value`, `unit`, `source`, `confidence`, `unsourced`
+        (bool).
     run
         run.json as a mapping (`docs/run.schema.json`), without what only the store knows.
     """

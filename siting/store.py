@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import fields
+import time
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import pandas as pd
 import pyogrio
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    import geopandas as gpd
+
 LAYERS = ("stations", "candidates", "demand", "districts", "roads")
 """Layers with geometry in plan.gpkg."""
 TABLES = ("catchments", "clauses", "pile_types", "assumptions")
@@ -27,7 +29,9 @@ GPKG = "plan.gpkg"
 RUN = "run.json"
 
 
-def write_run(plan: Plan, folder: Path, write_page: Callable[[Plan, Path], None]) -> Path:
+def write_run(
+    plan: Plan, out: Path, write_page: Callable[[Plan, Path], None], seconds: Mapping[str, float]
+) -> tuple[Path, Plan]:
     """
     Publish a plan as a run folder, whole or not at all.
 
@@ -35,30 +39,37 @@ def write_run(plan: Plan, folder: Path, write_page: Callable[[Plan, Path], None]
     ----------
     plan
         The plan; a caller verifies it first.
-    folder
-        The run folder, which must not exist; `<model>-latest` beside it is pointed at it.
+    out
+        Folder in which `<model>-<run id>` appears; `<model>-latest` in it is pointed there.
     write_page
         Writes the map of the plan to a path.
+    seconds
+        Wall time by stage before this one; run.json adds `publish` (up to itself) and `total`.
 
     Returns
     -------
-    folder
-        The published folder.
+    folder, plan
+        The published folder, and the plan with its finished run record.
 
     Raises
     ------
     OutputError
         The folder exists, or the disk refuses; nothing is left behind then.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    remove_stale(folder.parent)
+    begin = time.perf_counter()
+    folder = out / f"{plan.run['model']}-{plan.run['run_id']}"
+    out.mkdir(parents=True, exist_ok=True)
+    remove_stale(out)
     with publishing(folder) as part:
         write_layers(plan, part / GPKG)
         write_page(plan, part / "index.html")
-        text = json.dumps(plan.run, ensure_ascii=False, indent=1, allow_nan=False)
+        spent = {**seconds, "publish": time.perf_counter() - begin}
+        spent["total"] = sum(spent.values())
+        run = {**plan.run, "seconds": {name: round(value, 3) for name, value in spent.items()}}
+        text = json.dumps(run, ensure_ascii=False, indent=1, allow_nan=False)
         (part / RUN).write_text(text + "\n", encoding="utf-8")
-    _point_latest(folder, str(plan.run["model"]))
-    return folder
+    _point_latest(folder, str(run["model"]))
+    return folder, replace(plan, run=run)
 
 
 def _point_latest(folder: Path, model: str) -> None:

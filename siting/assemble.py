@@ -1,0 +1,269 @@
+"""Put a solved programme together as a plan with its run record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from siting import __version__
+from siting.clock import peak_memory_mb
+from siting.facts import clauses
+from siting.ledger import clause_ledger, measure_plan
+from siting.model import Figure
+from siting.piles import pile_table
+from siting.plan import (
+    Plan,
+    candidate_frame,
+    catchment_frame,
+    demand_frame,
+    district_frame,
+    road_frame,
+    station_frame,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pydantic import BaseModel
+
+    from siting.candidates.charging import Candidates
+    from siting.city import City
+    from siting.core.outcome import Outcome
+    from siting.demand import Demand
+    from siting.formulate.charging import Decision
+    from siting.model import Model
+    from siting.network import Network
+    from siting.reach import Reach
+
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "geopandas",
+    "shapely",
+    "pyproj",
+    "osmium",
+    "pulp",
+    "highspy",
+    "folium",
+)
+"""Libraries whose versions a run records."""
+
+
+def assemble_plan(
+    city: City,
+    network: Network,
+    demand: Demand,
+    candidates: Candidates,
+    reach: Reach,
+    decision: Decision,
+    outcome: Outcome,
+    seconds: Mapping[str, float],
+) -> Plan:
+    """
+    Put a solved programme together as a plan.
+
+    Parameters
+    ----------
+    city, network, demand, candidates, reach
+        What was planned on.
+    decision
+        Piles by site and type, and energy on each arc.
+    outcome
+        How the solve ended.
+    seconds
+        Wall time by stage so far.
+
+    Returns
+    -------
+    plan
+        The plan, not yet checked.
+    """
+    model = city.model
+    charging = model.charging
+    types = pile_table(charging)
+    served = np.bincount(reach.site, weights=decision.serve, minlength=reach.sites)
+    stations = station_frame(
+        candidates,
+        network,
+        city.districts,
+        types,
+        decision.piles,
+        served,
+        simultaneity=charging.simultaneity.value,
+    )
+    catchments = catchment_frame(candidates, demand, reach, decision.serve)
+    points = demand_frame(demand, network, catchments)
+    served_by_site = catchments.groupby("site_id").kwh_day.sum()
+    stations["served_kwh_day"] = stations.site_id.map(served_by_site).fillna(0.0)
+    stations["utilisation"] = stations.served_kwh_day / stations.capacity_kwh_day
+    districts = district_frame(city.districts, stations, points)
+    considered = candidate_frame(candidates, decision.piles)
+    measured = measure_plan(
+        stations, considered, points, districts, types, existing_count=charging.existing_count
+    )
+    known = clauses(model.area.city) if model.area.city else ()
+    ledger = clause_ledger(model.targets, measured, known, city.target_notes)
+    return Plan(
+        stations=stations,
+        candidates=considered,
+        demand=points,
+        catchments=catchments,
+        districts=districts,
+        clauses=ledger,
+        roads=road_frame(network, city.map.roads),
+        pile_types=types,
+        assumptions=assumption_table(model),
+        run=_run_record(city, stations, catchments, ledger, outcome, seconds),
+    )
+
+
+def _run_record(
+    city: City,
+    stations: pd.DataFrame,
+    catchments: pd.DataFrame,
+    ledger: pd.DataFrame,
+    outcome: Outcome,
+    seconds: Mapping[str, float],
+) -> dict[str, Any]:
+    """Fill run.json; its schema is `docs/run.schema.json`."""
+    model = city.model
+    now = datetime.now(UTC).replace(microsecond=0)
+    served = float(catchments.kwh_day.sum())
+    gap = max(0.0, outcome.bound - served) / max(served, 1e-9)
+    return {
+        "model": model.name,
+        "run_id": f"{now:%Y%m%d-%H%M%S}-{_question_hash(city)}",
+        "created": now.isoformat(),
+        "title_zh": model.title_zh,
+        "title_en": model.title_en,
+        "synthetic_roads": city.map.synthetic,
+        "attribution": city.map.attribution,
+        "status": str(outcome.status),
+        "objective": served,
+        "objective_meaning": "demand served, kWh a day",
+        "bound": outcome.bound,
+        "gap": gap,
+        "route": outcome.route,
+        "message": outcome.message,
+        "trace": [
+            [round(p.seconds, 3), _number(p.objective), _number(p.bound)] for p in outcome.trace
+        ],
+        "seconds": dict(seconds),
+        "peak_memory_mb": round(max(peak_memory_mb(), _number(outcome.peak_memory_mb) or 0.0), 1),
+        "verified": False,
+        "totals": {
+            "stations": len(stations),
+            "piles": int(stations.piles.sum()),
+            "hydrogen_stations": 0,
+            "rsus": 0,
+            "junctions": 0,
+            "edge_nodes": 0,
+            "built_area_zone_km2": 0,
+            "built_area_footprint_km2": 0,
+            "test_road_km": 0,
+            "served_kwh_day": served,
+            "cost_cny": int(stations.cost_cny.sum()),
+        },
+        "clauses": [_clause_record(row) for row in ledger.to_dict("records")],
+        "settings": _settings(model),
+        "notes": [*model.notes, *city.notes],
+        "inputs": list(city.inputs),
+        "versions": {
+            "siting": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in LIBRARIES},
+            **outcome.versions,
+        },
+        "seed": model.solve.seed,
+    }
+
+
+def _clause_record(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {
+        "id": row["clause"],
+        "measure": row["measure"],
+        "at_least": _number(row["target"]),
+        "planned": _number(row["planned"]),
+        "unit": row["unit"],
+        "status": row["status"],
+        "note": row["note"],
+    }
+
+
+def _settings(model: Model) -> dict[str, Any]:
+    """Figures of the model that the checker needs beside the layers."""
+    charging = model.charging
+    return {
+        "urban_radius_m": charging.urban_radius_m.value,
+        "rural_radius_m": charging.rural_radius_m.value,
+        "heavy_radius_m": charging.heavy_radius_m.value,
+        "nearest_sites": charging.nearest_sites,
+        "simultaneity": charging.simultaneity.value,
+        "existing_count": charging.existing_count,
+        "budget_cny": charging.budget_cny,
+        "gap": model.solve.gap,
+        "seconds": model.solve.seconds,
+    }
+
+
+def _number(value: float) -> float | None:
+    """Return a finite float, or None: JSON knows no NaN."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _question_hash(city: City) -> str:
+    """Hash the model and its inputs: equal questions carry equal marks."""
+    question = city.model.model_dump_json() + json.dumps(city.inputs, sort_keys=True) + __version__
+    return hashlib.sha256(question.encode()).hexdigest()[:8]
+
+
+def assumption_table(model: Model) -> pd.DataFrame:
+    """
+    List every figure of a model with its source.
+
+    Parameters
+    ----------
+    model
+        The planning model.
+
+    Returns
+    -------
+    assumptions
+        As `Plan.assumptions`; `unsourced` is True where the confidence is `memory`.
+    """
+    rows = [
+        {
+            "key": key,
+            "value": figure.value,
+            "unit": figure.unit,
+            "source": figure.source,
+            "confidence": figure.confidence,
+            "unsourced": figure.confidence == "memory",
+        }
+        for part in ("demand", "charging")
+        for key, figure in _figures(getattr(model, part), part)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _figures(part: BaseModel, path: str) -> Iterator[tuple[str, Figure]]:
+    """Walk a model's part and yield each figure with its key."""
+    for name in type(part).model_fields:
+        value = getattr(part, name)
+        if isinstance(value, Figure):
+            yield f"{path}.{name}", value
+        elif isinstance(value, tuple):
+            for inner in value:
+                if hasattr(inner, "model_fields"):
+                    yield from _figures(inner, f"{path}.{name}.{inner.id}")
+        elif hasattr(value, "model_fields"):
+            yield from _figures(value, f"{path}.{name}")

@@ -1,0 +1,210 @@
+"""The command line: `siting plan | check | verify | sample`."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from siting import __version__
+from siting.errors import SitingError
+from siting.units import money_text, percent_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from siting.clock import Event
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+STAGES = {
+    "read": "reading the map and the districts",
+    "network": "building the network",
+    "reach": "demand, candidate sites and reach",
+    "solve": "solving",
+    "check": "checking the plan independently",
+    "publish": "writing the run folder",
+}
+
+app = typer.Typer(
+    name="siting",
+    help="Plan a city's charging and vehicle-road-cloud infrastructure.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ModelArgument = Annotated[str, typer.Argument(help="A model's name (jinan) or a YAML file.")]
+
+
+def main() -> None:
+    """Run the command line; errors a user can act on end with their exit code."""
+    try:
+        app()
+    except SitingError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"error: {error}", style="red", markup=False
+        )
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; nothing was written\n")
+        sys.exit(INTERRUPTED)
+
+
+def _version(show: bool) -> None:  # noqa: FBT001
+    if show:
+        typer.echo(f"siting {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[  # noqa: FBT002
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Plan a city's charging and vehicle-road-cloud infrastructure."""
+
+
+@app.command()
+def plan(
+    model: ModelArgument,
+    *,
+    roads: Annotated[
+        Path | None, typer.Option(help="Road file instead of the model's: OSM PBF, gpkg, shp zip.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder in which the run folder appears.")] = Path(
+        "maps"
+    ),
+    budget_cny: Annotated[float | None, typer.Option(help="Budget in yuan.")] = None,
+    gap: Annotated[float | None, typer.Option(help="Proven gap to stop at, 0.01 for 1 %.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Longest solve.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the search and the sample.")] = None,
+) -> None:
+    """Plan a city: the whole line from the map to a checked, mapped plan."""
+    from siting.pipeline import plan as run  # noqa: PLC0415
+
+    overrides: dict[str, Any] = {}
+    if roads is not None:
+        overrides["sources"] = {"roads": str(roads.resolve())}
+    if budget_cny is not None:
+        overrides["charging"] = {"budget_cny": budget_cny}
+    solve = {"gap": gap, "seconds": seconds, "seed": seed}
+    solve = {key: value for key, value in solve.items() if value is not None}
+    if solve:
+        overrides["solve"] = solve
+    console = Console(highlight=False, soft_wrap=True)
+    published = run(model, out=out, overrides=overrides, report=_Teller(console))
+    _print_plan(console, published.plan.clauses, published.plan.run)
+    console.print(f"map: {published.folder / 'index.html'}", markup=False)
+
+
+@app.command()
+def check(model: ModelArgument) -> None:
+    """Report everything wrong with a model at once, or what it asks."""
+    from siting.pipeline import check as run  # noqa: PLC0415
+
+    console = Console(highlight=False, soft_wrap=True)
+    for line in run(model):
+        console.print(line, markup=False)
+
+
+@app.command()
+def verify(
+    run_folder: Annotated[Path, typer.Argument(help="A folder that `siting plan` wrote.")],
+) -> None:
+    """Recompute every claim of a run from its files."""
+    from siting.pipeline import verify as run  # noqa: PLC0415
+
+    table = Table("check", "claimed", "recomputed", "")
+    findings = run(run_folder)
+    for finding in findings:
+        mark = "ok" if finding.ok else "WRONG"
+        table.add_row(finding.check, finding.claimed, finding.recomputed, mark)
+    console = Console(highlight=False)
+    console.print(table)
+    wrong = sum(not finding.ok for finding in findings)
+    console.print(f"{len(findings)} checks, {wrong} wrong")
+    if wrong:
+        from siting.errors import VerificationError  # noqa: PLC0415
+
+        raise VerificationError("the run does not hold", where=run_folder)
+
+
+@app.command()
+def sample(
+    city: Annotated[str, typer.Argument(help="A Chinese city by name or adcode.")],
+    out: Annotated[Path, typer.Option(help="The OSM PBF to write.")] = Path("sample.osm.pbf"),
+    seed: Annotated[int, typer.Option(help="Another seed, another city.")] = 0,
+) -> None:
+    """Write the offline sample city as an ordinary OSM PBF."""
+    from siting.sample import write_sample  # noqa: PLC0415
+
+    typer.echo(f"sample city: {write_sample(city, out, seed=seed)}")
+
+
+class _Teller:
+    """Print events: a line a stage, and the gap whenever it has moved."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last = math.inf
+
+    def __call__(self, event: Event) -> None:
+        if event.trace is not None:
+            self._tell_gap(event)
+        elif event.text:
+            self._console.print(f"  {event.text}", markup=False)
+        elif math.isfinite(event.seconds):
+            self._console.print(f"  {event.stage}: {event.seconds:.1f} s", markup=False)
+        else:
+            self._console.print(f"{STAGES.get(event.stage, event.stage)} ...", markup=False)
+
+    def _tell_gap(self, event: Event) -> None:
+        point = event.trace
+        if point is None or not (math.isfinite(point.objective) and math.isfinite(point.bound)):
+            return
+        gap = abs(point.bound - point.objective) / max(abs(point.objective), 1e-9)
+        if gap < self._last * 0.9:
+            self._last = gap
+            self._console.print(
+                f"  {point.seconds:6.1f} s  plan {point.objective:,.0f}  bound {point.bound:,.0f}"
+                f"  gap {percent_text(gap, 'en', 2)}",
+                markup=False,
+            )
+
+
+def _print_plan(console: Console, clauses: pd.DataFrame, run: dict[str, Any]) -> None:
+    """Print the clause table and the plan's figures."""
+    table = Table("clause", "measure", "target", "planned", "status")
+    for row in clauses[clauses.status.isin(["met", "short"])].to_dict("records"):
+        as_text = percent_text if row["unit"] == "share" else _count
+        table.add_row(
+            row["clause"] or "own",
+            row["measure"],
+            as_text(row["target"]),
+            as_text(row["planned"]),
+            row["status"],
+        )
+    console.print(table)
+    totals = run["totals"]
+    console.print(
+        f"{totals['stations']:,} stations, {totals['piles']:,} piles, "
+        f"{money_text(totals['cost_cny'], 'en')}; "
+        f"{totals['served_kwh_day'] / 1000:,.0f} MWh a day served; {run['status']}, "
+        f"gap {percent_text(run['gap'], 'en', 2)}; "
+        f"{'verified' if run['verified'] else 'NOT verified'}; {run['seconds']['total']:.0f} s",
+        markup=False,
+    )
+    if run["synthetic_roads"]:
+        console.print("roads and facilities are synthetic", markup=False)
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"

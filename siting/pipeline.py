@@ -1,0 +1,170 @@
+"""The straight line from a planning model to a published, checked plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from siting.assemble import assemble_plan, assumption_table
+from siting.candidates.charging import charging_candidates
+from siting.city import read_city
+from siting.clock import Event, silent, stage
+from siting.core.solve import solve
+from siting.demand import charging_demand
+from siting.errors import VerificationError
+from siting.formulate.charging import charging_programme, decode
+from siting.model import load_model
+from siting.network import build_network, components_text
+from siting.reach import charging_reach
+from siting.store import read_run, write_run
+from siting.verify import failures, verify_plan
+from siting.webmap import write_map
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from siting.core.outcome import Outcome
+    from siting.plan import Plan
+    from siting.verify import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published run: its folder, the plan and how the solve ended."""
+
+    folder: Path
+    plan: Plan
+    outcome: Outcome
+
+
+def plan(
+    model: str | Path,
+    *,
+    out: Path = Path("maps"),
+    overrides: Mapping[str, Any] | None = None,
+    report: Callable[[Event], None] = silent,
+) -> Published:
+    """
+    Plan a city: read, build, solve, check, publish.
+
+    Parameters
+    ----------
+    model
+        Name of a model (`jinan`) or the path of a YAML file.
+    out
+        Folder in which the run folder appears.
+    overrides
+        Values that replace the model's, nested as in the YAML.
+    report
+        Told what is going on, stage by stage.
+
+    Returns
+    -------
+    published
+        The run.
+
+    Raises
+    ------
+    ModelError, InputError
+        The model or a file is wrong.
+    InfeasibleError
+        The targets can't be met together.
+    SolverError
+        No plan was found in the time given.
+    VerificationError
+        The checker disagrees with the plan; nothing was published.
+    OutputError
+        The result can't be written.
+    """
+    seconds: dict[str, float] = {}
+    question = load_model(model, overrides)
+    with stage("read", seconds, report):
+        city = read_city(question, cache=out / ".cache")
+        report(Event("read", city.text))
+    with stage("network", seconds, report):
+        network = build_network(city.map.roads, city.crs)
+        report(Event("network", components_text(network)))
+    with stage("reach", seconds, report):
+        demand = charging_demand(network, city.districts, city.map, city.model.demand)
+        candidates = charging_candidates(network, city.districts, city.map, city.model.charging)
+        reach = charging_reach(network, candidates, demand, city.model.charging)
+    with stage("solve", seconds, report):
+        programme = charging_programme(candidates, demand, reach, city.model)
+        outcome = solve(programme, city.model.solve, lambda p: report(Event("solve", trace=p)))
+        decision = decode(programme, outcome)
+    with stage("check", seconds, report):
+        found = assemble_plan(city, network, demand, candidates, reach, decision, outcome, seconds)
+        checked = pass_only_verified(found)
+    with stage("publish", seconds, report):
+        folder, published = write_run(checked, out, write_map, seconds)
+    return Published(folder, published, outcome)
+
+
+def pass_only_verified(found: Plan) -> Plan:
+    """
+    Let a plan through that the independent checker agrees with.
+
+    Raises
+    ------
+    VerificationError
+        What the checker finds against it.
+    """
+    wrong = failures(verify_plan(found))
+    if wrong:
+        raise VerificationError("the checker disagrees with the plan", value="; ".join(wrong[:5]))
+    return replace(found, run={**found.run, "verified": True})
+
+
+def check(model: str | Path) -> tuple[str, ...]:
+    """
+    Check a model and say what it asks.
+
+    Parameters
+    ----------
+    model
+        Name of a model or the path of a YAML file.
+
+    Returns
+    -------
+    lines
+        What the model asks, with its unsourced figures, one sentence each.
+
+    Raises
+    ------
+    ModelError
+        Everything wrong with it, at once.
+    """
+    question = load_model(model)
+    figures = assumption_table(question)
+    unsourced = figures.key[figures.unsourced]
+    return (
+        f"{question.name}: {question.title_zh} {question.title_en}".rstrip(),
+        f"area: {question.area.city or 'the extent of the roads'}",
+        f"roads: {question.sources.roads}; districts: {question.sources.districts}",
+        *(f"target: {t.clause or 'own'} {t.measure} >= {t.at_least:g}" for t in question.targets),
+        *(f"note: {note}" for note in question.notes),
+        f"{len(figures)} figures, {len(unsourced)} unsourced: {', '.join(unsourced)}",
+    )
+
+
+def verify(folder: Path) -> tuple[Finding, ...]:
+    """
+    Recompute every claim of a published run from its files.
+
+    Parameters
+    ----------
+    folder
+        A run folder.
+
+    Returns
+    -------
+    findings
+        One a claim; the run holds when all are ok.
+
+    Raises
+    ------
+    InputError
+        The folder isn't a run.
+    """
+    return verify_plan(read_run(folder))
