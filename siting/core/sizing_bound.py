@@ -1,0 +1,135 @@
+"""A safe bound for capacitated siting, from any multipliers, by numpy alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from siting.structures import segment_groups
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from siting.structures import Sizing
+
+MULTIPLIERS = ("demand", "capacity", "most", "least", "grid", "rows")
+"""Names of the multiplier arrays: shapes (I,), (J, G), (J,), (J,), (J,), (R,)."""
+
+
+def pile_limit(sizing: Sizing) -> npt.NDArray[np.float64]:
+    """Most piles of each type that land and grid leave room for at each site, shape (J, K)."""
+    peak = sizing.simultaneity * sizing.pile_kw
+    grid = np.floor(sizing.kw_limit[:, None] / np.where(peak > 0, peak, 1e-300) + 1e-9)
+    most = np.minimum(sizing.max_piles[:, None], np.where(peak > 0, grid, np.inf))
+    return np.where(sizing.allowed, np.maximum(most, 0), 0.0)
+
+
+def can_open(sizing: Sizing) -> npt.NDArray[np.bool_]:
+    """Sites at which the least number of piles fits within land and grid, shape (J,)."""
+    limit = pile_limit(sizing)
+    return (limit.max(axis=1) >= np.maximum(sizing.min_piles, 1)) & (
+        sizing.max_piles >= np.maximum(sizing.min_piles, 1)
+    )
+
+
+def sizing_bound(sizing: Sizing, duals: Mapping[str, npt.NDArray[np.float64]]) -> float:
+    """
+    Upper bound on the weighted energy served by any plan, valid for every choice of multipliers.
+
+    Demand rows, site rows and global rows are priced into the objective; what remains separates by
+    site, where the strong links `serve <= demand open` and the box of each pile count are kept, so
+    the best multipliers give the bound of the strong linear relaxation (Geoffrion 1974). Signs that
+    would make the bound invalid are cut off first. The sum of the magnitudes of all terms times the
+    unit round-off and the number of terms is added, which covers the error of any order of
+    summation (Higham 2002, eq. 4.4).
+
+    Parameters
+    ----------
+    sizing
+        The instance.
+    duals
+        Multipliers by name, see `MULTIPLIERS`: `demand` kWh worth a kWh at each point; `capacity`
+        by site and group of `segment_groups`; `most`, `least`, `grid` by site; `rows` > 0 where the
+        upper bound of the row is priced, < 0 where the lower one is.
+
+    Returns
+    -------
+    float
+        The bound, kWh/day times weight; `-inf` never, `inf` where the multipliers prove nothing.
+    """
+    value, size, terms = _lagrangian(sizing, duals)
+    return value + (terms + 32) * 2.0**-52 * size
+
+
+def site_values(
+    sizing: Sizing, duals: Mapping[str, npt.NDArray[np.float64]]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """
+    Worth of opening each site at the multipliers, and the magnitude of its terms, shape (J,) each.
+
+    Multipliers have to be clean (`clean_duals`).
+    """
+    sites = len(sizing.fixed_cny)
+    segments, types = segment_groups(sizing.serves)
+    u, lam, rows = duals["demand"], duals["capacity"], duals["rows"]
+    worth = sizing.weight - rows @ sizing.row_served
+    price = lam @ segments.astype(float)
+    profit = (worth - u)[sizing.point] - price[sizing.site, sizing.segment[sizing.point]]
+    energy = sizing.demand_kwh[sizing.point]
+    value = np.bincount(sizing.site, energy * np.maximum(profit, 0), minlength=sites)
+    scale = (abs(sizing.weight) + abs(rows) @ abs(sizing.row_served) + u)[sizing.point]
+    scale += price[sizing.site, sizing.segment[sizing.point]]
+    size = np.bincount(sizing.site, energy * scale, minlength=sites)
+    limit = pile_limit(sizing)
+    peak = sizing.simultaneity * sizing.pile_kw
+    earn = (lam @ types.astype(float)) * sizing.pile_kwh
+    pay = (rows @ sizing.row_piles).reshape(sites, -1)
+    rent = duals["most"][:, None] + duals["grid"][:, None] * peak
+    value += (limit * np.maximum(earn + duals["least"][:, None] - pay - rent, 0)).sum(axis=1)
+    paid = (abs(rows) @ abs(sizing.row_piles)).reshape(sites, -1)
+    size += (limit * (earn + duals["least"][:, None] + paid + rent)).sum(axis=1)
+    head = np.where(np.isfinite(sizing.kw_limit), sizing.kw_limit, 0.0)
+    gain = sizing.max_piles * duals["most"] + head * duals["grid"]
+    loss = sizing.min_piles * duals["least"]
+    value += gain - loss - rows @ sizing.row_open
+    size += gain + loss + abs(rows) @ abs(sizing.row_open)
+    return value, size
+
+
+def clean_duals(
+    sizing: Sizing, duals: Mapping[str, npt.NDArray[np.float64]]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Multipliers with the signs that make the bound valid; not-a-number becomes 0."""
+    clean = {
+        name: np.nan_to_num(np.asarray(duals[name], dtype=float), posinf=0.0, neginf=0.0)
+        for name in MULTIPLIERS
+    }
+    for name in ("demand", "capacity", "most", "least", "grid"):
+        clean[name] = np.maximum(clean[name], 0.0)
+    clean["grid"] = np.where(np.isfinite(sizing.kw_limit), clean["grid"], 0.0)
+    rows = clean["rows"]
+    rows = np.where(np.isfinite(sizing.row_upper), rows, np.minimum(rows, 0.0))
+    clean["rows"] = np.where(np.isfinite(sizing.row_lower), rows, np.maximum(rows, 0.0))
+    return clean
+
+
+def _lagrangian(
+    sizing: Sizing, duals: Mapping[str, npt.NDArray[np.float64]]
+) -> tuple[float, float, int]:
+    """Value, sum of magnitudes and number of terms of the Lagrangian."""
+    clean = clean_duals(sizing, duals)
+    value, size = site_values(sizing, clean)
+    usable = can_open(sizing)
+    value = np.where(sizing.forced, value, np.maximum(value, 0.0))
+    value, size = np.where(usable, value, 0.0), np.where(usable, size, 0.0)
+    served = clean["demand"] * sizing.demand_kwh
+    up = np.where(np.isfinite(sizing.row_upper), sizing.row_upper, 0.0)
+    low = np.where(np.isfinite(sizing.row_lower), sizing.row_lower, 0.0)
+    priced = np.where(clean["rows"] > 0, clean["rows"] * up, clean["rows"] * low)
+    total = float(value.sum() + served.sum() + priced.sum())
+    magnitude = float(size.sum() + served.sum() + abs(priced).sum())
+    terms = len(sizing.site) + 8 * sizing.allowed.size + len(served) + 2 * sizing.row_piles.nnz
+    return total, magnitude, terms + sizing.row_served.nnz + sizing.row_open.nnz

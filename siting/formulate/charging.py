@@ -1,0 +1,371 @@
+"""The charging programme: where stations open, how many piles of each type, and whom they serve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pulp
+from scipy.sparse import coo_array, csr_array, diags_array, vstack
+
+from siting.demand import SEGMENTS
+from siting.errors import SolverError
+from siting.piles import pile_table
+from siting.programme import Columns, Programme, Rows
+from siting.structures import Sizing, segment_groups
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from siting.candidates.charging import Candidates
+    from siting.core.outcome import Outcome
+    from siting.demand import Demand
+    from siting.model import Model, Target
+    from siting.reach import Reach
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """
+    A business row `lower <= sum <= upper` with its number in the note.
+
+    Attributes
+    ----------
+    name, title, clause
+        Name in the programme (`c9_stations`), as shown to the user, and clause id or "".
+    opened, piles
+        Coefficients on open sites (J,) and piles (J, K).
+    lower, upper
+        Bounds; one of them is infinite.
+    served
+        Coefficients on the energy served at each demand point (I,), or None.
+    """
+
+    name: str
+    title: str
+    clause: str
+    opened: npt.NDArray[np.float64]
+    piles: npt.NDArray[np.float64]
+    lower: float
+    upper: float = np.inf
+    served: npt.NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """
+    A solved charging programme in the terms of its inputs.
+
+    Attributes
+    ----------
+    opened
+        Which candidate sites are open, bool, shape (J,).
+    piles
+        Piles of each type at each site, int64, shape (J, K).
+    serve
+        Energy a day on each arc of the reach, kWh/day, shape (A,).
+    """
+
+    opened: npt.NDArray[np.bool_]
+    piles: npt.NDArray[np.int64]
+    serve: npt.NDArray[np.float64]
+
+
+def charging_programme(
+    candidates: Candidates, demand: Demand, reach: Reach, model: Model
+) -> Programme:
+    """
+    Formulate the charging programme of a model; see `models/formulations/charging.md`.
+
+    Variables: `open_j` and `piles_j_type` in PuLP, in this order in `Programme.variables` (all
+    sites first, then row-major by site and type); the array block `serve` follows the arcs of
+    `reach`.
+
+    Parameters
+    ----------
+    candidates, demand, reach
+        Sites, demand points, and the arcs between them.
+    model
+        The planning model: pile types, budget, targets.
+
+    Returns
+    -------
+    Programme
+        Maximise the energy served, kWh/day, with `structure` a `Sizing`.
+
+    """
+    types = pile_table(model.charging)
+    rows = business_rows(candidates, demand, model)
+    sizing = _sizing(candidates, demand, reach, model, rows)
+    problem = pulp.LpProblem("charging", pulp.LpMaximize)
+    opened = [
+        pulp.LpVariable(f"open_{j}", int(sizing.forced[j]), 1, pulp.LpInteger)
+        for j in range(len(sizing.fixed_cny))
+    ]
+    names = list(types["type_id"])
+    most = np.where(sizing.allowed, sizing.max_piles[:, None], 0)
+    piles = [
+        pulp.LpVariable(f"piles_{j}_{name}", 0, int(most[j, k]), pulp.LpInteger)
+        for j in range(len(opened))
+        for k, name in enumerate(names)
+    ]
+    variables = (*opened, *piles)
+    problem.setObjective(pulp.LpAffineExpression())
+    clauses = {row.name: row.clause for row in rows if row.clause}
+    for row in rows:
+        if row.served is None:
+            _add_row(problem, variables, row)
+    energy = sizing.demand_kwh[sizing.point]
+    serve = Columns("serve", np.zeros(len(energy)), energy, sizing.weight[sizing.point])
+    return Programme(
+        name="charging",
+        problem=problem,
+        variables=variables,
+        columns=(serve,),
+        rows=(*_site_rows(sizing), *_served_rows(sizing, rows)),
+        clauses=clauses,
+        structure=sizing,
+    )
+
+
+def decode(programme: Programme, outcome: Outcome) -> Decision:
+    """
+    Read a solution back in the terms of the inputs.
+
+    Raises
+    ------
+    SolverError
+        Where the outcome holds no solution.
+    """
+    sizing = programme.structure
+    if "" not in outcome.values or not isinstance(sizing, Sizing):
+        raise SolverError(
+            outcome.message or "no plan was found in the time given",
+            where=programme.name,
+            value=outcome.status,
+            cure="Give it more seconds, or relax a target",
+        )
+    sites, types = sizing.allowed.shape
+    whole = np.rint(outcome.values[""]).astype(np.int64)
+    return Decision(
+        opened=whole[:sites] > 0,
+        piles=whole[sites:].reshape(sites, types),
+        serve=np.asarray(outcome.values["serve"], dtype=float),
+    )
+
+
+def _sizing(
+    candidates: Candidates, demand: Demand, reach: Reach, model: Model, rows: Sequence[Row]
+) -> Sizing:
+    frame, charging = candidates.frame, model.charging
+    types = pile_table(charging)
+    sites, points, kinds = len(frame), len(demand.frame), len(types)
+    serves = np.array([[s in str(t).split() for s in SEGMENTS] for t in types["segments"]])
+    code = {name: n for n, name in enumerate(SEGMENTS)}
+    none = csr_array((1, points))
+    return Sizing(
+        demand_kwh=demand.frame["kwh_day"].to_numpy(dtype=float),
+        weight=np.ones(points),
+        segment=demand.frame["segment"].astype(str).map(code).to_numpy(dtype=np.int64),
+        site=reach.site.astype(np.int64),
+        point=reach.demand.astype(np.int64),
+        fixed_cny=frame["fixed_cost_cny"].to_numpy(dtype=float),
+        min_piles=frame["min_piles"].to_numpy(dtype=np.int64),
+        max_piles=frame["max_piles"].to_numpy(dtype=np.int64),
+        kw_limit=frame["kw_limit"].fillna(np.inf).to_numpy(dtype=float),
+        forced=frame["mandatory"].to_numpy(dtype=bool) | frame["existing"].to_numpy(dtype=bool),
+        allowed=candidates.allowed,
+        pile_kw=types["kw"].to_numpy(dtype=float),
+        pile_kwh=types["kwh_day"].to_numpy(dtype=float),
+        pile_cny=types["cost_cny"].to_numpy(dtype=float),
+        serves=serves.reshape(kinds, len(SEGMENTS)),
+        simultaneity=charging.simultaneity.value,
+        row_name=tuple(row.title for row in rows),
+        row_open=_stack([csr_array(row.opened[None]) for row in rows], sites),
+        row_piles=_stack([csr_array(row.piles.reshape(1, -1)) for row in rows], sites * kinds),
+        row_served=_stack(
+            [none if row.served is None else csr_array(row.served[None]) for row in rows], points
+        ),
+        row_lower=np.array([row.lower for row in rows], dtype=float),
+        row_upper=np.array([row.upper for row in rows], dtype=float),
+    )
+
+
+def _stack(rows: list[csr_array], width: int) -> csr_array:
+    return csr_array(vstack(rows, format="csr")) if rows else csr_array((0, width))
+
+
+def _add_row(problem: pulp.LpProblem, variables: tuple[pulp.LpVariable, ...], row: Row) -> None:
+    """Add one business row by its numbered name."""
+    coefficients = np.concatenate([row.opened, row.piles.ravel()])
+    used = np.flatnonzero(coefficients)
+    terms = pulp.LpAffineExpression([(variables[n], float(coefficients[n])) for n in used])
+    upper = np.isfinite(row.upper)
+    sense = pulp.LpConstraintLE if upper else pulp.LpConstraintGE
+    bound = row.upper if upper else row.lower
+    problem.addConstraint(pulp.LpConstraint(terms, sense, row.name, float(bound)))
+
+
+def _block(
+    rows: npt.NDArray[np.int64],
+    columns: npt.NDArray[np.int64],
+    values: npt.NDArray[np.float64],
+    shape: tuple[int, int],
+) -> csr_array:
+    return csr_array(coo_array((values, (rows, columns)), shape=shape))
+
+
+def _site_rows(sizing: Sizing) -> tuple[Rows, ...]:
+    """Rows (2) to (7): demand, strong links, capacity by segment group, land, grid."""
+    sites, types = sizing.allowed.shape
+    arcs, points = len(sizing.site), len(sizing.demand_kwh)
+    width = sites * (1 + types)
+    arc, site = np.arange(arcs), np.arange(sites)
+    pile_site, pile_type = np.repeat(site, types), np.tile(np.arange(types), sites)
+    pile = sites + np.arange(sites * types)
+    energy = sizing.demand_kwh[sizing.point]
+    one = np.ones(sites * types)
+
+    def limits(name: str, terms: Mapping[str, csr_array], upper: npt.NDArray[np.float64]) -> Rows:
+        return Rows(name, np.full(len(upper), -np.inf), upper, terms)
+
+    served = _block(sizing.point, arc, np.ones(arcs), (points, arcs))
+    link = _block(arc, sizing.site, -energy, (arcs, width))
+    segments, group_types = segment_groups(sizing.serves)
+    blocks = []
+    count = _block(pile_site, pile, one, (sites, width))
+    for group, kinds in zip(segments, group_types, strict=True):
+        inside = np.flatnonzero(group[sizing.segment[sizing.point]])
+        taken = _block(sizing.site[inside], inside, np.ones(len(inside)), (sites, arcs))
+        give = -(sizing.pile_kwh * kinds)[pile_type]
+        letters = "".join("pfh"[s] for s in np.flatnonzero(group))
+        room = _block(pile_site, pile, give, (sites, width))
+        blocks.append(limits(f"c4_capacity_{letters}", {"": room, "serve": taken}, np.zeros(sites)))
+    most = count - _block(site, site, sizing.max_piles.astype(float), (sites, width))
+    least = _block(site, site, sizing.min_piles.astype(float), (sites, width)) - count
+    peak = (sizing.simultaneity * sizing.pile_kw)[pile_type]
+    metered = np.isfinite(sizing.kw_limit)
+    load = _block(pile_site, pile, peak, (sites, width)) - _block(
+        site, site, np.where(metered, sizing.kw_limit, 0.0), (sites, width)
+    )
+    return (
+        limits("c2_demand", {"serve": served}, sizing.demand_kwh),
+        limits("c3_link", {"": link, "serve": csr_array(diags_array(np.ones(arcs)))}, 0.0 * energy),
+        *blocks,
+        limits("c5_most", {"": csr_array(most)}, np.zeros(sites)),
+        limits("c6_least", {"": csr_array(least)}, np.zeros(sites)),
+        limits("c7_grid", {"": csr_array(load)[metered]}, np.zeros(int(metered.sum()))),
+    )
+
+
+def _served_rows(sizing: Sizing, rows: Sequence[Row]) -> tuple[Rows, ...]:
+    """Rows (14) and (15), on the energy served, one block a row."""
+    arcs = len(sizing.site)
+    point = _block(sizing.point, np.arange(arcs), np.ones(arcs), (len(sizing.demand_kwh), arcs))
+    return tuple(
+        Rows(
+            row.name,
+            np.array([row.lower]),
+            np.array([row.upper]),
+            {"serve": csr_array(csr_array(row.served[None]) @ point)},
+            row.clause,
+        )
+        for row in rows
+        if row.served is not None
+    )
+
+
+def business_rows(candidates: Candidates, demand: Demand, model: Model) -> tuple[Row, ...]:
+    """
+    Rows (8) to (15): the budget and the model's targets, in the model's order.
+
+    Parameters
+    ----------
+    candidates, demand
+        Sites and demand points.
+    model
+        The planning model.
+
+    Returns
+    -------
+    rows
+        One a target, one a district for the district measures.
+    """
+    types = pile_table(model.charging)
+    sites, kinds = len(candidates.frame), len(types)
+    rows: list[Row] = []
+    if model.charging.budget_cny is not None:
+        fixed = candidates.frame["fixed_cost_cny"].to_numpy(dtype=float)
+        paid = np.tile(types["cost_cny"].to_numpy(dtype=float), (sites, 1))
+        budget = model.charging.budget_cny
+        rows.append(Row("c8_budget", "budget", "", fixed, paid, -np.inf, budget))
+    dc = (types["current"] == "dc").to_numpy(dtype=float)
+    existing = candidates.frame["existing"].to_numpy(dtype=bool)
+    counted = np.ones(sites) if model.charging.existing_count else (~existing).astype(float)
+    for number, target in enumerate(model.targets):
+        for row in _target_rows(target, candidates, demand, dc, counted):
+            name = (
+                row.name
+                if all(row.name != other.name for other in rows)
+                else f"{row.name}_{number}"
+            )
+            padded = row.piles if row.piles.shape == (sites, kinds) else np.zeros((sites, kinds))
+            rows.append(replace(row, name=name, piles=padded))
+    return tuple(rows)
+
+
+def _target_rows(
+    target: Target,
+    candidates: Candidates,
+    demand: Demand,
+    dc: npt.NDArray[np.float64],
+    counted: npt.NDArray[np.float64],
+) -> list[Row]:
+    """Rows of one target; an empty `piles` stands for zeros."""
+    least, clause, measure = target.at_least, target.clause, target.measure
+    empty, no_piles = np.zeros(len(counted)), np.zeros(0)
+    kwh = demand.frame["kwh_day"].to_numpy(dtype=float)
+    one = np.ones(len(kwh))
+    if measure == "stations":
+        return [Row("c9_stations", "stations", clause, counted, no_piles, least)]
+    if measure == "piles":
+        piles = np.outer(counted, np.ones(len(dc)))
+        return [Row("c10_piles", "piles", clause, empty, piles, least)]
+    if measure == "dc_share":
+        share = np.outer(counted, dc - least)
+        return [Row("c11_dc_share", "share of fast piles", clause, empty, share, 0.0)]
+    if measure == "service_areas":
+        areas = (candidates.frame["kind"] == "service_area").to_numpy(dtype=float)
+        floor = float(np.ceil(least * areas.sum() - 1e-9))
+        return [Row("c12_service_areas", "service areas", clause, areas, no_piles, floor)]
+    if measure == "served_share":
+        floor = least * kwh.sum()
+        return [Row("c14_served", "demand served", clause, empty, no_piles, floor, served=one)]
+    return _district_rows(target, candidates, demand, counted)
+
+
+def _district_rows(
+    target: Target, candidates: Candidates, demand: Demand, counted: npt.NDArray[np.float64]
+) -> list[Row]:
+    """Rows (13) or (15), one a district."""
+    site_district = candidates.frame["district_id"].astype(str).to_numpy()
+    point_district = demand.frame["district_id"].astype(str).to_numpy()
+    kwh = demand.frame["kwh_day"].to_numpy(dtype=float)
+    empty, no_piles = np.zeros(len(counted)), np.zeros(0)
+    rows = []
+    for district in sorted({*site_district, *point_district}):
+        if target.measure == "district_stations":
+            inside = counted * (site_district == district)
+            name, title = f"c13_stations_{district}", f"stations in {district}"
+            rows.append(Row(name, title, target.clause, inside, no_piles, target.at_least))
+            continue
+        here = (point_district == district).astype(float)
+        asked = float(kwh @ here)
+        if asked > 0:
+            name, title = f"c15_served_{district}", f"demand served in {district}"
+            floor = target.at_least * asked
+            rows.append(Row(name, title, target.clause, empty, no_piles, floor, served=here))
+    return rows

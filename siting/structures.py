@@ -1,0 +1,113 @@
+"""Programmes as plain arrays, for the special routes of the optimisation core."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from scipy.sparse import csr_array
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """
+    Capacitated siting with integer piles: sites to open, piles of each type, who is served where.
+
+    The mathematics is in `models/formulations/charging.md`; J sites, I demand points, A arcs,
+    K pile types, S segments, R global rows.
+
+    Attributes
+    ----------
+    demand_kwh
+        Energy a day that each demand point asks for, kWh/day, shape (I,).
+    weight
+        Worth of one kWh served at each demand point, >= 0, shape (I,); 1 means plain energy.
+    segment
+        Segment of each demand point, int64 in [0, S), shape (I,).
+    site, point
+        Site and demand point of each arc, int64, shape (A,).
+    fixed_cny
+        Cost of opening each site, CNY, shape (J,).
+    min_piles, max_piles
+        Piles at an open site, int64, shape (J,); a site with `max_piles` 0 can't open.
+    kw_limit
+        Most kW at each site after simultaneity, shape (J,); `inf` where there is no limit.
+    forced
+        Sites that have to be open, bool, shape (J,).
+    allowed
+        Which types may stand at each site, bool, shape (J, K).
+    pile_kw, pile_kwh, pile_cny
+        Rated kW, kWh/day that a plan may count on, and CNY installed, of one pile, shape (K,).
+    serves
+        Which segments each type serves, bool, shape (K, S).
+    simultaneity
+        Peak kW of a site over its installed kW.
+    row_name
+        Name of each global row `lower <= sum <= upper`, as shown to the user.
+    row_open, row_piles, row_served
+        Its coefficients on opened sites (R, J), on piles in row-major (site, type) order (R, J K),
+        and on the energy served at each demand point (R, I), CSR.
+    row_lower, row_upper
+        Its bounds, shape (R,); `-inf` and `inf` allowed.
+    """
+
+    demand_kwh: npt.NDArray[np.float64]
+    weight: npt.NDArray[np.float64]
+    segment: npt.NDArray[np.int64]
+    site: npt.NDArray[np.int64]
+    point: npt.NDArray[np.int64]
+    fixed_cny: npt.NDArray[np.float64]
+    min_piles: npt.NDArray[np.int64]
+    max_piles: npt.NDArray[np.int64]
+    kw_limit: npt.NDArray[np.float64]
+    forced: npt.NDArray[np.bool_]
+    allowed: npt.NDArray[np.bool_]
+    pile_kw: npt.NDArray[np.float64]
+    pile_kwh: npt.NDArray[np.float64]
+    pile_cny: npt.NDArray[np.float64]
+    serves: npt.NDArray[np.bool_]
+    simultaneity: float
+    row_name: tuple[str, ...]
+    row_open: csr_array
+    row_piles: csr_array
+    row_served: csr_array
+    row_lower: npt.NDArray[np.float64]
+    row_upper: npt.NDArray[np.float64]
+
+
+def segment_groups(
+    serves: npt.NDArray[np.bool_],
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """
+    Find the groups of segments that share pile capacity: facets of a site's transport problem.
+
+    The energy of the segments can be assigned to piles exactly when no set of segments asks for more
+    than the piles that serve any of it (Gale 1957, Hall's condition). Of the sets with the same
+    piles only the largest matters.
+
+    Parameters
+    ----------
+    serves
+        Which segments each type serves, shape (K, S).
+
+    Returns
+    -------
+    segments, types
+        Segments of each group, shape (G, S), and the types that serve any of them, shape (G, K).
+    """
+    count = serves.shape[1]
+    largest: dict[bytes, npt.NDArray[np.bool_]] = {}
+    for size in range(1, count + 1):
+        for chosen in combinations(range(count), size):
+            group = np.zeros(count, dtype=bool)
+            group[list(chosen)] = True
+            key = serves[:, group].any(axis=1).tobytes()
+            largest[key] = largest.get(key, group) | group
+    segments = np.array(list(largest.values()))
+    types = np.array([np.frombuffer(key, dtype=bool) for key in largest])
+    return segments, types
