@@ -12,7 +12,7 @@ from siting.city import read_city
 from siting.clock import Event, silent, stage
 from siting.core.solve import solve
 from siting.demand import charging_demand
-from siting.errors import VerificationError
+from siting.errors import InfeasibleError, VerificationError
 from siting.formulate.charging import charging_programme, decode
 from siting.model import load_model
 from siting.network import build_network, components_text
@@ -91,7 +91,15 @@ def plan(
         reach = charging_reach(network, candidates, demand, city.model.charging)
     with stage("solve", seconds, report):
         programme = charging_programme(candidates, demand, reach, city.model)
-        outcome = solve(programme, city.model.solve, lambda p: report(Event("solve", trace=p)))
+        outcome = solve(
+            programme,
+            gap=city.model.solve.gap,
+            seconds=city.model.solve.seconds,
+            memory_mb=city.model.solve.memory_mb,
+            seed=city.model.solve.seed,
+            progress=lambda point: report(Event("solve", trace=point)),
+        )
+        refuse_impossible(outcome)
         decision = decode(programme, outcome)
     with stage("check", seconds, report):
         found = assemble_plan(city, network, demand, candidates, reach, decision, outcome, seconds)
@@ -99,6 +107,22 @@ def plan(
     with stage("publish", seconds, report):
         folder, published = write_run(checked, out, write_map, seconds)
     return Published(folder, published, outcome)
+
+
+def refuse_impossible(outcome: Outcome) -> None:
+    """
+    Raise when the targets can't be met together.
+
+    Raises
+    ------
+    InfeasibleError
+        With what the core found to collide.
+    """
+    if outcome.status == "infeasible":
+        raise InfeasibleError(
+            outcome.message or "the targets can't be met together",
+            cure="Raise the budget, lower a target, or add candidate sites",
+        )
 
 
 def pass_only_verified(found: Plan) -> Plan:
