@@ -5,13 +5,66 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from siting import cells as grid
+from siting.census import (
+    DEFAULT_RURAL_PER_KM2,
+    DEFAULT_URBAN_PER_KM2,
+    cars_per_person,
+    district_people,
+    spread_people,
+)
+from siting.errors import InputError
+from siting.facts import demand_weights
+from siting.frames import ROAD_CLASSES
+from siting.network import snap
+
 if TYPE_CHECKING:
-    import geopandas as gpd
-    import numpy as np
     import numpy.typing as npt
+    import pandas as pd
+
+    from siting.frames import CityMap
+    from siting.model import DemandSettings
+    from siting.network import Network
+
+    Floats = npt.NDArray[np.float64]
+    Ints = npt.NDArray[np.int64]
 
 SEGMENTS = ("private", "fleet", "heavy")
 """Private cars; taxis, ride-hailing and delivery; heavy vehicles."""
+
+SNAP_LIMIT_M = 3000.0
+"""A demand point farther than this from every node can't be served. Planner's own."""
+
+HOME_SHARE = 0.7
+"""Share of private energy drawn near home, the rest at destinations. Planner's own."""
+
+RESIDENT_SHARE = 0.5
+"""Share of fleet energy that follows urban people, the rest follows hubs. Planner's own."""
+
+FREIGHT_SHARE = 0.5
+"""Share of heavy energy at freight facilities, the rest along main roads. Planner's own."""
+
+LEAST_ROW_KWH = 1.0
+"""Fleet and heavy rows below this are left out, their energy given to the others, kWh/day."""
+
+WEIGHTS = {
+    "street": "people beside a metre of road in built-up cells",
+    "street_m": "street metres a facility stands for in built-up cells",
+    "rural_street": "people beside a metre of road elsewhere",
+    "rural_place_m": "road metres a place stands for elsewhere",
+    "arterial": "metre of road, where no destination or hub is on the map",
+    "destination": "private cars drawn, relative",
+    "hub": "taxis, ride-hailing and delivery drawn, relative",
+    "freight": "heavy vehicles drawn, relative",
+    "freight_road": "heavy vehicles on a metre of road",
+}
+"""The reasons in `data/demand_weights.csv` and what their weights stand for."""
+
+_COLUMNS = ("street", "rural", "arterial", "freight_road", "destination", "hub", "freight")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +75,10 @@ class Demand:
     Attributes
     ----------
     frame
-        EPSG:4326 Points, RangeIndex. Columns: `demand_id` (str, stable: cell and segment), `cell_id`
-        (str), `segment` (one of `SEGMENTS`), `kwh_day` (float, public charging energy a day),
-        `population` (float; census people of the cell, on private rows, else 0), `district_id`
-        (str), `urban` (bool).
+        EPSG:4326 Points, RangeIndex. Columns: `demand_id` (str, stable: cell and segment),
+        `cell_id` (str), `segment` (one of `SEGMENTS`), `kwh_day` (float, public charging energy a
+        day), `population` (float; census people of the cell, on private rows, else 0),
+        `district_id` (str), `urban` (bool).
     node
         Network node each point is snapped to, int64, shape (n,); -1 when farther than the limit.
     access_m
@@ -35,3 +88,344 @@ class Demand:
     frame: gpd.GeoDataFrame
     node: npt.NDArray[np.int64]
     access_m: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Points:
+    """Everything that says where people and vehicles are: points with a weight for each reason."""
+
+    xy: Floats
+    district: Ints
+    weight: Floats
+    """Shape (n, len(_COLUMNS))."""
+    tier: npt.NDArray[np.int8]
+    """0 streets, 1 other roads, 2 anything else: where a cell's point may stand, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """The part of a cell in one district, with the weights of the points in it summed."""
+
+    key: Ints
+    district: Ints
+    urban: npt.NDArray[np.bool_]
+    xy: Floats
+    weight: dict[str, Floats]
+
+
+def charging_demand(
+    network: Network,
+    districts: gpd.GeoDataFrame,
+    city_map: CityMap,
+    settings: DemandSettings,
+    *,
+    share: float = 1.0,
+    population: float | None = None,
+    cells: grid.Cells | None = None,
+) -> Demand:
+    """
+    Spread the public charging energy of a city over cells, by segment.
+
+    Parameters
+    ----------
+    network
+        Road network; cells take their place and their weight from it.
+    districts
+        Districts, EPSG:4326, with `district_id`, `population`, `urban_population`,
+        `rural_population` (people, NaN where no census is known) and `area_km2`.
+    city_map
+        Its facilities draw demand.
+    settings
+        Vehicles, energy and shares by segment, and the sizes of cells.
+    share
+        Share of the vehicles that belongs to these districts, (0, 1].
+    population
+        People in the districts that have no census; None: by built-up area.
+    cells
+        The cells, when they are already laid.
+
+    Returns
+    -------
+    Demand
+        Sums are exact but for rounding: each segment's `kwh_day` to vehicles x kWh x public share x
+        `share`, each district's `population` to its census, urban people in built-up cells (where
+        there are any) and rural people in the others.
+
+    Raises
+    ------
+    InputError
+        When there are no districts.
+
+    Notes
+    -----
+    Private energy follows people times cars a person (2020 census: share of car-owning households
+    over household size, by district) and destinations; fleet energy follows urban people and hubs;
+    heavy energy follows freight facilities and main roads. Where the map shows no facility of a
+    sort, arterial roads in built-up cells take its place. Land outside the convex hull of the road
+    network gets the rural density of the part inside.
+    """
+    if districts.empty:
+        raise InputError("There are no districts to spread demand over")
+    laid = cells or grid.build_cells(
+        network,
+        districts,
+        city_map,
+        urban_cell_m=settings.urban_cell_m,
+        rural_cell_m=settings.rural_cell_m,
+    )
+    pieces = _pieces(laid, _points(laid, districts, city_map))
+    urban, rural = district_people(districts, grid.built_up_km2(laid, len(districts)), population)
+    people = spread_people(
+        pieces.district,
+        np.where(pieces.urban, pieces.weight["street"], 0.0),
+        np.where(pieces.urban, 0.0, pieces.weight["rural"]),
+        urban,
+        rural,
+    )
+    energy = _energy(pieces, people, districts, settings, share)
+    return _demand(network, laid, pieces, people, energy, districts)
+
+
+def demand_assumptions(settings: DemandSettings) -> list[dict[str, object]]:
+    """
+    List what the demand rests on.
+
+    Parameters
+    ----------
+    settings
+        As given to `charging_demand`.
+
+    Returns
+    -------
+    list of dict
+        Rows `key`, `value`, `unit`, `source`, `confidence`; `memory` means unsourced.
+    """
+    rows: list[dict[str, object]] = []
+    for segment in SEGMENTS:
+        fleet = getattr(settings, segment)
+        for name in ("vehicles", "kwh_day", "public_share"):
+            figure = getattr(fleet, name)
+            rows.append({"key": f"demand.{segment}.{name}", **figure.model_dump()})
+    census = "2020 census by county, data/districts.csv"
+    rows.append(_row("demand.population", "by district", "people", census, "found"))
+    rows.append(_row("demand.cars_per_person", "by district", "1/person", census, "found"))
+    own = (
+        ("home_share", HOME_SHARE, "share of private energy"),
+        ("resident_share", RESIDENT_SHARE, "share of fleet energy"),
+        ("freight_share", FREIGHT_SHARE, "share of heavy energy"),
+        ("built_up_streets", grid.BUILT_UP_KM_PER_KM2, "km/km2"),
+        ("built_up_densest", grid.DENSE_PER_KM2, "people/km2"),
+        ("built_up_thinnest", grid.THIN_PER_KM2, "people/km2"),
+        ("no_census_urban", DEFAULT_URBAN_PER_KM2, "people/km2"),
+        ("no_census_rural", DEFAULT_RURAL_PER_KM2, "people/km2"),
+    )
+    rows += [
+        _row(f"demand.{key}", value, unit, "planner's own", "memory") for key, value, unit in own
+    ]
+    for reason, what in WEIGHTS.items():
+        listed = ", ".join(f"{name} {w:g}" for name, w in demand_weights(reason).items())
+        rows.append(_row(f"demand.{reason}", listed, what, "planner's own", "memory"))
+    return rows
+
+
+def _row(key: str, value: object, unit: str, source: str, confidence: str) -> dict[str, object]:
+    return {"key": key, "value": value, "unit": unit, "source": source, "confidence": confidence}
+
+
+def _points(laid: grid.Cells, districts: gpd.GeoDataFrame, city_map: CityMap) -> _Points:
+    polygons = districts.geometry.to_crs(laid.crs).to_numpy()
+    roads = _road_points(laid)
+    places = _facility_points(laid, polygons, city_map)
+    beyond = _beyond_points(laid, roads)
+    found = np.concatenate([part.district for part in (roads, places, beyond)])
+    bare = np.setdiff1d(np.arange(len(districts)), found)
+    middle = shapely.get_coordinates(shapely.point_on_surface(polygons[bare]))
+    weight = np.zeros((len(bare), len(_COLUMNS)))
+    weight[:, _COLUMNS.index("rural")] = 1.0
+    last = _Points(middle, bare, weight, np.full(len(bare), 2, dtype=np.int8))
+    parts = (roads, places, beyond, last)
+    return _Points(
+        np.concatenate([part.xy for part in parts]),
+        np.concatenate([part.district for part in parts]),
+        np.concatenate([part.weight for part in parts]),
+        np.concatenate([part.tier for part in parts]),
+    )
+
+
+def _road_points(laid: grid.Cells) -> _Points:
+    weight = np.zeros((len(laid.road_xy), len(_COLUMNS)))
+    reasons = {
+        "street": "street",
+        "rural": "rural_street",
+        "arterial": "arterial",
+        "freight_road": "freight_road",
+    }
+    for name, reason in reasons.items():
+        metres = laid.road_m * grid.class_weights(reason)[laid.road_class]
+        weight[:, _COLUMNS.index(name)] = metres
+    # A car can't turn off a motorway or a ramp to charge, so a point stands there only at need.
+    fast = [
+        name.startswith(("motorway", "trunk")) or name.endswith("_link") for name in ROAD_CLASSES
+    ]
+    tier = np.array(fast, dtype=np.int8)[laid.road_class]
+    return _Points(laid.road_xy, laid.road_district, weight, tier)
+
+
+def _facility_points(
+    laid: grid.Cells, polygons: npt.NDArray[np.object_], city_map: CityMap
+) -> _Points:
+    facilities = city_map.facilities
+    if facilities.empty:
+        empty = np.empty(0, dtype=np.int64)
+        none = np.empty((0, len(_COLUMNS)))
+        return _Points(np.empty((0, 2)), empty, none, empty.astype(np.int8))
+    xy = shapely.get_coordinates(facilities.geometry.to_crs(laid.crs).to_numpy())
+    inside = grid.district_of(polygons, xy)
+    kinds = facilities["kind"]
+    hectares = np.nan_to_num(facilities["area_m2"].to_numpy(dtype=float) / 1e4, nan=1.0)
+    pulls: dict[str, pd.Series] = {
+        "rural": kinds.map(demand_weights("rural_place_m")),
+        "destination": kinds.map(demand_weights("destination")),
+        "hub": kinds.map(demand_weights("hub")),
+        # A park of a hundred hectares draws ten times what one of a hectare draws, not a hundred.
+        "freight": kinds.map(demand_weights("freight")) * np.sqrt(np.clip(hectares, 1, 100)),
+    }
+    weight = np.zeros((len(xy), len(_COLUMNS)))
+    weight[:, _COLUMNS.index("street")] = grid.land_use_metres(facilities)
+    for name, pull in pulls.items():
+        weight[:, _COLUMNS.index(name)] = pull.fillna(0.0).to_numpy(dtype=float)
+    kept = (inside >= 0) & (weight > 0).any(axis=1)
+    tier = np.full(int(kept.sum()), 2, dtype=np.int8)
+    return _Points(xy[kept], inside[kept], weight[kept], tier)
+
+
+def _beyond_points(laid: grid.Cells, roads: _Points) -> _Points:
+    """Stand a point in each fine cell that the map doesn't reach, with the rural mean inside."""
+    rural = _COLUMNS.index("rural")
+    count = int(laid.district.max()) + 1
+    country = ~grid.is_urban(laid, roads.xy)
+    metres = np.bincount(
+        roads.district[country], weights=roads.weight[country, rural], minlength=count
+    )
+    open_land = (laid.district >= 0) & ~laid.built_up
+    known = np.bincount(laid.district[open_land & laid.covered], minlength=count)
+    overall = metres.sum() / known.sum() if metres.sum() > 0 else 1.0
+    # With few cells inside, a district's own mean says little.
+    mean = np.where(known >= 20, metres / np.maximum(known, 1), overall)  # noqa: PLR2004
+    row, column = np.nonzero(open_land & ~laid.covered)
+    district = laid.district[row, column]
+    xy = laid.origin_xy + (np.column_stack([column, row]) + 0.5) * laid.size_m
+    weight = np.zeros((len(xy), len(_COLUMNS)))
+    weight[:, rural] = np.where(mean > 0, mean, overall)[district]
+    return _Points(xy, district, weight, np.full(len(xy), 2, dtype=np.int8))
+
+
+def _pieces(laid: grid.Cells, points: _Points) -> _Pieces:
+    key = grid.cell_key(laid, points.xy)
+    pair = np.column_stack([key, points.district])
+    unique, piece = np.unique(pair, axis=0, return_inverse=True)
+    piece = piece.reshape(-1)
+    weight: dict[str, Floats] = {
+        name: np.bincount(piece, points.weight[:, column], len(unique)).astype(np.float64)
+        for column, name in enumerate(_COLUMNS)
+    }
+    return _Pieces(
+        key=unique[:, 0],
+        district=unique[:, 1],
+        urban=unique[:, 0] % 2 == 0,
+        xy=_places(points, piece, len(unique)),
+        weight=weight,
+    )
+
+
+def _places(points: _Points, piece: Ints, count: int) -> Floats:
+    """Return for each piece the best point nearest to its centre of weight: on a street if any."""
+    pull = points.weight[:, :2].sum(axis=1) + 1e-3
+    total = np.bincount(piece, weights=pull, minlength=count)
+    centre = np.column_stack(
+        [
+            np.bincount(piece, weights=pull * points.xy[:, a], minlength=count) / total
+            for a in (0, 1)
+        ]
+    )
+    distance = np.hypot(*(points.xy - centre[piece]).T)
+    order = np.lexsort((distance, points.tier, piece))
+    first = order[np.searchsorted(piece[order], np.arange(count))]
+    return points.xy[first]
+
+
+def _energy(
+    pieces: _Pieces,
+    people: Floats,
+    districts: gpd.GeoDataFrame,
+    settings: DemandSettings,
+    share: float,
+) -> dict[str, Floats]:
+    town = pieces.urban.astype(float)
+    arterial = pieces.weight["arterial"] * town
+    everyone = people if people.sum() > 0 else np.ones(len(people))
+    cars = everyone * cars_per_person(districts)[pieces.district]
+    road = _first(pieces.weight["freight_road"], pieces.weight["arterial"], everyone)
+    spread = {
+        "private": _mix(HOME_SHARE, cars, _first(pieces.weight["destination"], arterial, cars)),
+        "fleet": _mix(
+            RESIDENT_SHARE,
+            _first(everyone * town, everyone),
+            _first(pieces.weight["hub"], arterial, everyone),
+        ),
+        "heavy": _mix(FREIGHT_SHARE, _first(pieces.weight["freight"], road), road),
+    }
+    energy = {}
+    for segment, part in spread.items():
+        fleet = getattr(settings, segment)
+        total = fleet.vehicles.value * fleet.kwh_day.value * fleet.public_share.value * share
+        if segment != "private":
+            large = part * total >= LEAST_ROW_KWH
+            part = np.where(large, part, 0.0) / part[large].sum() if large.any() else part  # noqa: PLW2901
+        energy[segment] = part * total
+    return energy
+
+
+def _first(*choices: Floats) -> Floats:
+    """Return the first weights that aren't all zero, else the last."""
+    return next((weights for weights in choices if weights.sum() > 0), choices[-1])
+
+
+def _mix(share: float, first: Floats, second: Floats) -> Floats:
+    mixed: Floats = share * first / first.sum() + (1 - share) * second / second.sum()
+    return mixed
+
+
+def _demand(
+    network: Network,
+    laid: grid.Cells,
+    pieces: _Pieces,
+    people: Floats,
+    energy: dict[str, Floats],
+    districts: gpd.GeoDataFrame,
+) -> Demand:
+    district_id = districts["district_id"].astype(str).to_numpy()[pieces.district]
+    names = grid.cell_names(laid, pieces.key)
+    cell_id = np.char.add(np.char.add(names, "-"), district_id.astype(np.str_))
+    rows = [np.flatnonzero((energy[s] > 0) | ((people > 0) & (s == "private"))) for s in SEGMENTS]
+    piece = np.concatenate(rows)
+    segment = np.repeat(np.arange(len(SEGMENTS)), [len(row) for row in rows])
+    order = np.lexsort((segment, cell_id[piece]))
+    piece, segment = piece[order], segment[order]
+    segment_name = np.array(SEGMENTS)[segment]
+    kwh_day = np.column_stack([energy[s] for s in SEGMENTS])[piece, segment]
+    frame = gpd.GeoDataFrame(
+        {
+            "demand_id": np.char.add(np.char.add(cell_id[piece], "-"), segment_name).astype(object),
+            "cell_id": cell_id[piece].astype(object),
+            "segment": segment_name.astype(object),
+            "kwh_day": kwh_day,
+            "population": np.where(segment == 0, people[piece], 0.0),
+            "district_id": district_id[piece].astype(object),
+            "urban": pieces.urban[piece],
+        },
+        geometry=shapely.points(pieces.xy[piece]),
+        crs=laid.crs,
+    ).to_crs("EPSG:4326")
+    node, access_m = snap(network, pieces.xy[piece], SNAP_LIMIT_M)
+    return Demand(frame, node, access_m)

@@ -178,6 +178,26 @@ def baseline() -> pd.DataFrame:
     return _table("baseline.csv").copy()
 
 
+def demand_weights(reason: str) -> dict[str, float]:
+    """
+    Return the weights by which demand is spread for one reason.
+
+    Parameters
+    ----------
+    reason
+        A value of `reason` in `data/demand_weights.csv`, for example `hub`.
+
+    Returns
+    -------
+    dict
+        Weight by road class or facility kind, in the unit that the table names.
+    """
+    table = _table("demand_weights.csv")
+    rows = table[table["reason"] == reason]
+    names = rows["name"].tolist()
+    return {str(name): float(w) for name, w in zip(names, rows["weight"], strict=True)}
+
+
 def site_kinds() -> pd.DataFrame:
     """
     Return what a charging site of each kind can hold.
