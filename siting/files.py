@@ -30,14 +30,8 @@ _LOCK_NAME = ".lock"
 _NAME_BYTES = 255
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?")
 _UNPORTABLE = re.compile(r"[\x00-\x1f\x7f\\<>:\"|?*\ud800-\udfff]")
-_DISK = {
-    errno.ENOSPC: "The disk is full",
-    errno.EDQUOT: "The disk quota is used up",
-    errno.EROFS: "The disk is read-only",
-    errno.EFBIG: "The file is too large for this disk",
-    errno.EACCES: "Writing here is not allowed",
-    errno.EPERM: "Writing here is not allowed",
-}
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
 _DISK_CURE = "Free space or choose another folder; nothing was left half-written"
 
 
@@ -287,12 +281,13 @@ def _part(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _disk_errors(path: Path) -> Iterator[None]:
-    """Turn the disk's refusals into an OutputError."""
+    """Turn the disk's refusals to write `path` into an OutputError."""
     try:
         yield
     except OSError as error:
-        reason = _DISK.get(error.errno or 0)
-        if reason is None:
+        # A writer may also read: only what is refused beside `path` is about the result.
+        ours = str(error.filename or path).startswith(str(path.parent))
+        if error.errno not in _DISK and not (ours and error.errno in _FORBIDDEN):
             raise
         raise OutputError(
             "the result can't be written", where=path, value=error.strerror, cure=_DISK_CURE

@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003  (pydantic needs it at run time)
-from typing import Annotated, Literal
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from siting.errors import ModelError
+from siting.modelchecks import DISTRICT_WORDS, ROAD_WORDS, cross_problems
+from siting.modelfile import DEFAULTS, Written, explain, find_model, read_model, resolve_file
+from siting.text import slug
+from siting.yamlfile import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
 
 
 class Figure(_Part):
@@ -32,11 +57,43 @@ def _figure(value: object) -> object:
     return value
 
 
-AnyFigure = Annotated[Figure, BeforeValidator(_figure)]
+def _share(figure: Figure) -> Figure:
+    if not 0 <= figure.value <= 1:
+        raise ValueError("has to be a share from 0 to 1. Write 35 % as 0.35")
+    return figure
+
+
+def _part_of_one(figure: Figure) -> Figure:
+    if figure.value == 0:
+        raise ValueError("has to be more than 0")
+    return _share(figure)
+
+
+def _positive(figure: Figure) -> Figure:
+    if figure.value <= 0:
+        raise ValueError("has to be more than 0")
+    return figure
+
+
+def _not_negative(figure: Figure) -> Figure:
+    if figure.value < 0:
+        raise ValueError("can't be less than 0")
+    return figure
+
+
+AnyFigure = Annotated[Figure, BeforeValidator(_figure, json_schema_input_type=float | str | Figure)]
+"""A figure as a model may write it: a number, the id of a known figure, or all of it."""
+Share = Annotated[AnyFigure, AfterValidator(_share)]
+PartOfOne = Annotated[AnyFigure, AfterValidator(_part_of_one)]
+Positive = Annotated[AnyFigure, AfterValidator(_positive)]
+NotNegative = Annotated[AnyFigure, AfterValidator(_not_negative)]
 
 
 class Area(_Part):
     """What is planned: a Chinese city, some of its districts, or the extent of the roads."""
+
+    # An adcode is written as a number.
+    model_config = ConfigDict(coerce_numbers_to_str=True)
 
     city: str = ""
     """Chinese city by name or six-digit adcode; empty: the extent of the roads is one district."""
@@ -52,9 +109,9 @@ class Area(_Part):
 class Sources(_Part):
     """Where the inputs come from."""
 
-    roads: str = "sample"
+    roads: str = ROAD_WORDS[0]
     """`sample`, or a file: OSM PBF or XML, gpkg, shp, shp in a zip, GeoJSON, OSMnx graphml."""
-    districts: str = "cnmaps"
+    districts: str = DISTRICT_WORDS[0]
     """`cnmaps`, `osm` (boundaries in the road file), `extent`, or a polygon layer file."""
     districts_datum: Literal["wgs84", "gcj02", "bd09"] = "wgs84"
     """Frame of a polygon layer file; cnmaps is known to be GCJ-02 and always converted."""
@@ -64,10 +121,10 @@ class Sources(_Part):
 class Fleet(_Part):
     """Vehicles of one segment and what they charge in public."""
 
-    vehicles: AnyFigure
-    kwh_day: AnyFigure
+    vehicles: NotNegative
+    kwh_day: NotNegative
     """Energy a vehicle charges a day, all places, kWh."""
-    public_share: AnyFigure
+    public_share: Share
     """Share of that energy charged at public or dedicated piles."""
 
 
@@ -89,36 +146,53 @@ class PileType(_Part):
     label_en: str
     current: Literal["ac", "dc"] = "dc"
     kw: float = Field(gt=0)
-    utilisation: AnyFigure
+    utilisation: PartOfOne
     """Most share of the day at rated power that a plan may count on."""
-    equipment_cny: AnyFigure
-    installation_cny: AnyFigure
+    equipment_cny: NotNegative
+    installation_cny: NotNegative
     segments: tuple[Literal["private", "fleet", "heavy"], ...]
+
+
+def _distinct(piles: tuple[PileType, ...]) -> tuple[PileType, ...]:
+    if not piles:
+        raise ValueError("there has to be a kind of pile")
+    twice = [id_ for id_, times in Counter(pile.id for pile in piles).items() if times > 1]
+    if twice:
+        raise ValueError(f"the id {twice[0]} is there twice. Give each kind of pile its own id")
+    return piles
 
 
 class Charging(_Part):
     """The charging programme."""
 
-    piles: tuple[PileType, ...]
-    urban_radius_m: AnyFigure
-    rural_radius_m: AnyFigure
-    heavy_radius_m: AnyFigure
+    piles: Annotated[tuple[PileType, ...], AfterValidator(_distinct)]
+    urban_radius_m: Positive
+    rural_radius_m: Positive
+    heavy_radius_m: Positive
     nearest_sites: int = Field(default=12, ge=1, le=100)
     """A demand point may be served by this many nearest sites within the radius."""
-    station_fixed_cny: AnyFigure
-    rural_grid_cny: AnyFigure
-    grid_cny_per_kva: AnyFigure
-    simultaneity: AnyFigure
-    power_factor: AnyFigure
+    station_fixed_cny: NotNegative
+    rural_grid_cny: NotNegative
+    grid_cny_per_kva: NotNegative
+    simultaneity: PartOfOne
+    power_factor: PartOfOne
     budget_cny: float | None = Field(default=None, gt=0)
     existing_count: bool = True
     """Whether existing stations count towards the targets."""
 
 
+def _known_clause(id_: str) -> str:
+    if id_:
+        from siting.facts import clause  # noqa: PLC0415
+
+        clause(id_)
+    return id_
+
+
 class Target(_Part):
     """One target, from a clause or of the planner's own."""
 
-    clause: str = ""
+    clause: Annotated[str, AfterValidator(_known_clause)] = ""
     """Clause id in `data/clauses`; empty: the planner's own."""
     measure: Literal[
         "stations",
@@ -132,6 +206,14 @@ class Target(_Part):
     at_least: float = Field(ge=0)
     reading: str = ""
     """How the text is read where it leaves it open; printed with the target."""
+
+    @field_validator("at_least")
+    @classmethod
+    def _possible(cls, value: float, info: ValidationInfo) -> float:
+        measure = str(info.data.get("measure", ""))
+        if value > 1 and measure.endswith(("_share", "service_areas")):
+            raise ValueError("this measure is a share, at most 1. Write 35 % as 0.35")
+        return value
 
 
 class Solve(_Part):
@@ -159,6 +241,83 @@ class Model(_Part):
     solve: Solve = Solve()
 
 
-def load_model(model: str | Path) -> Model:
-    """Read a model by name (`jinan`) or path; a key left out takes `models/defaults.yaml`."""
-    raise NotImplementedError
+def load_model(model: str | Path, overrides: Mapping[str, Any] | None = None) -> Model:
+    """
+    Read a planning model.
+
+    Parameters
+    ----------
+    model
+        Name of a model of the project (`jinan`), or the path of a YAML file. A key left out takes
+        the value of `models/defaults.yaml`; a name left out is that of the file.
+    overrides
+        Values that replace the model's, nested as in the YAML or with dots
+        (`{"sources.roads": "a.osm.pbf"}`); their paths start from the working folder.
+
+    Returns
+    -------
+    Model
+        With absolute paths in `sources`; in the file they start from its own folder.
+
+    Raises
+    ------
+    ModelError
+        There is no such model, or it is wrong; `problems` lists all that was found, each with file
+        and line, key, value and cure.
+    InputError
+        The file can't be read.
+    """
+    from siting.facts import models_folder  # noqa: PLC0415
+
+    path = find_model(model, models_folder())
+    written = read_model(path, models_folder() / f"{DEFAULTS}.yaml", overrides or {})
+    if not isinstance(written.model.data, dict):
+        _refuse(written, [])
+    written.data.setdefault("name", slug(path.stem))
+    problems = [
+        *resolve_file(written, ("sources", "roads"), ROAD_WORDS),
+        *resolve_file(written, ("sources", "districts"), DISTRICT_WORDS),
+        *cross_problems(written),
+    ]
+    try:
+        made = Model.model_validate(written.data)
+    except ValidationError as error:
+        _refuse(written, explain(error.errors(), model_schema(), written) + problems)
+    _refuse(written, problems)
+    return made
+
+
+def model_schema() -> dict[str, Any]:
+    """
+    Return the JSON schema of a model's file, for editors that complete and check YAML.
+
+    Keys that `models/defaults.yaml` fills needn't be written, so none is required but in the items
+    of lists and in figures.
+    """
+    schema = Model.model_json_schema()
+    parts = schema.pop("$defs")
+    for part in (schema, *(parts[name] for name in ("DemandSettings", "Fleet", "Charging"))):
+        part.pop("required", None)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "$defs": {name: parts[name] for name in sorted(parts)},
+    }
+
+
+def _refuse(written: Written, found: list[Problem]) -> None:
+    """Raise a ModelError with all problems, those of the YAML itself first; pass if none."""
+    yaml = (*written.defaults.problems, *written.model.problems)
+    known = {problem.where for problem in yaml}
+    rest = [problem for problem in found if problem.where not in known]
+    if not isinstance(written.model.data, dict) and not yaml:
+        rest = [Problem(f"{written.model.path}:1", (), "this is no mapping of keys to values")]
+    texts = tuple(dict.fromkeys(map(str, (*yaml, *sorted(rest, key=_line)))))
+    if texts:
+        number = "a mistake" if len(texts) == 1 else f"{len(texts)} mistakes"
+        raise ModelError(f"the model has {number}", where=written.model.path, problems=texts)
+
+
+def _line(problem: Problem) -> tuple[str, int]:
+    file, _, line = problem.where.rpartition(":")
+    return file, int(line) if line.isdigit() else 0
