@@ -11,6 +11,7 @@ from scipy.ndimage import uniform_filter
 
 from siting.facts import demand_weights
 from siting.frames import ROAD_CLASSES
+from siting.network import main_nodes
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -175,7 +176,7 @@ def build_cells(
     polygons = districts.geometry.to_crs(network.crs).to_numpy()
     coarse = block * urban_cell_m
     bounds = np.asarray(shapely.total_bounds(polygons), dtype=np.float64)
-    origin: Floats = np.floor(bounds[:2] / coarse) * coarse
+    origin = np.asarray(np.floor(bounds[:2] / coarse) * coarse, dtype=np.float64)
     blocks = np.maximum(1, np.ceil((bounds[2:] - origin) / coarse)).astype(int)
     shape = (int(blocks[1]) * block, int(blocks[0]) * block)
     middle = _middles(origin, urban_cell_m, shape)
@@ -218,8 +219,7 @@ def built_up_km2(cells: Cells, districts: int) -> Floats:
     """Return the built-up area of each district in km2, shape (districts,)."""
     inside = cells.built_up & (cells.district >= 0)
     count = np.bincount(cells.district[inside], minlength=districts)
-    area: Floats = count * cells.size_m**2 / 1e6
-    return area
+    return np.asarray(count * (cells.size_m**2 / 1e6), dtype=np.float64)
 
 
 def is_urban(cells: Cells, xy: Floats) -> Bools:
@@ -280,6 +280,34 @@ def cell_names(cells: Cells, key: Ints) -> npt.NDArray[np.str_]:
     kind = np.where(coarse, "r", "u")
     pairs = zip(kind.tolist(), east.tolist(), north.tolist(), strict=True)
     return np.array([f"{k}{e}-{n}" for k, e, n in pairs], dtype=np.str_)
+
+
+def road_nodes(network: Network, *, fast: bool) -> Bools:
+    """
+    Tell where vehicles can leave the road.
+
+    Parameters
+    ----------
+    network
+        The network.
+    fast
+        True for nodes on motorways, trunk roads and their ramps, where service areas lie; false
+        for nodes on any other road, where everything else lies.
+
+    Returns
+    -------
+    array
+        Nodes of either sort that can reach the others, shape (n,).
+    """
+    names = np.array(ROAD_CLASSES)
+    quick = np.isin(names, ("motorway", "trunk", "motorway_link", "trunk_link"))
+    barred = np.isin(names, ("motorway", "motorway_link"))
+    edge = (quick if fast else ~barred)[network.highway]
+    on = np.zeros(len(network.node_xy), dtype=np.bool_)
+    on[network.tail[edge]] = True
+    on[network.head[edge]] = True
+    nodes: Bools = on & main_nodes(network)
+    return nodes
 
 
 def _index(cells: Cells, xy: Floats) -> tuple[Ints, Ints, Bools]:

@@ -427,5 +427,6 @@ def _demand(
         geometry=shapely.points(pieces.xy[piece]),
         crs=laid.crs,
     ).to_crs("EPSG:4326")
-    node, access_m = snap(network, pieces.xy[piece], SNAP_LIMIT_M)
+    streets = grid.road_nodes(network, fast=False)
+    node, access_m = snap(network, pieces.xy[piece], SNAP_LIMIT_M, nodes=streets)
     return Demand(frame, node, access_m)
