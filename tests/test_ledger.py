@@ -1,0 +1,83 @@
+"""The clause ledger: every clause has one honest line."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from siting.facts import clauses
+from siting.ledger import clause_ledger, measure_plan
+from siting.model import load_model
+
+NOTHING = {
+    "stations": 0.0,
+    "piles": 0.0,
+    "dc_share": 0.0,
+    "service_areas": 1.0,
+    "district_stations": 0.0,
+    "served_share": 0.0,
+    "district_served_share": 0.0,
+}
+
+
+def test_every_clause_of_the_city_has_exactly_one_line_or_is_a_target() -> None:
+    jinan, known = load_model("jinan"), clauses("济南市")
+    ledger = clause_ledger(jinan.targets, NOTHING, known, {})
+    assert {clause.id for clause in known} <= set(ledger.clause)
+    others = ledger[~ledger.status.isin(["met", "short"])]
+    assert not others.clause.duplicated().any()
+
+
+@pytest.mark.parametrize(("planned", "status"), [(799.0, "short"), (800.0, "met")])
+def test_a_target_is_met_from_its_number_on(planned: float, status: str) -> None:
+    jinan = load_model("jinan")
+    ledger = clause_ledger(jinan.targets, {**NOTHING, "stations": planned}, clauses("济南市"), {})
+    assert ledger.set_index("measure").status["stations"] == status
+
+
+def test_hydrogen_is_not_claimed_by_the_charging_programme() -> None:
+    ledger = clause_ledger(load_model("jinan").targets, NOTHING, clauses("济南市"), {})
+    line = ledger.set_index("clause").loc["JN23-08"]
+    assert line.status == "not_modelled"
+    assert line.note
+
+
+def _frames() -> tuple[pd.DataFrame, ...]:
+    stations = pd.DataFrame(
+        {
+            "site_id": ["a", "b", "c"],
+            "status": ["new", "kept", "new"],
+            "district_id": ["1", "1", "2"],
+            "piles": [4, 6, 10],
+            "piles_ac": [4, 0, 5],
+            "piles_dc": [0, 6, 5],
+        }
+    )
+    candidates = pd.DataFrame({"kind": ["service_area"] * 4, "chosen": [True, True, True, False]})
+    demand = pd.DataFrame({"kwh_day": [100.0, 300.0], "served_kwh_day": [100.0, 100.0]})
+    districts = pd.DataFrame(
+        {
+            "district_id": ["1", "2", "3"],
+            "kwh_day": [100.0, 300.0, 0.0],
+            "served_share": [1.0, 1 / 3, 0.0],
+        }
+    )
+    types = pd.DataFrame({"type_id": ["ac", "dc"], "current": ["ac", "dc"]})
+    return stations, candidates, demand, districts, types
+
+
+def test_measures_are_counts_shares_and_the_worst_district() -> None:
+    measured = measure_plan(*_frames(), existing_count=True)
+    assert measured["stations"] == 3
+    assert measured["piles"] == 20
+    assert measured["dc_share"] == pytest.approx(11 / 20)
+    assert measured["service_areas"] == pytest.approx(3 / 4)
+    assert measured["district_stations"] == 0
+    assert measured["served_share"] == pytest.approx(0.5)
+    assert measured["district_served_share"] == pytest.approx(1 / 3)
+
+
+def test_existing_stations_count_only_where_the_model_says_so() -> None:
+    measured = measure_plan(*_frames(), existing_count=False)
+    assert measured["stations"] == 2
+    assert measured["piles"] == 14
