@@ -1,0 +1,68 @@
+/* The card of the chosen station or district. */
+"use strict";
+siting.card = (function () {
+  const S = siting, { data, t, el } = S;
+
+  function row(key, value, className) {
+    const node = el("div", className || "", el("dt", "", key), el("dd", "", value));
+    return node;
+  }
+  const amount = (value, decimals, unit) => (S.finite(value) ? `${S.number(value, decimals, 0)} ${unit}`.trim() : S.UNKNOWN);
+  const head = (title, close) => el("div", "s-card-head", el("h2", "", title), Object.assign(S.button("s-x", close, "×"), { title: t("close"), ariaLabel: t("close") }));
+  function chip(text, colour) {
+    const node = el("span", "s-chip"), dot = el("i");
+    if (colour) {
+      dot.style.background = colour;
+      node.append(dot);
+    }
+    node.append(text);
+    return node;
+  }
+
+  function station(i, actions) {
+    const table = S.stations.table, district = data.districts.district_id.indexOf(table.district_ids[table.district[i]]);
+    const where = district >= 0 ? S.basemap.districtName(district) : table.districts[table.district[i]];
+    const list = el("dl", "s-rows");
+    const add = (name, value, className) => { const node = row(t(`card.${name}`), value, className); node.dataset.field = name; list.append(node); };
+    add("id", table.site_id[i]);
+    add("district.label", `${where} · ${t(table.urban[i] ? "card.urban" : "card.rural")}`);
+    add("piles", S.number(table.piles[i]));
+    data.pile_types.forEach((type, k) => {
+      if (table.by_type[k][i] > 0) {
+        const node = row(S.pick(type.label_zh, type.label_en), S.number(table.by_type[k][i]), "s-sub");
+        node.dataset.field = `piles_${type.type_id}`;
+        list.append(node);
+      }
+    });
+    add("installed", amount(table.installed_kw[i], 1, t("unit.kw")));
+    add("peak", amount(table.peak_kw[i], 1, t("unit.kw")));
+    add("capacity", amount(table.capacity_kwh_day[i], 1, t("unit.kwhday")));
+    add("served", amount(table.served_kwh_day[i], 1, t("unit.kwhday")));
+    add("utilisation", S.percent(table.utilisation[i]));
+    list.append(S.bar(table.utilisation[i], "s-use"));
+    add("cost", S.costText(table.cost_cny[i]));
+    add("access", amount(table.access_m[i], 0, t("unit.m")));
+    add("clauses", table.clause_sets[table.clauses[i]] || S.UNKNOWN);
+    const area = S.stations.catchment(i);
+    const text = area.cells ? t("card.catchment.text", { n: S.number(area.cells), mean: S.metres(area.mean), far: S.metres(area.far) }) : t("card.catchment.none");
+    const chips = el("div", "s-chips",
+      chip(S.known("kind", table.kinds[table.kind[i]]), S.stations.GROUPS[S.stations.group[i]].colour),
+      chip(t(`station.${S.stations.statusOf(i)}`)), table.mandatory[i] ? chip(t("station.mandatory")) : null);
+    return [head(S.stations.name(i), actions.close), chips, list, el("p", "s-catchment", `${t("card.catchment")}：${text}`), S.button("s-link", actions.locate, t("card.locate"))];
+  }
+
+  function district(d, actions) {
+    const table = data.districts, list = el("dl", "s-rows");
+    const add = (name, value) => { const node = row(t(`districts.${name}`), value); node.dataset.field = name; list.append(node); };
+    add("population", amount(table.population[d], 0, t("unit.people")));
+    add("area", amount(table.area_km2[d], 1, t("unit.km2")));
+    add("stations", S.number(table.stations[d]));
+    add("piles", S.number(table.piles[d]));
+    add("per10k", amount(S.basemap.per10k(d), 1, ""));
+    add("demand", amount(table.kwh_day[d], 0, t("unit.kwhday")));
+    add("served", S.percent(table.served_share[d]));
+    add("cost", S.moneyText(table.cost_cny[d]));
+    return [head(S.basemap.districtName(d), actions.close), el("div", "s-chips", chip(t("card.district"))), list, S.button("s-link", actions.locate, t("card.locate"))];
+  }
+  return { station, district };
+})();

@@ -1,0 +1,210 @@
+/* Puts the map together: painters, pointer, search, tabs, language. */
+"use strict";
+siting.mount = function (map) {
+  const S = siting, { data, t, el } = S, base = S.basemap, stations = S.stations;
+  const app = document.getElementById("siting"), tip = S.one(".s-tip"), card = S.one(".s-card"), panel = S.one(".s-panel");
+  const chosen = { kind: "", row: -1 };
+
+  /* Painters in panes that let the pointer through; the map asks what lies under it. */
+  const painters = [["siting-ground", 200, base.paint], ["siting-stations", 400, stations.paint]].map(([pane, z, paint]) => {
+    const node = map.createPane(pane);
+    node.style.zIndex = z;
+    node.style.pointerEvents = "none";
+    return new base.Painter({ pane, paint });
+  });
+  const repaint = () => { for (const painter of painters) painter.redraw(); };
+  const area = L.latLngBounds([data.bounds[1], data.bounds[0]], [data.bounds[3], data.bounds[2]]);
+  const phone = () => window.matchMedia("(max-width: 720px)").matches;
+  function fit(bounds, most) {
+    const wide = !phone();
+    map.fitBounds(bounds, { paddingTopLeft: [wide ? 64 : 24, wide ? 30 : 64], paddingBottomRight: [wide ? (window.innerWidth > 1180 ? 268 : 40) : 24, 44], maxZoom: most || 16, animate: false });
+  }
+
+  function choose(kind, row) {
+    Object.assign(chosen, { kind, row });
+    stations.show.selected = kind === "station" ? row : -1;
+    if (!kind) {
+      card.hidden = true;
+      card.replaceChildren();
+    } else {
+      const actions = {
+        close: () => choose("", -1),
+        locate: () => (kind === "station" ? map.setView([stations.at.lat[row], stations.at.lon[row]], Math.max(map.getZoom(), 15)) : fit(base.districtBounds(row))),
+      };
+      S.clear(card, ...S.card[kind](row, actions));
+      card.dataset.kind = kind;
+      card.hidden = false;
+      card.scrollTop = 0;
+    }
+    painters[1].redraw();
+  }
+  function openDistrict(row) {
+    choose("district", row);
+    fit(base.districtBounds(row));
+    openPanel(false);
+  }
+
+  /* Pointer. */
+  const world = (event) => map.getPixelOrigin().add(map.latLngToLayerPoint(event.latlng));
+  function under(event, reach) {
+    const point = world(event), zoom = map.getZoom(), scale = 256 * 2 ** zoom;
+    const station = stations.stationAt(zoom, point.x, point.y, reach);
+    if (station >= 0) return ["station", station];
+    const cell = base.demandAt({ scale }, point.x, point.y);
+    return cell >= 0 ? ["demand", cell] : ["district", base.districtAt(point.x / scale, point.y / scale)];
+  }
+  map.on("click", (event) => {
+    openPanel(false);
+    const [kind, row] = under(event, phone() ? 9 : 3);
+    if (kind === "station") choose("station", row);
+    else {
+      const point = world(event), scale = 256 * 2 ** map.getZoom(), district = base.districtAt(point.x / scale, point.y / scale);
+      choose(district >= 0 && !chosen.kind ? "district" : "", district);
+    }
+  });
+  map.on("mousemove", (event) => {
+    const [kind, row] = under(event, 3), station = kind === "station" ? row : -1;
+    map.getContainer().classList.toggle("s-pointer", station >= 0);
+    if (stations.show.hover !== station) {
+      stations.show.hover = station;
+      painters[1].redraw();
+    }
+    if (station >= 0) {
+      const place = S.known("kind", stations.table.kinds[stations.table.kind[row]]);
+      S.clear(tip, el("b", "", stations.name(row)), el("span", "", t("station.tip", { piles: S.number(stations.table.piles[row]), kind: place })));
+    } else if (kind === "demand") {
+      S.clear(tip, el("b", "", t("demand.cell")), el("span", "", t("demand.tip", { kwh: S.number(base.demand.kwh[row]), share: S.percent(base.share(row)) })));
+    }
+    tip.hidden = !(station >= 0 || kind === "demand");
+    const { clientX, clientY } = event.originalEvent;
+    tip.style.left = `${Math.min(clientX + 14, window.innerWidth - 275)}px`;
+    tip.style.top = `${clientY + (clientY > window.innerHeight - 90 ? -58 : 16)}px`;
+  });
+  const leave = () => { tip.hidden = true; stations.show.hover = -1; painters[1].redraw(); };
+  map.on("mouseout", leave);
+  map.on("movestart zoomstart", () => { tip.hidden = true; });
+
+  /* Tabs, panel, legend. */
+  function openPanel(open) {
+    panel.dataset.open = String(open);
+    S.one(".s-grip").setAttribute("aria-expanded", String(open));
+  }
+  const tabs = Array.from(app.querySelectorAll("[role=tab]"));
+  function openTab(tab) {
+    for (const other of tabs) {
+      other.setAttribute("aria-selected", String(other === tab));
+      other.tabIndex = other === tab ? 0 : -1;
+      document.getElementById(other.getAttribute("aria-controls")).hidden = other !== tab;
+    }
+    S.one(".s-pages").scrollTop = 0;
+  }
+  tabs.forEach((tab, k) => {
+    tab.addEventListener("click", () => { openTab(tab); openPanel(true); });
+    tab.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      const shown = tabs.filter((other) => other.offsetParent);
+      if (!step) return;
+      const next = shown[(shown.indexOf(tabs[k]) + step + shown.length) % shown.length];
+      openTab(next);
+      next.focus();
+    });
+  });
+  S.one(".s-grip").addEventListener("click", () => openPanel(panel.dataset.open !== "true"));
+  S.one(".s-legend-toggle").addEventListener("click", () => {
+    const legend = S.one(".s-legend"), open = legend.dataset.open !== "true";
+    legend.dataset.open = String(open);
+    S.one(".s-legend-toggle").setAttribute("aria-expanded", String(open));
+  });
+  const renderLegend = () => S.legend.render(map.getZoom(), repaint);
+  map.on("zoomend", renderLegend);
+  for (const control of app.querySelectorAll("[data-zoom]")) {
+    control.addEventListener("click", () => ({ in: () => map.zoomIn(), out: () => map.zoomOut(), home: () => fit(area) })[control.dataset.zoom]());
+  }
+
+  /* Language. */
+  S.one(".s-language").addEventListener("click", () => S.setLanguage(S.state.language === "zh" ? "en" : "zh"));
+  S.onLanguage(() => {
+    S.panel.render(openDistrict);
+    renderLegend();
+    if (chosen.kind) choose(chosen.kind, chosen.row);
+    repaint();
+  });
+
+  S.search(choose, openDistrict, (row) => map.setView([stations.at.lat[row], stations.at.lon[row]], Math.max(map.getZoom(), 14)));
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") choose("", -1); });
+  app.hidden = false;
+  S.one(".s-synthetic").hidden = !data.synthetic;
+  map.invalidateSize({ animate: false });
+  fit(area);
+  map.setMinZoom(Math.max(0, Math.floor(map.getZoom()) - 1));
+  map.setMaxBounds(area.pad(0.6));
+  for (const painter of painters) painter.addTo(map);
+  L.control.scale({ imperial: false, maxWidth: 130, position: "bottomleft" }).addTo(map);
+  S.setLanguage("zh");
+  window.addEventListener("resize", () => { map.invalidateSize({ animate: false }); });
+  S.app = { map, choose, fit };
+  app.dataset.ready = "true";
+};
+
+/* Search by name or id; every word has to occur. */
+siting.search = function (choose, openDistrict, goTo) {
+  const S = siting, { t, el, data } = S, input = S.one(".s-search input"), list = S.one("#s-results"), MOST = 8;
+  const fold = (text) => String(text).normalize("NFKC").toLowerCase();
+  const entries = [];
+  data.districts.name.forEach((name, row) => entries.push({ kind: "district", row, text: fold(`${name} ${data.districts.name_en[row]}`) }));
+  S.stations.table.name.forEach((name, row) => entries.push({ kind: "station", row, text: fold(`${name} ${S.stations.table.site_id[row]}`) }));
+  let found = [], active = 0;
+
+  function open(entry) {
+    close();
+    input.blur();
+    if (entry.kind === "district") openDistrict(entry.row);
+    else {
+      goTo(entry.row);
+      choose("station", entry.row);
+    }
+  }
+  function close() {
+    list.hidden = true;
+    input.setAttribute("aria-expanded", "false");
+    input.removeAttribute("aria-activedescendant");
+  }
+  function option(entry, k) {
+    const stationRow = entry.kind === "station", table = S.stations.table;
+    const title = stationRow ? S.stations.name(entry.row) : S.basemap.districtName(entry.row);
+    const note = stationRow ? `${S.known("kind", table.kinds[table.kind[entry.row]])} · ${table.site_id[entry.row]}` : t("search.district");
+    const node = el("li", "", el("b", "", title), el("span", "", note));
+    node.id = `s-result-${k}`;
+    node.setAttribute("role", "option");
+    node.setAttribute("aria-selected", String(k === active));
+    node.addEventListener("mousedown", (event) => { event.preventDefault(); open(entry); });
+    return node;
+  }
+  function render() {
+    const nodes = found.slice(0, MOST).map(option);
+    if (!nodes.length) nodes.push(el("li", "s-muted", t("search.none")));
+    if (found.length > MOST) nodes.push(el("li", "s-muted", t("search.more", { n: S.number(found.length - MOST) })));
+    S.clear(list, ...nodes);
+    list.hidden = false;
+    input.setAttribute("aria-expanded", "true");
+    if (found.length) input.setAttribute("aria-activedescendant", `s-result-${active}`);
+  }
+  input.addEventListener("input", () => {
+    const words = fold(input.value).split(/\s+/).filter(Boolean);
+    if (!words.length) return close();
+    found = entries.filter((entry) => words.every((word) => entry.text.includes(word)));
+    active = 0;
+    return render();
+  });
+  input.addEventListener("keydown", (event) => {
+    const shown = Math.min(found.length, MOST);
+    if (event.key === "Escape") close();
+    else if (list.hidden || !shown) return;
+    else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      active = (active + (event.key === "ArrowDown" ? 1 : shown - 1)) % shown;
+      render();
+      event.preventDefault();
+    } else if (event.key === "Enter") open(found[active]);
+  });
+  input.addEventListener("blur", close);
+};

@@ -1,0 +1,254 @@
+"""What the map page shows of a plan, packed, as plain JSON values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from siting.errors import OutputError
+from siting.text import clip
+from siting.webmap.pack import (
+    numbers,
+    pack_outlines,
+    pack_points,
+    pack_roads,
+    texts,
+    vlq,
+)
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from siting.plan import Plan
+
+_TENTH = 10.0
+"""Energies of catchments are packed in tenths of a kWh."""
+
+
+def map_data(plan: Plan) -> dict[str, Any]:
+    """
+    Return what the page shows of a plan, packed, as plain JSON values.
+
+    Raises
+    ------
+    OutputError
+        A catchment names a station or demand point that the plan doesn't have.
+    """
+    cells = _cells(plan)
+    return {
+        "bounds": _bounds(plan),
+        "roads": pack_roads(plan.roads),
+        "districts": _districts(plan),
+        "demand": cells["packed"],
+        "stations": _stations(plan),
+        "unchosen": pack_points(plan.candidates.geometry[~plan.candidates["chosen"].astype(bool)]),
+        "catchments": _catchments(plan, cells["of"]),
+        "pile_types": _pile_types(plan),
+        "clauses": _clauses(plan),
+        "assumptions": _assumptions(plan),
+        "totals": _totals(plan),
+        "run": _run(plan.run),
+    }
+
+
+def _bounds(plan: Plan) -> list[float]:
+    """Return west, south, east and north of the first frame that has something."""
+    for frame in (plan.districts, plan.stations, plan.roads, plan.demand):
+        if len(frame):
+            return [float(value) for value in np.round(frame.total_bounds, 6)]
+    raise OutputError("the plan is empty, there is nothing to draw")
+
+
+def _coded(column: pd.Series) -> tuple[list[int], list[str]]:
+    """Return a text column as codes and the texts they stand for."""
+    codes, values = pd.factorize(pd.Series(texts(column), dtype=object))
+    return codes.tolist(), [str(value) for value in values]
+
+
+def _stations(plan: Plan) -> dict[str, Any]:
+    frame = plan.stations
+    kind, kinds = _coded(frame["kind"])
+    clauses, clause_sets = _coded(frame["clauses"])
+    district, district_ids = _coded(frame["district_id"])
+    named = dict(zip(texts(frame["district_id"]), texts(frame["district"]), strict=True))
+    return {
+        **pack_points(frame.geometry),
+        "site_id": texts(frame["site_id"]),
+        "name": texts(frame["name"]),
+        "kind": kind,
+        "kinds": kinds,
+        "kept": [int(status == "kept") for status in frame["status"]],
+        "mandatory": frame["mandatory"].astype(int).tolist(),
+        "urban": frame["urban"].astype(int).tolist(),
+        "district": district,
+        "district_ids": district_ids,
+        "districts": [named[identifier] for identifier in district_ids],
+        "by_type": [numbers(frame[f"piles_{name}"]) for name in plan.pile_types["type_id"]],
+        "piles": numbers(frame["piles"]),
+        "installed_kw": numbers(frame["installed_kw"], 1),
+        "peak_kw": numbers(frame["peak_kw"], 1),
+        "capacity_kwh_day": numbers(frame["capacity_kwh_day"], 1),
+        "served_kwh_day": numbers(frame["served_kwh_day"], 1),
+        "utilisation": numbers(frame["utilisation"], 6),
+        "cost_cny": numbers(frame["cost_cny"]),
+        "access_m": numbers(frame["access_m"]),
+        "clauses": clauses,
+        "clause_sets": clause_sets,
+    }
+
+
+def _cells(plan: Plan) -> dict[str, Any]:
+    """Return demand summed over the segments of each cell, and the cell of each demand point."""
+    frame = plan.demand
+    of, _ = pd.factorize(frame["cell_id"])
+    first = np.flatnonzero(~pd.Series(of).duplicated().to_numpy())
+    sums = {
+        name: np.bincount(of, weights=frame[name].fillna(0.0), minlength=len(first))
+        for name in ("kwh_day", "served_kwh_day")
+    }
+    packed = {
+        **pack_points(frame.geometry.iloc[first]),
+        "kwh": vlq(np.rint(sums["kwh_day"])),
+        # Less than all must not round up to all.
+        "served": vlq(np.floor(np.minimum(sums["served_kwh_day"], sums["kwh_day"]) + 0.5)),
+    }
+    return {"packed": packed, "of": of}
+
+
+def _catchments(plan: Plan, cell_of: npt.NDArray[np.int64]) -> dict[str, str]:
+    """Return, station by station, the cells it serves with energy and mean network distance."""
+    table = plan.catchments
+    station = pd.Index(plan.stations["site_id"]).get_indexer(table["site_id"])
+    point = pd.Index(plan.demand["demand_id"]).get_indexer(table["demand_id"])
+    lost = (station < 0) | (point < 0)
+    if lost.any():
+        raise OutputError(
+            "a catchment names a station or demand point that the plan doesn't have",
+            where="catchments",
+            value=tuple(table.loc[lost, ["demand_id", "site_id"]].iloc[0]),
+        )
+    kwh = table["kwh_day"].to_numpy(dtype=np.float64)
+    rows = pd.DataFrame(
+        {
+            "station": station,
+            "cell": np.asarray(cell_of)[point],
+            "kwh": kwh,
+            "moment": kwh * table["distance_m"].to_numpy(dtype=np.float64),
+        }
+    )
+    sums = rows[rows["kwh"] > 0].groupby(["station", "cell"], as_index=False).sum()
+    count = np.bincount(sums["station"], minlength=len(plan.stations))
+    return {
+        "count": vlq(count),
+        "cell": vlq(sums["cell"]),
+        "kwh": vlq(np.rint(sums["kwh"] * _TENTH)),
+        "distance_m": vlq(np.rint(sums["moment"] / sums["kwh"])),
+    }
+
+
+def _districts(plan: Plan) -> dict[str, Any]:
+    frame = plan.districts
+    return {
+        **pack_outlines(frame.geometry),
+        "district_id": texts(frame["district_id"]),
+        "name": texts(frame["name"]),
+        "name_en": texts(frame["name_en"]),
+        "population": numbers(frame["population"]),
+        "area_km2": numbers(frame["area_km2"], 2),
+        "stations": numbers(frame["stations"]),
+        "piles": numbers(frame["piles"]),
+        "kwh_day": numbers(frame["kwh_day"], 1),
+        "served_share": numbers(frame["served_share"], 6),
+        "cost_cny": numbers(frame["cost_cny"]),
+    }
+
+
+def _pile_types(plan: Plan) -> list[dict[str, Any]]:
+    return [
+        {
+            "type_id": str(row.type_id),
+            "label_zh": clip(str(row.label_zh)),
+            "label_en": clip(str(row.label_en)),
+            "piles": int(plan.stations[f"piles_{row.type_id}"].sum()),
+        }
+        for row in plan.pile_types.itertuples()
+    ]
+
+
+def _records(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [
+        {name: _plain(value) for name, value in zip(columns, row, strict=True)}
+        for row in frame[list(columns)].itertuples(index=False, name=None)
+    ]
+
+
+def _clauses(plan: Plan) -> list[dict[str, Any]]:
+    words = ("clause", "measure", "relation", "unit", "status", "reading", "quote")
+    rows = _records(plan.clauses, (*words, "document", "note", "target", "planned"))
+    for row in rows:
+        row.update({name: row[name] or "" for name in (*words, "document", "note")})
+    return rows
+
+
+def _assumptions(plan: Plan) -> list[dict[str, Any]]:
+    rows = _records(plan.assumptions, ("key", "value", "unit", "source", "unsourced"))
+    for row in rows:
+        row.update({name: row[name] or "" for name in ("key", "unit", "source")})
+    return rows
+
+
+def _totals(plan: Plan) -> dict[str, Any]:
+    stations, demand = plan.stations, plan.demand
+    return {
+        "stations": len(stations),
+        "kept": int((stations["status"] == "kept").sum()),
+        "piles": int(stations["piles"].sum()),
+        "cost_cny": int(stations["cost_cny"].sum()),
+        "installed_kw": float(stations["installed_kw"].sum()),
+        "peak_kw": float(stations["peak_kw"].sum()),
+        "capacity_kwh_day": float(stations["capacity_kwh_day"].sum()),
+        "station_served_kwh_day": float(stations["served_kwh_day"].sum()),
+        "kwh_day": float(demand["kwh_day"].sum()),
+        "served_kwh_day": float(demand["served_kwh_day"].sum()),
+    }
+
+
+def _run(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the page says of the run; of input paths only the file's name."""
+    seconds = run.get("seconds")
+    if isinstance(seconds, Mapping):
+        seconds = seconds.get("total", sum(seconds.values()))
+    plain = {
+        name: _plain(run.get(name))
+        for name in ("model", "run_id", "status", "objective", "bound", "gap", "peak_memory_mb")
+    }
+    inputs = [
+        {
+            "name": clip(PurePath(str(item.get("path", "")).replace("\\", "/")).name, 120),
+            **{key: clip(str(item.get(key) or ""), 200) for key in ("source", "licence", "datum")},
+        }
+        for item in run.get("inputs") or ()
+    ]
+    return {
+        **plain,
+        "verified": run.get("verified") if isinstance(run.get("verified"), bool) else None,
+        "seconds": _plain(seconds),
+        "notes": texts(run.get("notes") or (), 400),
+        "inputs": inputs,
+    }
+
+
+def _plain(value: object) -> object:
+    """Return a cell as a JSON value: clean text, a finite number, a truth value or None."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else None
+    return None if value is None or value is pd.NA else clip(str(value), 2000)
