@@ -55,9 +55,9 @@ def main(arguments: list[str]) -> int:
     todo = ["pytest", *rest]
     if command == "run":
         todo = ["siting", "plan", "jinan", "--out", str(ROOT / "maps"), *rest]
-    os.chdir(ROOT)
-    sys.stdout.flush()
-    os.execve(python, [str(python), "-m", *todo], clean_environment())  # noqa: S606
+    if command == "test":
+        os.chdir(ROOT)
+    return become(python, ["-m", *todo])
 
 
 def use_fitting_python(arguments: list[str]) -> None:
@@ -67,7 +67,7 @@ def use_fitting_python(arguments: list[str]) -> None:
     for minor in range(BEYOND[1] - 1, OLDEST[1] - 1, -1):
         other = shutil.which(f"python3.{minor}")
         if other and call([other, "-c", "pass"], quiet=True) == 0:
-            os.execv(other, [other, str(Path(__file__).resolve()), *arguments])  # noqa: S606
+            become(other, [str(Path(__file__).resolve()), *arguments])
     stop(
         f"siting needs Python 3.11, 3.12 or 3.13; this is {sys.version.split()[0]} "
         f"({sys.executable}). Install one of them, and start bootstrap.py with it."
@@ -220,6 +220,12 @@ def clean_environment() -> dict[str, str]:
     mixing = {"PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"}
     kept = {name: value for name, value in os.environ.items() if name not in mixing}
     return {**kept, "PYTHONNOUSERSITE": "1"}
+
+
+def become(python: Path | str, arguments: list[str]) -> NoReturn:
+    """Go on as another Python."""
+    sys.stdout.flush()
+    os.execve(python, [str(python), *arguments], clean_environment())  # noqa: S606
 
 
 def stop(sentence: str) -> NoReturn:
