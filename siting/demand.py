@@ -309,7 +309,7 @@ def _beyond_points(laid: grid.Cells, roads: _Points) -> _Points:
     )
     open_land = (laid.district >= 0) & ~laid.built_up
     known = np.bincount(laid.district[open_land & laid.covered], minlength=count)
-    overall = metres.sum() / known.sum() if metres.sum() > 0 else 1.0
+    overall = metres.sum() / max(known.sum(), 1) if metres.sum() > 0 else 1.0
     # With few cells inside, a district's own mean says little.
     mean = np.where(known >= 20, metres / np.maximum(known, 1), overall)  # noqa: PLR2004
     row, column = np.nonzero(open_land & ~laid.covered)

@@ -241,7 +241,7 @@ def _snapped(network: Network, places: pd.DataFrame) -> tuple[npt.NDArray[np.int
     node, access_m = snap(network, xy, SNAP_LIMIT_M, nodes=grid.road_nodes(network, fast=False))
     beside = places["kind"].isin(["service_area", "rest_area"]).to_numpy()
     fast, fast_m = snap(network, xy, BESIDE_LIMIT_M, nodes=grid.road_nodes(network, fast=True))
-    beside &= fast >= 0
+    beside = beside & (fast >= 0)
     return np.where(beside, fast, node), np.where(beside, fast_m, access_m)
 
 
