@@ -3,7 +3,7 @@ Time the whole line by stage: one JSON object for the run, with seconds and peak
 
     python benchmarks/plan_line.py                 # Jinan on the sample city
     python benchmarks/plan_line.py --roads FILE    # on real roads
-    python benchmarks/plan_line.py --quick         # Jinan's model on Zibo's smaller city, one minute
+    python benchmarks/plan_line.py --quick         # Zibo, a smaller city, in a minute
 """
 
 from __future__ import annotations

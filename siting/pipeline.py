@@ -6,8 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from siting.assemble import assemble_plan, assumption_table
 from siting.candidates.charging import charging_candidates
+from siting.catchment import charging_reach
+from siting.cells import build_cells
 from siting.city import read_city
 from siting.clock import Event, silent, stage
 from siting.core.solve import solve
@@ -15,8 +19,7 @@ from siting.demand import charging_demand
 from siting.errors import InfeasibleError, VerificationError
 from siting.formulate.charging import charging_programme, decode
 from siting.model import load_model
-from siting.network import build_network, components_text
-from siting.reach import charging_reach
+from siting.network import build_network, centreline_km, components_report
 from siting.store import read_run, write_run
 from siting.verify import failures, verify_plan
 from siting.webmap import write_map
@@ -24,8 +27,12 @@ from siting.webmap import write_map
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from siting.candidates.charging import Candidates
     from siting.core.outcome import Outcome
+    from siting.demand import Demand
+    from siting.network import Network
     from siting.plan import Plan
+    from siting.reach import Reach
     from siting.verify import Finding
 
 
@@ -84,11 +91,22 @@ def plan(
         report(Event("read", city.text))
     with stage("network", seconds, report):
         network = build_network(city.map.roads, city.crs)
-        report(Event("network", components_text(network)))
+        report(Event("network", _network_text(network)))
     with stage("reach", seconds, report):
-        demand = charging_demand(network, city.districts, city.map, city.model.demand)
-        candidates = charging_candidates(network, city.districts, city.map, city.model.charging)
+        asked = city.model.demand
+        cells = build_cells(
+            network,
+            city.districts,
+            city.map,
+            urban_cell_m=asked.urban_cell_m,
+            rural_cell_m=asked.rural_cell_m,
+        )
+        demand = charging_demand(network, city.districts, city.map, asked, cells=cells)
+        candidates = charging_candidates(
+            network, city.districts, city.map, city.model.charging, cells=cells
+        )
         reach = charging_reach(network, candidates, demand, city.model.charging)
+        report(Event("reach", _reach_text(demand, candidates, reach)))
     with stage("solve", seconds, report):
         programme = charging_programme(candidates, demand, reach, city.model)
         outcome = solve(
@@ -107,6 +125,29 @@ def plan(
     with stage("publish", seconds, report):
         folder, published = write_run(checked, out, write_map, seconds)
     return Published(folder, published, outcome)
+
+
+def _network_text(network: Network) -> str:
+    """Say what was built, with the parts that the largest component doesn't reach."""
+    parts = components_report(network)
+    apart = sum(part.km for part in parts[1:])
+    km = sum(centreline_km(network).values())
+    return (
+        f"{len(network.node_id):,} nodes, {len(network.tail):,} edges, {km:,.0f} centreline km; "
+        f"{len(parts):,} components, {apart:,.0f} km apart from the largest"
+    )
+
+
+def _reach_text(demand: Demand, candidates: Candidates, reach: Reach) -> str:
+    """Say what is to be served and from where, with the demand that nothing reaches."""
+    kwh = demand.frame.kwh_day.to_numpy()
+    reached = np.zeros(len(kwh), dtype=bool)
+    reached[reach.demand] = True
+    return (
+        f"{len(kwh):,} demand points with {kwh.sum() / 1000:,.0f} MWh a day, "
+        f"{len(candidates.frame):,} candidate sites, {len(reach.site):,} arcs; "
+        f"{kwh[~reached].sum() / 1000:,.1f} MWh a day out of reach"
+    )
 
 
 def refuse_impossible(outcome: Outcome) -> None:
