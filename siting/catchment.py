@@ -1,4 +1,4 @@
-"""Which sites may serve which demand: the nearest within the radius that can hold the right piles."""
+"""Which sites may serve which demand: the nearest that can hold the right piles."""
 
 from __future__ import annotations
 
