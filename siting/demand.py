@@ -48,6 +48,12 @@ RESIDENT_SHARE = 0.5
 FREIGHT_SHARE = 0.5
 """Share of heavy energy at freight facilities, the rest along main roads. Planner's own."""
 
+DRAWN_KWH = {"destination": 100.0, "hub": 500.0, "freight": 300.0}
+"""
+Most kWh/day that one unit of pull draws, so that a map with few facilities doesn't heap the whole
+city's energy on them; the rest follows arterial or main roads. Planner's own.
+"""
+
 LEAST_ROW_KWH = 1.0
 """Fleet and heavy rows below this are left out, their energy given to the others, kWh/day."""
 
@@ -160,9 +166,9 @@ def charging_demand(
     -----
     Private energy follows people times cars a person (2020 census: share of car-owning households
     over household size, by district) and destinations; fleet energy follows urban people and hubs;
-    heavy energy follows freight facilities and main roads. Where the map shows no facility of a
-    sort, arterial roads in built-up cells take its place. Land outside the convex hull of the road
-    network gets the rural density of the part inside.
+    heavy energy follows freight facilities and main roads. Where the map shows few facilities of a
+    sort, arterial roads in built-up cells (for heavy vehicles, main roads) take their place. Land
+    outside the convex hull of the road network gets the rural density of the part inside.
     """
     if districts.empty:
         raise InputError("There are no districts to spread demand over")
@@ -213,6 +219,7 @@ def demand_assumptions(settings: DemandSettings) -> list[dict[str, object]]:
         ("home_share", HOME_SHARE, "share of private energy"),
         ("resident_share", RESIDENT_SHARE, "share of fleet energy"),
         ("freight_share", FREIGHT_SHARE, "share of heavy energy"),
+        *((f"{reason}_kwh", kwh, "kWh/day a unit of pull") for reason, kwh in DRAWN_KWH.items()),
         ("built_up_streets", grid.BUILT_UP_KM_PER_KM2, "km/km2"),
         ("built_up_densest", grid.DENSE_PER_KM2, "people/km2"),
         ("built_up_thinnest", grid.THIN_PER_KM2, "people/km2"),
@@ -361,28 +368,29 @@ def _energy(
     settings: DemandSettings,
     share: float,
 ) -> dict[str, Floats]:
-    town = pieces.urban.astype(float)
-    arterial = pieces.weight["arterial"] * town
+    """Spread each segment's energy over pieces: half or so at home, the rest where it is drawn."""
     everyone = people if people.sum() > 0 else np.ones(len(people))
     cars = everyone * cars_per_person(districts)[pieces.district]
-    road = _first(pieces.weight["freight_road"], pieces.weight["arterial"], everyone)
-    spread = {
-        "private": _mix(HOME_SHARE, cars, _first(pieces.weight["destination"], arterial, cars)),
-        "fleet": _mix(
-            RESIDENT_SHARE,
-            _first(everyone * town, everyone),
-            _first(pieces.weight["hub"], arterial, everyone),
-        ),
-        "heavy": _mix(FREIGHT_SHARE, _first(pieces.weight["freight"], road), road),
-    }
-    energy = {}
-    for segment, part in spread.items():
+    townsfolk = _first(everyone * pieces.urban, everyone)
+    arterial = pieces.weight["arterial"]
+    streets = _first(arterial * pieces.urban, arterial, everyone)
+    main = _first(pieces.weight["freight_road"], streets)
+    plans = (
+        ("private", HOME_SHARE, cars, "destination", streets),
+        ("fleet", RESIDENT_SHARE, townsfolk, "hub", streets),
+        ("heavy", 1 - FREIGHT_SHARE, main, "freight", main),
+    )
+    energy: dict[str, Floats] = {}
+    for segment, base, at_base, reason, instead in plans:
         fleet = getattr(settings, segment)
         total = fleet.vehicles.value * fleet.kwh_day.value * fleet.public_share.value * share
+        pull = pieces.weight[reason]
+        drawn = min((1 - base) * total, DRAWN_KWH[reason] * float(pull.sum()))
+        rest = (1 - base) * total - drawn
+        kwh = _scaled(at_base, base * total) + _scaled(pull, drawn) + _scaled(instead, rest)
         if segment != "private":
-            large = part * total >= LEAST_ROW_KWH
-            part = np.where(large, part, 0.0) / part[large].sum() if large.any() else part  # noqa: PLW2901
-        energy[segment] = part * total
+            kwh = _scaled(np.where(kwh >= LEAST_ROW_KWH, kwh, 0.0), total, otherwise=kwh)
+        energy[segment] = kwh
     return energy
 
 
@@ -391,9 +399,12 @@ def _first(*choices: Floats) -> Floats:
     return next((weights for weights in choices if weights.sum() > 0), choices[-1])
 
 
-def _mix(share: float, first: Floats, second: Floats) -> Floats:
-    mixed: Floats = share * first / first.sum() + (1 - share) * second / second.sum()
-    return mixed
+def _scaled(weights: Floats, total: float, otherwise: Floats | None = None) -> Floats:
+    """Scale weights to a total; all zero, they stay zero or give way to `otherwise`."""
+    held = float(weights.sum())
+    if held > 0:
+        return np.asarray(weights * (total / held), dtype=np.float64)
+    return np.zeros_like(weights) if otherwise is None else otherwise
 
 
 def _demand(

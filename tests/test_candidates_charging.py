@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import shapely
 import yaml
-from handtown import CRS_M, make_districts, make_map, make_network
+from handtown import CRS_M, make_districts, make_map, make_network, town_lines
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,11 +88,23 @@ def test_roadside_sites_keep_their_distance_from_every_site() -> None:
     assert gap[np.ix_(country, country)].min() >= RURAL_SPACING_M - 0.01
 
 
-def test_roadside_sites_stand_on_no_junction_of_great_roads() -> None:
-    candidates = sites([])
-    fast = np.isin(NETWORK.highway, [0, 1, 2, 9, 10, 11])
-    barred = np.concatenate([NETWORK.tail[fast], NETWORK.head[fast]])
-    assert not np.isin(candidates.node, barred).any()
+def test_roadside_sites_stand_on_no_crossing_of_great_roads() -> None:
+    lines = [
+        ("primary" if kind == "tertiary" else kind, name, points)
+        for kind, name, points in town_lines()
+    ]
+    city_map = make_map(lines=lines)
+    network = make_network(city_map)
+    candidates = charging_candidates(network, make_districts(), city_map, CHARGING)
+    ends = np.concatenate([network.tail, network.head])
+    classes = np.tile(network.highway, 2)
+    fast = np.isin(classes, [0, 1, 9, 10, 11, 12, 13])
+    assert not np.isin(candidates.node, ends[fast]).any()
+    primary = np.bincount(ends[classes == 2], minlength=len(network.node_xy))
+    assert primary[candidates.node].max() <= 2
+    # Where there is a choice, the quieter junction is taken.
+    urban = candidates.frame["urban"].to_numpy()
+    assert (primary[candidates.node[urban]] == 0).mean() > 0.5
 
 
 def test_of_near_facilities_the_better_stays_and_existing_and_mandatory_always() -> None:

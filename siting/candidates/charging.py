@@ -38,7 +38,7 @@ BESIDE_LIMIT_M = 800.0
 FACILITY_SPACING_M = 150.0
 """Of facilities closer than this only the best becomes a site. Planner's own."""
 
-URBAN_SPACING_M = 600.0
+URBAN_SPACING_M = 500.0
 """Roadside sites in built-up cells keep this distance from every other site. Planner's own."""
 
 RURAL_SPACING_M = 3000.0
@@ -54,13 +54,13 @@ ACCURACY_M = 1000.0
 """Service areas from `data/` that are known less exactly than this are no sites."""
 
 COLLECTORS = ("secondary", "tertiary")
-"""A roadside site stands where one of these meets another street."""
+"""A roadside site is better where one of these meets a street."""
 
-BARRED = ("motorway", "trunk", "primary")
+ARTERIALS = ("primary", "secondary")
 """
-No roadside site stands on a junction of these or their ramps.
+No roadside site stands where two of these cross, nor on motorways, trunk roads and ramps.
 
-GB 50966-2014, 3.2: near an urban road but not at junctions of arterial roads.
+GB 50966-2014, 3.2: near an urban road, but not at junctions of arterial roads or on busy sections.
 """
 
 
@@ -124,7 +124,7 @@ def charging_candidates(
     -------
     Candidates
         Facilities thinned to `FACILITY_SPACING_M`, the better kind kept, and roadside sites at
-        junctions of collector roads where no facility is near, so that any map can be planned.
+        junctions, of collector roads first, where no facility is near: any map can be planned.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def charging_candidates(
     kinds = site_kinds()
     city = _city(districts)
     facilities = _facilities(city_map, network, city, kinds)
-    roadside = _roadside(network, laid, kinds)
+    roadside = _roadside(network, kinds)
     places = pd.concat([facilities, roadside], ignore_index=True)
     places["district"] = grid.district_of(polygons, places[["x", "y"]].to_numpy())
     places = places[places["district"] >= 0].reset_index(drop=True)
@@ -198,28 +198,25 @@ def _facilities(
     )
 
 
-def _roadside(network: Network, laid: grid.Cells, kinds: pd.DataFrame) -> pd.DataFrame:
-    """List junctions where a plot beside the road can be looked for, the quieter ones later."""
-    count = len(network.node_xy)
-    ends = np.concatenate([network.tail, network.head])
+def _roadside(network: Network, kinds: pd.DataFrame) -> pd.DataFrame:
+    """List junctions where a plot beside the road can be looked for, the quiet collectors first."""
     names = np.array(ROAD_CLASSES)
-    barred = np.char.startswith(names, BARRED[0])
-    for name in BARRED[1:]:
-        barred |= np.char.startswith(names, name)
-    barred |= np.char.endswith(names, "_link")
-    collector = np.isin(names, COLLECTORS)
-    classes = np.concatenate([network.highway, network.highway])
-    degree = np.bincount(ends, minlength=count)
-    on_barred = np.bincount(ends[barred[classes]], minlength=count) > 0
-    on_collector = np.bincount(ends[collector[classes]], minlength=count) > 0
-    reached = grid.road_nodes(network, fast=False)
-    junction = (degree > 2) & reached & ~on_barred  # noqa: PLR2004
-    # Away from towns the collector may be the only road, and any crossing on it will do.
-    able = junction & (on_collector | ~grid.is_urban(laid, network.node_xy))
-    if not able.any():
-        able = reached & ~on_barred
-    at = np.flatnonzero(able)
-    rank = kinds["rank"].to_dict()["roadside"] + 1 - on_collector[at].astype(np.int64)
+    fast = np.char.startswith(names, "motorway") | np.char.startswith(names, "trunk")
+    ends = np.concatenate([network.tail, network.head])
+    classes = np.tile(network.highway, 2)
+
+    def count(which: Bools) -> npt.NDArray[np.int64]:
+        return np.bincount(ends[which[classes]], minlength=len(network.node_xy))
+
+    crossing = count(np.isin(names, ARTERIALS)) > 2  # noqa: PLR2004  (a road through has two)
+    barred = (count(fast | np.char.endswith(names, "_link")) > 0) | crossing
+    quiet = grid.road_nodes(network, fast=False) & ~barred
+    junction = quiet & (np.bincount(ends, minlength=len(quiet)) > 2)  # noqa: PLR2004
+    # A map without junctions (a single road) still has its nodes.
+    at = np.flatnonzero(junction if junction.any() else quiet)
+    busy = count(names == "primary")[at] > 0
+    collector = count(np.isin(names, COLLECTORS))[at] > 0
+    rank = kinds["rank"].to_dict()["roadside"] + np.where(busy, 2, np.where(collector, 0, 1))
     return pd.DataFrame(
         {
             "site_id": [f"junction/{number}" for number in network.node_id[at].tolist()],
