@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,10 +126,9 @@ def test_sets_up_once_and_starts_at_once_after(project: Path) -> None:
     assert Path(folder) == project
 
     shutil.rmtree(project.parent / "wheels")
-    start = time.monotonic()
     second = _run(project, "run", "--seconds", "9")
-    assert time.monotonic() - start < 2
-    arguments, prefix, folder = json.loads(second.stdout)
+    assert "Setting up" not in second.stdout
+    arguments, prefix, folder = json.loads(second.stdout.splitlines()[-1])
     assert arguments == ["plan", "jinan", "--out", str(project / "maps"), "--seconds", "9"]
     assert Path(folder) == project.parent, "the user's own folder, for paths in the arguments"
 
@@ -183,10 +181,10 @@ def test_refuses_a_package_with_another_hash_and_mends_itself_after(project: Pat
 @needs_pip
 @pytest.mark.slow
 def test_a_killed_setup_is_done_again(project: Path) -> None:
-    kill = "import os, subprocess; real = subprocess.run\n"
-    kill += "subprocess.run = lambda command, **rest: (\n"
-    kill += (
-        "    os.kill(os.getpid(), 9) if '--require-hashes' in command else real(command, **rest))"
+    kill = (
+        "import os, subprocess; run = subprocess.run\n"
+        "subprocess.run = lambda command, **rest: (\n"
+        "    os.kill(os.getpid(), 9) if '--require-hashes' in command else run(command, **rest))"
     )
     assert _run(project, "setup", before=f"{NO_ENSUREPIP}\n{kill}").returncode == -9
     assert (project / ".venv").exists()
