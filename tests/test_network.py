@@ -422,6 +422,15 @@ def test_snapping_no_points_or_to_no_nodes_gives_none() -> None:
     assert (node.tolist(), distance.tolist()) == ([-1], [math.inf])
 
 
+def test_a_lone_ring_is_a_network_of_one_node() -> None:
+    places = {7: (0.0, 0.0), 3: (90.0, 0.0), 5: (40.0, 90.0)}
+    network = network_of(roads_of(places, [[7, 3, 5, 7]]))
+    assert network.node_id.tolist() == [3]
+    assert network.travel.nnz == 0
+    assert snap(network, network.node_xy, 1.0)[0].tolist() == [0]
+    assert len(network_of(roads_of(places, [[7, 3, 5, 7]]), 210.0).tail) == 2
+
+
 def test_a_crossing_of_dual_carriageways_is_one_junction() -> None:
     places = {
         1: (-500.0, -10.0), 2: (-10.0, -10.0), 3: (10.0, -10.0), 4: (500.0, -10.0),
