@@ -47,9 +47,7 @@ def asset_bytes(name: str) -> bytes:
         ) from error
     if name in pinned and hashlib.sha256(content).hexdigest() != pinned[name]:
         raise OutputError(
-            "a part of the map page is not what was shipped",
-            where=name,
-            cure="Install siting again",
+            "a part of the map page was changed", where=name, cure="Install siting again"
         )
     return content
 
