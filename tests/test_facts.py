@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from siting import facts
+from siting.demand import SEGMENTS
 from siting.files import sha256_of
 from siting.frames import FACILITY_KINDS, ROAD_CLASSES
-from siting.model import Figure
+from siting.model import Figure, load_model
 
 POLICIES = Path(__file__).parents[1].parent / "shared" / "policies"
 
@@ -163,3 +164,45 @@ def test_site_kinds_and_demand_weights_name_known_kinds_and_classes() -> None:
     assert set(roads["name"]) <= set(ROAD_CLASSES)
     assert set(weights[weights["of"] == "facility"]["name"]) <= set(FACILITY_KINDS)
     assert (weights["weight"] > 0).all()
+
+
+@pytest.mark.parametrize("name", ["jinan", "qingdao", "zibo"])
+def test_a_shipped_model_names_its_citys_clauses_and_says_what_is_unsourced(name: str) -> None:
+    model = load_model(name)
+    own = {clause.id for clause in facts.clauses(name)}
+    assert own
+    assert {target.clause for target in model.targets if target.clause} <= own
+    assert all(target.reading for target in model.targets)
+    assert any("budget is the planner's own" in note for note in model.notes)
+    for pile in model.charging.piles:
+        for figure in (pile.utilisation, pile.equipment_cny, pile.installation_cny):
+            assert figure.confidence in {"document", "found", "memory"}
+            assert figure.source
+
+
+def test_jinans_fleets_add_up_to_the_clauses() -> None:
+    model = load_model("jinan")
+    vehicles = {name: getattr(model.demand, name).vehicles.value for name in SEGMENTS}
+    assert sum(vehicles.values()) == facts.clause("JN23-01").metric["value"]
+    assert vehicles["fleet"] == facts.clause("JN23-20").metric["value"]
+    assert vehicles["heavy"] == facts.clause("JN23-21").metric["value"]
+    floors = {target.clause: target.at_least for target in model.targets}
+    for clause in ("JN23-06", "JN23-07", "JN23-27"):
+        assert floors[clause] == facts.clause(clause).metric["value"]
+
+
+def test_jinans_energy_agrees_with_the_national_mean_within_a_third() -> None:
+    model = load_model("jinan")
+    fleets = [getattr(model.demand, name) for name in SEGMENTS]
+    ours = sum(f.vehicles.value * f.kwh_day.value * f.public_share.value for f in fleets)
+    mean = facts.figure("U052")["value"] / 365 * facts.figure("U059")["value"]
+    assert ours == pytest.approx(250_000 * mean, rel=1 / 3)
+
+
+@pytest.mark.parametrize("name", ["qingdao", "zibo"])
+def test_a_city_without_a_number_in_its_documents_gets_no_target_from_them(name: str) -> None:
+    model = load_model(name)
+    assert not any(target.clause for target in model.targets)
+    assert any("no charging target" in note for note in model.notes)
+    fleets = [getattr(model.demand, segment) for segment in SEGMENTS]
+    assert {fleet.vehicles.confidence for fleet in fleets} == {"memory"}
