@@ -9,6 +9,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from scipy.spatial import cKDTree
 
 from siting.plan import Plan
 
@@ -191,8 +192,8 @@ def _catchments(
     rng: np.random.Generator, sites: gpd.GeoDataFrame, demand: gpd.GeoDataFrame
 ) -> pd.DataFrame:
     """Give each demand point to its two nearest stations, some of it to none; capacity is ample."""
-    gap = shapely.distance(demand.geometry.to_numpy()[:, None], sites.geometry.to_numpy()[None, :])
-    nearest = np.argsort(gap, axis=1)[:, :2]
+    tree = cKDTree(shapely.get_coordinates(sites.geometry))
+    gap, nearest = tree.query(shapely.get_coordinates(demand.geometry), k=2)
     share = np.array([0.7, 0.2]) * rng.choice([0.3, 1.0, 1.1], size=(len(demand), 1))
     rows = np.repeat(np.arange(len(demand)), 2)
     return pd.DataFrame(
@@ -200,7 +201,7 @@ def _catchments(
             "demand_id": demand.demand_id.to_numpy()[rows],
             "site_id": sites.site_id.to_numpy()[nearest.ravel()],
             "kwh_day": (demand.kwh_day.to_numpy()[:, None] * share).ravel(),
-            "distance_m": gap[rows, nearest.ravel()] * 1.2e5,
+            "distance_m": gap.ravel() * 1.2e5,
         }
     )
 
