@@ -48,7 +48,7 @@ siting.card = (function () {
     const chips = el("div", "s-chips",
       chip(S.known("kind", table.kinds[table.kind[i]]), S.stations.GROUPS[S.stations.group[i]].colour),
       chip(t(`station.${S.stations.statusOf(i)}`)), table.mandatory[i] ? chip(t("station.mandatory")) : null);
-    return [head(S.stations.name(i), actions.close), chips, list, el("p", "s-catchment", `${t("card.catchment")}：${text}`), S.button("s-link", actions.locate, t("card.locate"))];
+    return [head(S.stations.name(i), actions.close), chips, list, el("p", "s-catchment", `${t("card.catchment")}${t("colon")}${text}`), S.button("s-link", actions.locate, t("card.locate"))];
   }
 
   function district(d, actions) {

@@ -124,6 +124,7 @@ window.siting = (function () {
   /* [digits, unit] of an amount in yuan. */
   function money(cny) {
     if (!finite(cny)) return [UNKNOWN, ""];
+    if (cny === 0) return ["0", t("unit.wan")];
     if (state.language === "en") {
       if (Math.abs(cny) >= 1e9) return [`¥${number(cny / 1e9, 2)}`, "billion"];
       return Math.abs(cny) >= 1e6 ? [`¥${number(cny / 1e6, 2)}`, "million"] : [`¥${number(cny)}`, ""];

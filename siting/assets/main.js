@@ -37,6 +37,15 @@ siting.mount = function (map) {
       card.scrollTop = 0;
     }
     painters[1].redraw();
+    if (kind === "station") uncover(row);
+  }
+  /* Moves the map when the card lies over the station that it is about. */
+  function uncover(row) {
+    const at = map.latLngToContainerPoint([stations.at.lat[row], stations.at.lon[row]]);
+    const home = map.getContainer().getBoundingClientRect(), box = card.getBoundingClientRect();
+    const x = at.x + home.left, y = at.y + home.top, inside = x > box.left - 20 && x < box.right + 20 && y > box.top - 20;
+    if (!inside || y > box.bottom + 20) return;
+    map.panBy(phone() ? [0, y - (box.top + home.top) / 2] : [x - (box.left + home.left) / 2, 0]);
   }
   function openDistrict(row) {
     choose("district", row);

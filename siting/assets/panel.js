@@ -57,10 +57,11 @@ siting.panel = (function () {
   const TONE = { met: "s-good", short: "s-bad", preference: "s-warn" };
   const chip = (row) => el("span", `s-chip ${TONE[row.status] || ""}`, S.known("clause", row.status));
   const measure = (row) => S.known("measure", row.measure);
+  const difference = (row, value) => (isShare(row) ? `${S.number(100 * value, 1)}${t("unit.points")}` : amount(row, value));
   function margin(row) {
     if (!quantified(row)) return [t("clause.slack"), S.UNKNOWN];
     const over = /^</.test(row.relation) ? row.target - row.planned : row.planned - row.target;
-    const text = amount(row, Math.abs(over));
+    const text = difference(row, Math.abs(over));
     return over < 0 ? [t("clause.gap"), `−${text}`] : [t("clause.slack"), over > 0 ? `+${text}` : text];
   }
   const sign = (relation) => ({ ">=": "≥", "<=": "≤", "==": "=" })[relation] || relation;
@@ -164,7 +165,7 @@ siting.panel = (function () {
     S.clear(S.one("#s-clauses"), ...clauses());
     S.clear(S.one("#s-districts"), ...districts(choose));
     S.clear(S.one("#s-basis"), ...basis());
-    S.one(".s-approval").textContent = `${t("approval")}：${data.approval || t("approval.none")}`;
+    S.one(".s-approval").textContent = `${t("approval")}${t("colon")}${data.approval || t("approval.none")}`;
     S.one(".s-attribution").textContent = [data.attribution, data.synthetic ? t("synthetic") : ""].filter(Boolean).join(" · ");
   }
   return { render };

@@ -32,7 +32,7 @@ siting.stations = (function () {
   const first = new Int32Array(at.n + 1);
   for (let i = 0; i < at.n; i += 1) first[i + 1] = first[i] + served.count[i];
 
-  const factor = (zoom) => (zoom <= 8 ? 0.42 : zoom >= 16 ? 1.5 : 0.42 + ((zoom - 8) * 1.08) / 8);
+  const factor = (zoom) => (zoom <= 8 ? 0.5 : zoom >= 16 ? 1.5 : 0.5 + (zoom - 8) / 8);
   const radius = (piles, zoom) => Math.max(2, 1.15 * Math.sqrt(piles) * factor(zoom));
   const useColour = (value) => (S.finite(value) ? USE.colours[USE.breaks.filter((b) => value >= b).length] : "#b9c0c5");
   const statusOf = (i) => (table.kept[i] ? "kept" : "new");
@@ -59,7 +59,7 @@ siting.stations = (function () {
     }
     ctx.beginPath();
     ctx.arc(x, y, r + (mandatory ? 0.6 : 0), 0, 2 * Math.PI);
-    ctx.lineWidth = mandatory ? 1.5 : 0.8;
+    ctx.lineWidth = (mandatory ? 1.5 : 0.8) * Math.min(1, r / 4);
     ctx.strokeStyle = mandatory ? "#17212b" : "rgba(255,255,255,0.9)";
     ctx.stroke();
   }
