@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-Vector = "npt.NDArray[np.float64]"
-
 SUFFICIENT = 0.2
 """Restart at once when the fixed-point error has shrunk by this factor (PDLP)."""
 NECESSARY = 0.8
 """Restart when it has shrunk by this factor and grows again (PDLP)."""
+CHECK = 10
+"""Iterations between looks at the error within an epoch."""
 ARTIFICIAL = 0.36
 """Restart when an epoch is this share of all iterations (PDLP)."""
 
@@ -103,7 +103,7 @@ def _norm(matrix: csr_array, transpose: csr_array) -> float:
     size = 1.0
     for _ in range(30):
         x = transpose @ (matrix @ x)
-        size = float(np.linalg.norm(x)) or 1.0
+        size = float(np.sqrt(_dot(x, x))) or 1.0
         x /= size
     return 1.02 * np.sqrt(size)
 
@@ -143,36 +143,29 @@ def maximise(
     lower, upper = program.lower / column, program.upper / column
     low, high = program.row_lower * row, program.row_upper * row
     step = 0.998 / _norm(matrix, transpose)
-    rhs = np.where(np.isfinite(high), high, np.where(np.isfinite(low), low, 0.0))
-    weight = float(np.linalg.norm(cost) / max(np.linalg.norm(rhs), 1e-12)) or 1.0
+    rhs = np.where(np.isfinite(high), high, np.where(np.isfinite(low), low, 0.0)).astype(float)
+    weight = float(np.sqrt(_dot(cost, cost) / max(_dot(rhs, rhs), 1e-24))) or 1.0
     x = np.clip(np.zeros(len(cost)), lower, upper)
     y = np.zeros(len(low))
     if start is not None:
         x, y = np.clip(start.x / column, lower, upper), -start.y / row
         weight = start.weight or weight
-    epoch = _Epoch(x.copy(), y.copy())
+    epoch = _Epoch(x, y)
     xt, yt = x, y
+    iteration = 0
     for iteration in range(1, most + 1):
         tau, sigma = step / weight, step * weight
-        aty = transpose @ y
-        xt = np.clip(x - tau * (cost - aty), lower, upper)
-        z = y / sigma - matrix @ (2 * xt - x)
-        yt = sigma * (z - np.clip(z, -high, -low))
-        dx, dy = x - xt, y - yt
-        error = float(
-            np.sqrt(
-                max(weight * (dx @ dx) - 2 * step * (dy @ (matrix @ dx)) + (dy @ dy) / weight, 0.0)
-            )
-        )
+        xt = np.minimum(np.maximum(x - tau * (cost - transpose @ y), lower), upper)
+        z = y - sigma * (matrix @ (2 * xt - x))
+        yt = z - np.minimum(np.maximum(z, -sigma * high), -sigma * low)
         epoch.length += 1
-        if epoch.length == 1:
-            epoch.first = error
-        if _restart(epoch, error, iteration):
+        if epoch.length % CHECK == 1 and _restart(
+            epoch, _fixed_point_error(matrix, x - xt, y - yt, weight, step), iteration
+        ):
             weight = _weight(weight, xt - epoch.x, yt - epoch.y)
             x, y = xt, yt
-            epoch = _Epoch(x.copy(), y.copy())
+            epoch = _Epoch(x, y)
         else:
-            epoch.last = error
             k = epoch.length
             x = (k * (2 * xt - x) + epoch.x) / (k + 1)
             y = (k * (2 * yt - y) + epoch.y) / (k + 1)
@@ -181,20 +174,41 @@ def maximise(
     return Iterate(xt * column, -yt * row, weight, iteration)
 
 
+def _dot(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
+    """Inner product without BLAS, whose threads spin for longer than the sum takes."""
+    return float(np.einsum("i,i->", a, b))
+
+
+def _fixed_point_error(
+    matrix: csr_array,
+    dx: npt.NDArray[np.float64],
+    dy: npt.NDArray[np.float64],
+    weight: float,
+    step: float,
+) -> float:
+    """Distance of an iterate from its image in the norm in which the map does not expand."""
+    cross = _dot(dy, matrix @ dx)
+    square = weight * _dot(dx, dx) - 2 * step * cross + _dot(dy, dy) / weight
+    return float(np.sqrt(max(square, 0.0)))
+
+
 def _restart(epoch: _Epoch, error: float, iteration: int) -> bool:
-    """Whether the epoch ends here."""
-    if epoch.length <= 1:
+    """Whether the epoch ends here; remembers the error."""
+    if epoch.length == 1:
+        epoch.first = epoch.last = error
         return False
+    grows = error > epoch.last
+    epoch.last = error
     return (
         error <= SUFFICIENT * epoch.first
-        or (error <= NECESSARY * epoch.first and error > epoch.last)
+        or (error <= NECESSARY * epoch.first and grows)
         or epoch.length >= ARTIFICIAL * iteration
     )
 
 
 def _weight(weight: float, dx: npt.NDArray[np.float64], dy: npt.NDArray[np.float64]) -> float:
     """Primal weight smoothed in the logarithm (PDLP)."""
-    far_x, far_y = float(np.linalg.norm(dx)), float(np.linalg.norm(dy))
+    far_x, far_y = np.sqrt(_dot(dx, dx)), np.sqrt(_dot(dy, dy))
     if far_x <= 1e-12 or far_y <= 1e-12:  # noqa: PLR2004
         return weight
     return float(np.exp(0.5 * np.log(far_y / far_x) + 0.5 * np.log(weight)))

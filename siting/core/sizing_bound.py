@@ -116,6 +116,34 @@ def clean_duals(
     return clean
 
 
+def with_saving(
+    sizing: Sizing, duals: Mapping[str, npt.NDArray[np.float64]], saving: float
+) -> dict[str, npt.NDArray[np.float64]]:
+    """
+    Move a worth of money from the objective to the budget row.
+
+    Multipliers of a relaxation whose objective counts `saving` kWh for each CNY not spent fit the
+    plain objective once the price of the budget is raised by as much.
+
+    Parameters
+    ----------
+    sizing
+        The instance.
+    duals
+        Multipliers.
+    saving
+        Worth of one CNY, kWh/day.
+    """
+    rows = np.array(duals["rows"], dtype=float)
+    piles = np.tile(sizing.pile_cny, len(sizing.fixed_cny))
+    for r in np.flatnonzero(np.isfinite(sizing.row_upper)):
+        money = sizing.row_open[[r]].toarray().ravel(), sizing.row_piles[[r]].toarray().ravel()
+        if np.array_equal(money[0], sizing.fixed_cny) and np.array_equal(money[1], piles):
+            rows[r] += saving
+            break
+    return {**duals, "rows": rows}
+
+
 def _lagrangian(
     sizing: Sizing, duals: Mapping[str, npt.NDArray[np.float64]]
 ) -> tuple[float, float, int]:

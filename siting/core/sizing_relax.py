@@ -21,21 +21,24 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Relaxation:
     """
-    The strong linear relaxation in shares: opened, piles over their limit, served over demand.
+    The strong linear relaxation; energy is in shares of demand, so columns are of one size.
 
     Attributes
     ----------
     program
         The linear programme; columns are J opened, J K piles, A arcs.
-    limit
-        Scale of the piles, shape (J, K).
+    pile_scale
+        Piles of one unit of each pile column, shape (J, K).
     row_scale
-        Scale of the global rows, shape (R,).
+        Factor on the global rows, shape (R,).
+    links
+        Whether the rows of the strong links are there.
     """
 
     program: LinearProgram
-    limit: npt.NDArray[np.float64]
+    pile_scale: npt.NDArray[np.float64]
     row_scale: npt.NDArray[np.float64]
+    links: bool = True
 
 
 def _selector(
@@ -44,7 +47,9 @@ def _selector(
     return csr_array(coo_array((values, (rows, columns)), shape=shape))
 
 
-def relaxation(sizing: Sizing, saving: float = 0.0) -> Relaxation:
+def relaxation(
+    sizing: Sizing, *, saving: float = 0.0, shares: bool = True, links: bool = True
+) -> Relaxation:
     """
     Build the strong linear relaxation.
 
@@ -54,73 +59,131 @@ def relaxation(sizing: Sizing, saving: float = 0.0) -> Relaxation:
         The instance.
     saving
         Worth of one CNY not spent, kWh/day, to choose the cheaper of equal plans.
+    shares
+        Whether piles are in shares of their limit (for first-order steps) or whole piles.
+    links
+        Whether to write the strong links; without them opening is not priced per demand point.
     """
     sites, types = sizing.allowed.shape
-    arcs, points = len(sizing.site), len(sizing.demand_kwh)
-    segments, group_types = segment_groups(sizing.serves)
-    groups = len(segments)
-    limit = pile_limit(sizing)
+    arcs = len(sizing.site)
     usable = can_open(sizing)
-    limit = np.where(usable[:, None], limit, 0.0)
-    energy = sizing.demand_kwh[sizing.point]
-    arc, pile, site = np.arange(arcs), np.arange(sites * types), np.arange(sites)
-    pile_site = np.repeat(site, types)
-
-    demand = _selector(sizing.point, arc, np.ones(arcs), (points, arcs))
-    link_open = _selector(arc, sizing.site, -np.ones(arcs), (arcs, sites))
-    in_group = segments[:, sizing.segment[sizing.point]]
-    g, a = np.nonzero(in_group)
-    cap_serve = _selector(sizing.site[a] * groups + g, a, energy[a], (sites * groups, arcs))
-    gg, kk = np.nonzero(group_types)
-    j = np.repeat(site, len(gg))
-    g2, k2 = np.tile(gg, sites), np.tile(kk, sites)
-    cap_pile = _selector(
-        j * groups + g2, j * types + k2, -sizing.pile_kwh[k2] * limit[j, k2],
-        (sites * groups, sites * types),
-    )  # fmt: skip
-    count = _selector(pile_site, pile, limit.ravel(), (sites, sites * types))
-    peak = np.tile(sizing.simultaneity * sizing.pile_kw, sites) * limit.ravel()
-    load = _selector(pile_site, pile, peak, (sites, sites * types))
-    head = np.where(np.isfinite(sizing.kw_limit), sizing.kw_limit, peak.reshape(sites, -1).sum(1))
-    room = csr_array(diags_array(sizing.max_piles.astype(float)))
-    least = csr_array(diags_array(sizing.min_piles.astype(float)))
-    scale = abs(sizing.row_piles).max(axis=1).toarray().ravel()
-    scale = np.maximum(scale, abs(sizing.row_open).max(axis=1).toarray().ravel())
-    scale = np.maximum(scale, abs(sizing.row_served).max(axis=1).toarray().ravel())
-    scale = 1 / np.where(scale > 0, scale, 1.0)
-    served = sizing.row_served @ diags_array(sizing.demand_kwh) @ demand
-    pile_rows = sizing.row_piles @ diags_array(limit.ravel())
+    limit = np.where(usable[:, None], pile_limit(sizing), 0.0)
+    scale = np.where(limit > 0, limit, 1.0) if shares else np.ones_like(limit)
+    row_scale = _row_scale(sizing)
     blocks = [
-        [csr_array((points, sites)), csr_array((points, sites * types)), demand],
-        [link_open, csr_array((arcs, sites * types)), csr_array(diags_array(np.ones(arcs)))],
-        [csr_array((sites * groups, sites)), cap_pile, cap_serve],
-        [-room, count, csr_array((sites, arcs))],
-        [least, -count, csr_array((sites, arcs))],
-        [-csr_array(diags_array(head)), load, csr_array((sites, arcs))],
-        [
-            diags_array(scale) @ sizing.row_open,
-            diags_array(scale) @ pile_rows,
-            diags_array(scale) @ served,
-        ],
+        _demand_rows(sizing),
+        *([_link_rows(sizing)] if links else []),
+        _capacity_rows(sizing, scale),
+        *_site_rows(sizing, scale),
+        _global_rows(sizing, scale, row_scale),
     ]
     matrix = csr_array(vstack([hstack(b, format="csr") for b in blocks], format="csr"))
     matrix.eliminate_zeros()
-    rest = matrix.shape[0] - points - len(scale)
-    upper_row = np.concatenate([np.ones(points), np.zeros(rest), sizing.row_upper * scale])
-    lower_row = np.concatenate([np.full(points + rest, -np.inf), sizing.row_lower * scale])
+    # Half the memory traffic of the first-order steps.
+    matrix.indices, matrix.indptr = (a.astype(np.int32) for a in (matrix.indices, matrix.indptr))
+    points = len(sizing.demand_kwh)
+    rest = matrix.shape[0] - points - len(row_scale)
+    energy = sizing.demand_kwh[sizing.point]
     cost = np.concatenate(
         [
             -saving * sizing.fixed_cny,
-            -saving * (sizing.pile_cny * limit).ravel(),
+            -saving * (sizing.pile_cny * scale).ravel(),
             sizing.weight[sizing.point] * energy,
         ]
     )
-    low = np.concatenate([(sizing.forced & usable).astype(float), np.zeros(sites * types + arcs)])
-    high = np.concatenate([usable.astype(float), np.ones(sites * types), np.ones(arcs)])
-    high[sites : sites + sites * types] = (limit > 0).ravel()
-    high[sites + sites * types :] = usable[sizing.site]
-    program = LinearProgram(cost, low, high, matrix, lower_row, upper_row)
-    return Relaxation(program, limit, scale)
+    program = LinearProgram(
+        cost=cost,
+        lower=np.concatenate([(sizing.forced & usable).astype(float), np.zeros(len(cost) - sites)]),
+        upper=np.concatenate(
+            [usable.astype(float), (limit / scale).ravel(), usable[sizing.site] & (energy > 0)]
+        ).astype(float),
+        matrix=matrix,
+        row_lower=np.concatenate([np.full(points + rest, -np.inf), sizing.row_lower * row_scale]),
+        row_upper=np.concatenate(
+            [np.ones(points), np.zeros(rest), sizing.row_upper * row_scale],
+        ),
+    )
+    assert len(cost) == sites * (1 + types) + arcs  # noqa: S101
+    return Relaxation(program, scale, row_scale, links)
+
+
+def _row_scale(sizing: Sizing) -> npt.NDArray[np.float64]:
+    """One over the largest coefficient of each global row."""
+    largest = np.zeros(len(sizing.row_name))
+    for part in (sizing.row_piles, sizing.row_open, sizing.row_served):
+        if part.shape[0] and part.nnz:
+            largest = np.maximum(largest, abs(part).max(axis=1).toarray().ravel())
+    return np.asarray(1 / np.where(largest > 0, largest, 1.0))
+
+
+def _demand_rows(sizing: Sizing) -> list[csr_array]:
+    sites, types = sizing.allowed.shape
+    arcs, points = len(sizing.site), len(sizing.demand_kwh)
+    served = _selector(sizing.point, np.arange(arcs), np.ones(arcs), (points, arcs))
+    return [csr_array((points, sites)), csr_array((points, sites * types)), served]
+
+
+def _link_rows(sizing: Sizing) -> list[csr_array]:
+    sites, types = sizing.allowed.shape
+    arcs = len(sizing.site)
+    link = _selector(np.arange(arcs), sizing.site, -np.ones(arcs), (arcs, sites))
+    return [link, csr_array((arcs, sites * types)), csr_array(diags_array(np.ones(arcs)))]
+
+
+def _capacity_rows(sizing: Sizing, scale: npt.NDArray[np.float64]) -> list[csr_array]:
+    """Energy of each group of segments within its piles, rows by site then group."""
+    sites, types = sizing.allowed.shape
+    arcs = len(sizing.site)
+    segments, kinds = segment_groups(sizing.serves)
+    groups = len(segments)
+    energy = sizing.demand_kwh[sizing.point]
+    group, arc = np.nonzero(segments[:, sizing.segment[sizing.point]])
+    taken = _selector(sizing.site[arc] * groups + group, arc, energy[arc], (sites * groups, arcs))
+    one_group, one_kind = np.nonzero(kinds)
+    site = np.repeat(np.arange(sites), len(one_group))
+    group, kind = np.tile(one_group, sites), np.tile(one_kind, sites)
+    room = -sizing.pile_kwh[kind] * scale[site, kind]
+    given = _selector(
+        site * groups + group, site * types + kind, room, (sites * groups, sites * types)
+    )
+    return [csr_array((sites * groups, sites)), given, taken]
+
+
+def _site_rows(sizing: Sizing, scale: npt.NDArray[np.float64]) -> list[list[csr_array]]:
+    """Land, least piles and grid, each a row a site."""
+    sites, types = sizing.allowed.shape
+    arcs = len(sizing.site)
+    site, pile = np.repeat(np.arange(sites), types), np.arange(sites * types)
+    shape = (sites, sites * types)
+    count = _selector(site, pile, scale.ravel(), shape)
+    peak = sizing.simultaneity * sizing.pile_kw * scale
+    load = _selector(site, pile, peak.ravel(), shape)
+    most = sizing.max_piles * sizing.simultaneity * sizing.pile_kw.max(initial=0.0)
+    head = np.where(np.isfinite(sizing.kw_limit), sizing.kw_limit, most)
+    none = csr_array((sites, arcs))
+
+    def diagonal(values: npt.NDArray[np.float64]) -> csr_array:
+        return csr_array(diags_array(values.astype(float)))
+
+    return [
+        [-diagonal(sizing.max_piles), count, none],
+        [diagonal(sizing.min_piles), -count, none],
+        [-diagonal(head), load, none],
+    ]
+
+
+def _global_rows(
+    sizing: Sizing, scale: npt.NDArray[np.float64], row_scale: npt.NDArray[np.float64]
+) -> list[csr_array]:
+    arcs, points = len(sizing.site), len(sizing.demand_kwh)
+    energy = sizing.demand_kwh[sizing.point]
+    served = sizing.row_served @ _selector(sizing.point, np.arange(arcs), energy, (points, arcs))
+    factor = diags_array(row_scale)
+    return [
+        csr_array(factor @ sizing.row_open),
+        csr_array(factor @ sizing.row_piles @ diags_array(scale.ravel())),
+        csr_array(factor @ served),
+    ]
 
 
 def duals_of(sizing: Sizing, relaxed: Relaxation, y: npt.NDArray[np.float64]) -> dict:
@@ -128,6 +191,7 @@ def duals_of(sizing: Sizing, relaxed: Relaxation, y: npt.NDArray[np.float64]) ->
     sites = sizing.allowed.shape[0]
     groups = len(segment_groups(sizing.serves)[0])
     points, arcs = len(sizing.demand_kwh), len(sizing.site)
+    arcs = arcs if relaxed.links else 0
     at = np.cumsum([0, points, arcs, sites * groups, sites, sites, sites, len(relaxed.row_scale)])
     part = [y[at[n] : at[n + 1]] for n in range(7)]
     energy = np.where(sizing.demand_kwh > 0, sizing.demand_kwh, 1.0)

@@ -1,0 +1,307 @@
+"""Capacitated siting with integer piles at city size: relaxation, rounding, search, safe bound."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from siting.core.outcome import TracePoint
+from siting.core.pdhg import Iterate, maximise
+from siting.core.sizing_bound import clean_duals, sizing_bound, with_saving
+from siting.core.sizing_check import check_sizing
+from siting.core.sizing_count import colliding_rows, select_open
+from siting.core.sizing_part import Siting, solve_part
+from siting.core.sizing_relax import Relaxation, duals_of, relaxation
+from siting.core.sizing_round import choose_open, shaved, size_open
+from siting.core.sizing_search import Goal, cost_of, energy_of, improve
+from siting.core.sizing_tidy import tidy
+from siting.structures import Sizing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy.typing as npt
+
+__all__ = ["Siting", "Sizing", "SizingResult", "check_sizing", "sizing_bound", "solve_sizing"]
+
+SAVING_SHARE = 1e-3
+"""A kWh is forgone for money only where it costs a thousand times the cheapest pile's kWh."""
+SMALL = 4000
+"""Arcs up to which HiGHS's branch and bound on the whole instance closes the gap."""
+BOUND_SHARE = 0.35
+"""Share of the time that the relaxation may take before the search starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class SizingResult:
+    """
+    What a capacitated siting solve came to.
+
+    Attributes
+    ----------
+    status
+        `solved` (a plan that keeps every row), `infeasible` (proven) or `none` (no plan found).
+    opened, piles, serve
+        The plan: bool (J,), int64 (J, K), kWh/day (A,); empty where there is none.
+    objective, bound
+        Weighted energy served, kWh/day, and a proven bound on any plan's; NaN where there is none.
+    bound_by
+        `multipliers` (recompute with `sizing_bound`) or `branch and bound` (HiGHS's word).
+    duals
+        Multipliers of the best bound found that way.
+    colliding
+        Names of global rows that can't hold together, where infeasible.
+    trace
+        Incumbent and bound over time.
+    message
+        One sentence.
+    """
+
+    status: str
+    opened: npt.NDArray[np.bool_]
+    piles: npt.NDArray[np.int64]
+    serve: npt.NDArray[np.float64]
+    objective: float
+    bound: float
+    bound_by: str
+    duals: Mapping[str, npt.NDArray[np.float64]]
+    colliding: tuple[str, ...] = ()
+    trace: tuple[TracePoint, ...] = ()
+    message: str = ""
+
+
+@dataclass(slots=True)
+class _Run:
+    """State of one solve."""
+
+    sizing: Sizing
+    started: float
+    deadline: float
+    gap: float
+    seed: int
+    saving: float
+    progress: Callable[[float, float], None] | None
+    leave: Callable[[SizingResult], None] | None
+    plan: Siting | None = None
+    objective: float = math.nan
+    bound: float = math.inf
+    bound_by: str = "multipliers"
+    duals: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    settled: bool = False
+    trace: list[TracePoint] = field(default_factory=list)
+
+    def tell(self) -> None:
+        bound = self.bound if math.isfinite(self.bound) else math.nan
+        self.trace.append(TracePoint(time.monotonic() - self.started, self.objective, bound))
+        if self.progress is not None:
+            self.progress(self.objective, bound)
+
+    def take(self, plan: Siting) -> None:
+        """Keep a plan that keeps every row and beats the best by energy, or equals it for less."""
+        if check_sizing(self.sizing, plan):
+            return
+        energy = energy_of(self.sizing, plan)
+        better = self.plan is None or energy - self.saving * cost_of(self.sizing, plan) > (
+            self.objective - self.saving * cost_of(self.sizing, self.plan)
+        )
+        if better:
+            self.plan, self.objective = plan, energy
+            self.tell()
+            if self.leave is not None:
+                self.leave(_result(self))
+
+    def closed(self) -> bool:
+        return self.plan is not None and (
+            self.bound - self.objective <= self.gap * max(abs(self.objective), 1e-9)
+        )
+
+
+def solve_sizing(
+    sizing: Sizing,
+    *,
+    gap: float = 0.01,
+    seconds: float = 60.0,
+    seed: int = 0,
+    start: Siting | None = None,
+    progress: Callable[[float, float], None] | None = None,
+    leave: Callable[[SizingResult], None] | None = None,
+) -> SizingResult:
+    """
+    Solve capacitated siting with integer piles; meant to run in a child process (HiGHS inside).
+
+    First-order steps on the strong linear relaxation give multipliers, whose safe bound holds at
+    any step, and fractional openings; these are rounded, piles are dived by type, and a
+    large-neighbourhood search improves the plan until the gap is reached. Small instances then go
+    to branch and bound. Last, piles that serve nothing go, or are spread where people charge.
+
+    Parameters
+    ----------
+    sizing
+        The instance.
+    gap
+        Relative gap to stop at, `(bound - objective) / objective`.
+    seconds
+        Wall time allowed.
+    seed
+        Random seed; the same instance, seed and a gap reached in time give the same plan.
+    start
+        A plan to improve on.
+    progress
+        Called with (objective, bound), NaN where there is none yet.
+    leave
+        Called with each better result, for a caller that may have to end the solve.
+    """
+    now = time.monotonic()
+    run = _Run(sizing, now, now + seconds, gap, seed, saving_of(sizing), progress, leave)
+    if start is not None:
+        run.take(start)
+    collide = colliding_rows(sizing, max(5.0, seconds / 3))
+    if collide:
+        return _infeasible(run, collide)
+    if len(sizing.site) <= SMALL:
+        return _small(run)
+    relaxed = relaxation(sizing, saving=run.saving)
+    until = run.started + BOUND_SHARE * seconds
+    point = _relax(run, relaxed, None, until)
+    if run.bound < 0:
+        return _infeasible(run, _priced_rows(run))
+    _search(run, relaxed, point)
+    return _result(run)
+
+
+def saving_of(sizing: Sizing) -> float:
+    """Worth of one CNY not spent, kWh/day: a tie-break, not a trade."""
+    best = np.max(sizing.pile_kwh / np.maximum(sizing.pile_cny, 1.0), initial=0.0)
+    return float(SAVING_SHARE * best * max(float(sizing.weight.max(initial=0.0)), 1e-12))
+
+
+def _relax(run: _Run, relaxed: Relaxation, start: Iterate | None, until: float) -> Iterate:
+    """Lower the bound until the relaxation is solved closely enough or its time is over."""
+    sizing, program = run.sizing, relaxed.program
+    sites, types = sizing.allowed.shape
+    scale = np.maximum(abs(program.matrix).max(axis=1).toarray().ravel(), 1e-12)
+    money = np.concatenate([sizing.fixed_cny, (sizing.pile_cny * relaxed.pile_scale).ravel()])
+
+    def stop(point: Iterate) -> bool:
+        duals = duals_of(sizing, relaxed, point.y)
+        priced = with_saving(sizing, duals, run.saving)
+        bound = sizing_bound(sizing, priced)
+        if bound < run.bound:
+            run.bound, run.duals = bound, clean_duals(sizing, priced)
+            run.tell()
+        if run.bound < 0 or run.closed() or time.monotonic() > until:
+            return True
+        activity = program.matrix @ point.x
+        over = np.maximum(activity - program.row_upper, program.row_lower - activity) / scale
+        saved = run.saving * float(money @ point.x[: sites * (1 + types)])
+        value = float(program.cost @ point.x) + saved
+        near = run.bound - value <= max(0.05 * run.gap, 1e-4) * abs(value) + saved
+        run.settled = near and float(over.max(initial=0.0)) <= 0.05  # noqa: PLR2004
+        return run.settled
+
+    return maximise(program, start=start, every=100, stop=stop)
+
+
+def _search(run: _Run, relaxed: Relaxation, point: Iterate) -> None:
+    """Round, then improve and tighten in turn until the gap is reached."""
+    share, plan = _first_plan(run, point)
+    if plan is None:
+        return
+    run.take(plan)
+    plan = run.plan or plan
+    while not run.closed() and time.monotonic() < run.deadline:
+        left = run.deadline - time.monotonic()
+        until = run.deadline if run.settled else time.monotonic() + max(2.0, left / 3)
+        enough = run.bound / (1.0 + run.gap)
+        goal = Goal(run.saving, enough, min(until, run.deadline), run.seed + len(run.trace))
+        plan = improve(sizing=run.sizing, plan=plan, share=share, goal=goal, tell=run.take)
+        run.take(plan)
+        if run.settled:
+            break
+        if not run.closed():
+            left = run.deadline - time.monotonic()
+            point = _relax(run, relaxed, point, time.monotonic() + left / 3)
+
+
+def _first_plan(run: _Run, point: Iterate) -> tuple[npt.NDArray[np.float64], Siting | None]:
+    """Round the relaxation: openness, and a plan that may break global rows."""
+    sizing = run.sizing
+    sites, types = sizing.allowed.shape
+    share = np.clip(point.x[:sites], 0.0, 1.0)
+    serve = point.x[sites * (1 + types) :] * sizing.demand_kwh[sizing.point]
+    left = max(5.0, run.deadline - time.monotonic())
+    chosen = select_open(sizing, choose_open(sizing, share, serve), share, left)
+    if chosen is None:
+        return share, None
+    hurry = time.monotonic() + 0.5 * left
+    return share, size_open(sizing, chosen, point, saving=run.saving, deadline=hurry)
+
+
+def _small(run: _Run) -> SizingResult:
+    """Branch and bound on the whole, energy first and then money."""
+    sizing = run.sizing
+    left = run.deadline - time.monotonic()
+    found, bound, kind = solve_part(
+        sizing, saving=0.0, gap=min(run.gap, 1e-7) if run.gap < 1e-4 else run.gap,  # noqa: PLR2004
+        seconds=left, start=run.plan, seed=run.seed,
+    )  # fmt: skip
+    if kind == "infeasible":
+        return _infeasible(run, ())
+    relaxed = relaxation(sizing)
+    hurry = run.started + 0.5 * (run.deadline - run.started)
+
+    def stop(point: Iterate) -> bool:
+        duals = duals_of(sizing, relaxed, point.y)
+        value = sizing_bound(sizing, duals)
+        if value < run.bound:
+            run.bound, run.duals = value, clean_duals(sizing, duals)
+        return time.monotonic() > hurry
+
+    maximise(relaxed.program, every=100, most=2000, stop=stop)
+    if math.isfinite(bound) and bound < run.bound:
+        run.bound, run.bound_by = bound, "branch and bound"
+    if found is not None:
+        run.take(replace(found, serve=shaved(sizing, found.piles, found.serve)))
+    return _result(run)
+
+
+def _priced_rows(run: _Run) -> tuple[str, ...]:
+    """Rows that the multipliers of a bound below zero lean on."""
+    sizing, rows = run.sizing, run.duals["rows"]
+    level = np.where(rows > 0, sizing.row_upper, sizing.row_lower)
+    level = abs(rows) * np.where(np.isfinite(level), np.maximum(abs(level), 1.0), 0.0)
+    used = level > 1e-3 * level.max(initial=0.0)
+    return tuple(name for name, use in zip(sizing.row_name, used, strict=True) if use)
+
+
+def _infeasible(run: _Run, colliding: tuple[str, ...]) -> SizingResult:
+    sizing = run.sizing
+    rows = ", ".join(colliding) or "the site limits and rows"
+    return SizingResult(
+        "infeasible", np.zeros(0, dtype=bool), np.zeros((0, sizing.allowed.shape[1]), np.int64),
+        np.zeros(0), math.nan, math.nan, "multipliers", run.duals, colliding, tuple(run.trace),
+        f"these can't hold together: {rows}",
+    )  # fmt: skip
+
+
+def _result(run: _Run) -> SizingResult:
+    sizing = run.sizing
+    types = sizing.allowed.shape[1]
+    if run.plan is None:
+        return SizingResult(
+            "none", np.zeros(0, dtype=bool), np.zeros((0, types), np.int64), np.zeros(0),
+            math.nan, run.bound, run.bound_by, run.duals, (), tuple(run.trace),
+            "no plan that keeps every row was found in the time given",
+        )  # fmt: skip
+    neat = tidy(sizing, run.plan)
+    plan = neat if not check_sizing(sizing, neat) else run.plan
+    objective = energy_of(sizing, plan)
+    share = (run.bound - objective) / max(abs(objective), 1e-9)
+    return SizingResult(
+        "solved", plan.opened, plan.piles, plan.serve, objective, max(run.bound, objective),
+        run.bound_by, run.duals, (), tuple(run.trace), f"proven within {max(share, 0):.3%}",
+    )  # fmt: skip

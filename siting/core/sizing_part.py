@@ -1,0 +1,207 @@
+"""A part of a capacitated siting instance, with what the rest of a plan leaves to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from siting.core.handover import ArrayModel
+from siting.core.highs import solve_arrays
+from siting.core.sizing_relax import relaxation
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from siting.structures import Sizing
+
+
+@dataclass(frozen=True, slots=True)
+class Siting:
+    """
+    A plan as arrays.
+
+    Attributes
+    ----------
+    opened
+        Bool, shape (J,).
+    piles
+        Whole numbers, int64, shape (J, K).
+    serve
+        Energy on each arc, kWh/day, shape (A,).
+    """
+
+    opened: npt.NDArray[np.bool_]
+    piles: npt.NDArray[np.int64]
+    serve: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """
+    A smaller instance cut out of a larger one.
+
+    Attributes
+    ----------
+    sizing
+        The smaller instance; its demand is what the sites outside leave.
+    sites, points, arcs
+        Its rows in the larger instance.
+    """
+
+    sizing: Sizing
+    sites: npt.NDArray[np.int64]
+    points: npt.NDArray[np.int64]
+    arcs: npt.NDArray[np.int64]
+
+
+def keep_rows(sizing: Sizing, rows: npt.NDArray[np.int64]) -> Sizing:
+    """Keep some of the global rows."""
+    return replace(
+        sizing,
+        row_name=tuple(sizing.row_name[r] for r in rows),
+        row_open=csr_array(sizing.row_open[rows]),
+        row_piles=csr_array(sizing.row_piles[rows]),
+        row_served=csr_array(sizing.row_served[rows]),
+        row_lower=sizing.row_lower[rows],
+        row_upper=sizing.row_upper[rows],
+    )
+
+
+def activity(sizing: Sizing, plan: Siting) -> npt.NDArray[np.float64]:
+    """Left-hand side of each global row, shape (R,)."""
+    served = np.bincount(sizing.point, plan.serve, minlength=len(sizing.demand_kwh))
+    return np.asarray(
+        sizing.row_open @ plan.opened.astype(float)
+        + sizing.row_piles @ plan.piles.ravel().astype(float)
+        + sizing.row_served @ served
+    )
+
+
+def cut_out(sizing: Sizing, plan: Siting, sites: npt.NDArray[np.int64]) -> Part:
+    """
+    Cut the sites out, leaving them the demand and the room in the rows that the others don't use.
+
+    Parameters
+    ----------
+    sizing, plan
+        The instance and a plan of it.
+    sites
+        Rows of the sites to cut out, sorted.
+    """
+    inside = np.zeros(len(sizing.fixed_cny), dtype=bool)
+    inside[sites] = True
+    arcs = np.flatnonzero(inside[sizing.site])
+    points = np.unique(sizing.point[arcs])
+    outside = Siting(
+        plan.opened & ~inside,
+        np.where(inside[:, None], 0, plan.piles),
+        np.where(inside[sizing.site], 0.0, plan.serve),
+    )
+    used = activity(sizing, outside)
+    taken = np.bincount(sizing.point, outside.serve, minlength=len(sizing.demand_kwh))
+    types = sizing.allowed.shape[1]
+    columns = (sites[:, None] * types + np.arange(types)).ravel()
+    at_site, at_point = np.full(len(inside), -1), np.full(len(taken), -1)
+    at_site[sites], at_point[points] = np.arange(len(sites)), np.arange(len(points))
+    small = replace(
+        sizing,
+        demand_kwh=np.maximum(sizing.demand_kwh - taken, 0.0)[points],
+        weight=sizing.weight[points],
+        segment=sizing.segment[points],
+        site=at_site[sizing.site[arcs]],
+        point=at_point[sizing.point[arcs]],
+        fixed_cny=sizing.fixed_cny[sites],
+        min_piles=sizing.min_piles[sites],
+        max_piles=sizing.max_piles[sites],
+        kw_limit=sizing.kw_limit[sites],
+        forced=sizing.forced[sites],
+        allowed=sizing.allowed[sites],
+        row_open=csr_array(sizing.row_open[:, sites]),
+        row_piles=csr_array(sizing.row_piles[:, columns]),
+        row_served=csr_array(sizing.row_served[:, points]),
+        row_lower=sizing.row_lower - used,
+        row_upper=sizing.row_upper - used,
+    )
+    return Part(small, sites, points, arcs)
+
+
+def put_back(plan: Siting, part: Part, found: Siting) -> Siting:
+    """Replace the part of a plan."""
+    opened, piles, serve = plan.opened.copy(), plan.piles.copy(), plan.serve.copy()
+    opened[part.sites], piles[part.sites] = found.opened, found.piles
+    serve[part.arcs] = found.serve
+    return Siting(opened, piles, serve)
+
+
+def array_model(
+    sizing: Sizing,
+    *,
+    saving: float,
+    links: bool = True,
+    whole: bool = True,
+    start: Siting | None = None,
+) -> ArrayModel:
+    """
+    Write an instance as arrays for HiGHS; energy in shares of demand, piles whole.
+
+    Parameters
+    ----------
+    sizing
+        The instance.
+    saving
+        Worth of one CNY not spent, kWh/day.
+    links
+        Whether to write the strong links; not needed where every site is forced.
+    whole
+        Whether openings and piles have to be whole.
+    start
+        A plan to start from.
+    """
+    relaxed = relaxation(sizing, saving=saving, shares=False, links=links)
+    program = relaxed.program
+    sites, types = sizing.allowed.shape
+    integer = np.zeros(len(program.cost), dtype=bool)
+    integer[: sites * (1 + types)] = whole
+    share = None
+    if start is not None:
+        energy = sizing.demand_kwh[sizing.point]
+        share = np.divide(start.serve, energy, out=np.zeros_like(energy), where=energy > 0)
+        share = np.concatenate([start.opened, start.piles.ravel(), np.minimum(share, 1.0)])
+    return ArrayModel(
+        maximise=True, offset=0.0, cost=program.cost, lower=program.lower, upper=program.upper,
+        integer=integer, matrix=program.matrix, row_lower=program.row_lower,
+        row_upper=program.row_upper, blocks=(("", len(program.cost)),), start=share,
+    )  # fmt: skip
+
+
+def solve_part(
+    sizing: Sizing,
+    *,
+    saving: float,
+    gap: float,
+    seconds: float,
+    links: bool = True,
+    start: Siting | None = None,
+    seed: int = 0,
+) -> tuple[Siting | None, float, str]:
+    """
+    Solve a small instance with HiGHS.
+
+    Returns
+    -------
+    plan, bound, kind
+        The plan or None, HiGHS's bound on energy less saved cost, and `core.highs`'s word for how
+        it ended.
+    """
+    model = array_model(sizing, saving=saving, links=links, start=start)
+    answer = solve_arrays(model, gap=gap, seconds=seconds, seed=seed)
+    if answer.values is None:
+        return None, answer.bound, answer.kind
+    sites, types = sizing.allowed.shape
+    opened = answer.values[:sites] > 0.5  # noqa: PLR2004
+    piles = np.rint(answer.values[sites : sites * (1 + types)]).astype(np.int64)
+    serve = answer.values[sites * (1 + types) :] * sizing.demand_kwh[sizing.point]
+    return Siting(opened, piles.reshape(sites, types), serve), answer.bound, answer.kind

@@ -1,0 +1,136 @@
+"""Make a plan one that a planner would draw: no idle pile but those asked for, spread by demand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from siting.core.sizing_part import Siting, activity
+from siting.core.sizing_round import site_energy
+from siting.structures import segment_groups
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from siting.structures import Sizing
+
+
+def tidy(sizing: Sizing, plan: Siting) -> Siting:
+    """
+    Remove piles that serve nothing, dearest types first, and spread those that targets ask for.
+
+    The energy on each arc stays as it is, so the objective and the bound do too; the cost never
+    rises.
+
+    Parameters
+    ----------
+    sizing
+        The instance.
+    plan
+        A plan that keeps every row.
+    """
+    trimmed = _trim(sizing, plan)
+    return _spread_idle(sizing, trimmed)
+
+
+def idle_piles(
+    sizing: Sizing, plan: Siting, piles: npt.NDArray[np.int64], kind: int
+) -> npt.NDArray[np.int64]:
+    """Piles of a type that each station can lose and still serve what it serves, shape (J,)."""
+    segments, kinds = segment_groups(sizing.serves)
+    del segments
+    energy = site_energy(sizing, plan.serve)
+    room = (piles * sizing.pile_kwh) @ kinds.T.astype(float)
+    slack = np.where(kinds[:, kind], room - energy, np.inf).min(axis=1)
+    idle = np.floor(slack / max(sizing.pile_kwh[kind], 1e-12) + 1e-12)
+    least = np.where(plan.opened, sizing.min_piles, 0)
+    spare = piles.sum(axis=1) - least
+    return np.clip(np.minimum(np.minimum(idle, spare), piles[:, kind]), 0, None).astype(np.int64)
+
+
+def _trim(sizing: Sizing, plan: Siting) -> Siting:
+    """Remove idle piles as far as the global rows allow."""
+    piles = plan.piles.copy()
+    types = piles.shape[1]
+    for kind in np.argsort(-sizing.pile_cny, kind="stable"):
+        idle = idle_piles(sizing, plan, piles, int(kind))
+        site = np.repeat(np.arange(len(piles)), idle)
+        if not len(site):
+            continue
+        level = activity(sizing, replace(plan, piles=piles))
+        effect = -sizing.row_piles[:, site * types + kind].toarray()
+        run = level[:, None] + np.cumsum(effect, axis=1)
+        scale = 1e-9 * np.maximum(abs(level), 1.0)[:, None]
+        good = (run >= np.minimum(sizing.row_lower, level)[:, None] - scale) & (
+            run <= np.maximum(sizing.row_upper, level)[:, None] + scale
+        )
+        bad = np.flatnonzero(~good.all(axis=0))
+        length = int(bad[0]) if len(bad) else len(site)
+        piles[:, kind] -= np.bincount(site[:length], minlength=len(piles))
+    return replace(plan, piles=piles)
+
+
+def _spread_idle(sizing: Sizing, plan: Siting) -> Siting:
+    """Share the idle piles of each type among the stations by the demand around them."""
+    piles = plan.piles.copy()
+    types = piles.shape[1]
+    reached = (
+        np.bincount(sizing.site, sizing.demand_kwh[sizing.point], minlength=len(piles))
+        * plan.opened
+    )
+    for kind in range(types):
+        alike = _alike(sizing, kind)
+        idle = np.where(alike & plan.opened, idle_piles(sizing, plan, piles, kind), 0)
+        if idle.sum() == 0:
+            continue
+        piles[:, kind] -= idle
+        piles[:, kind] += _by_demand(sizing, piles, reached, (kind, int(idle.sum()), alike))
+    return replace(plan, piles=piles)
+
+
+def _alike(sizing: Sizing, kind: int) -> npt.NDArray[np.bool_]:
+    """Sites whose pile of a type weighs the same in every global row as at most sites."""
+    sites, types = sizing.allowed.shape
+    column = sizing.row_piles[:, np.arange(sites) * types + kind].toarray()
+    if not column.size:
+        return np.ones(sites, dtype=bool)
+    return np.asarray((column == np.median(column, axis=1)[:, None]).all(axis=0))
+
+
+def _by_demand(
+    sizing: Sizing,
+    piles: npt.NDArray[np.int64],
+    reached: npt.NDArray[np.float64],
+    pool: tuple[int, int, npt.NDArray[np.bool_]],
+) -> npt.NDArray[np.int64]:
+    """Hand out a pool of piles of one type, each next to the most demand a pile, within limits."""
+    kind, count, alike = pool
+    peak = sizing.simultaneity * sizing.pile_kw
+    land = sizing.max_piles - piles.sum(axis=1)
+    grid = np.floor((sizing.kw_limit - piles @ peak) / max(peak[kind], 1e-12) + 1e-9)
+    room = np.where(
+        alike & sizing.allowed[:, kind] & (reached > 0), np.minimum(land, grid), 0
+    ).clip(0, count).astype(np.int64)  # fmt: skip
+    have = piles.sum(axis=1)
+    low, high = (
+        0.0,
+        float((have + room).max(initial=0))
+        / max(float(reached[room > 0].min(initial=np.inf)), 1e-12),
+    )
+    # Fill to one level of piles a unit of demand (water-filling by bisection).
+    for _ in range(100):
+        level = (low + high) / 2
+        given = np.clip(np.floor(level * reached - have), 0, room)
+        low, high = (level, high) if given.sum() <= count else (low, level)
+    given = np.clip(np.floor(low * reached - have), 0, room).astype(np.int64)
+    rest = count - int(given.sum())
+    order = np.argsort(-np.where(given < room, reached / (have + given + 1.0), -1.0), kind="stable")
+    while rest > 0:
+        open_to = order[given[order] < room[order]][:rest]
+        if not len(open_to):
+            break
+        given[open_to] += 1
+        rest -= len(open_to)
+    return given
