@@ -80,6 +80,42 @@ class Sizing:
     row_upper: npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class Covering:
+    """
+    Open sites within a budget so that the weight of the demand they cover is greatest.
+
+    The maximal covering location problem of Church and ReVelle (1974), with weights, unlike costs
+    and decided sites: maximise the weight of the rows that have an open site in their cover set.
+
+    Attributes
+    ----------
+    cover
+        Which sites cover each demand row: the pattern of a CSR of shape (rows, sites); stored
+        values are not read.
+    weight
+        Worth of covering each row, >= 0, shape (rows,).
+    cost
+        Cost of each site in the unit of the budget, >= 0, shape (sites,); ones for a plain number
+        of sites.
+    budget
+        Most that the open sites may cost; the number of sites where costs are ones.
+    fixed, banned
+        Sites that have to be open and sites that can't be, bool, shape (sites,).
+    blocks
+        Names of the programme's column blocks of the sites and of the covered rows; `""` means the
+        PuLP variables.
+    """
+
+    cover: csr_array
+    weight: npt.NDArray[np.float64]
+    cost: npt.NDArray[np.float64]
+    budget: float
+    fixed: npt.NDArray[np.bool_]
+    banned: npt.NDArray[np.bool_]
+    blocks: tuple[str, str] = ("", "covered")
+
+
 def segment_groups(
     serves: npt.NDArray[np.bool_],
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:

@@ -76,6 +76,7 @@ def solve_arrays(
     gap: float,
     seconds: float,
     seed: int = 0,
+    abs_gap: float = 0.0,
     stream: Stream | None = None,
 ) -> HighsAnswer:
     """
@@ -91,6 +92,8 @@ def solve_arrays(
         Time limit of HiGHS; it may overrun it, so the caller keeps a hard deadline of its own.
     seed
         Random seed.
+    abs_gap
+        Absolute gap to stop at as well.
     stream
         Where incumbents and bounds go while it runs.
 
@@ -101,7 +104,7 @@ def solve_arrays(
     """
     highs = highs_of(model, seconds=seconds, seed=seed)
     highs.setOptionValue("mip_rel_gap", max(gap, 0.0))
-    highs.setOptionValue("mip_abs_gap", 0.0 if gap > 0 else 1e-9)
+    highs.setOptionValue("mip_abs_gap", max(abs_gap, 0.0 if gap > 0 else 1e-9))
     if model.start is not None:
         _pass_start(highs, model.start)
     if stream is not None and model.integer.any():

@@ -1,0 +1,283 @@
+"""
+Solve a shrunk covering in the child process: search and bound by turns, then branch and bound.
+
+Stages are counted in moves and steps, not in seconds, so that a solve that reaches its gap in time
+gives the same plan each time.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from siting.core.covering import as_model, covered_rows
+from siting.core.covering_bound import Dual, fix_by_bound, improve_dual, rounded_down
+from siting.core.covering_search import Schedule, Tables, anneal, greedy, tables
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from siting.core.worker import Stream
+    from siting.structures import Covering
+
+    Vector = npt.NDArray[np.float64]
+    Mask = npt.NDArray[np.bool_]
+
+_TELL_S = 0.1
+_MOVES = 20_000
+_MOST_MOVES = 640_000
+_STEPS = 1_000
+_HOT, _COLD = 0.05, 0.002
+"""Temperatures of annealing, in mean weight covered by an open site."""
+_SMALL_SITES, _SMALL_ENTRIES = 150, 60_000
+"""Up to this many sites or entries of cover, branch and bound comes right after a short search."""
+_TREE_ENTRIES = 400_000
+"""Up to this many entries, branch and bound gets the time that search leaves."""
+_SEARCH_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class CoveringTask:
+    """
+    Payload of a covering solve.
+
+    Attributes
+    ----------
+    covering
+        A small problem from `shrink`.
+    offset
+        Weight covered anyway; gaps are of the whole.
+    gap, seconds, seed
+        How hard to try.
+    start
+        Open sites to start from, shape (small sites,), or None.
+    """
+
+    covering: Covering
+    offset: float
+    gap: float
+    seconds: float
+    seed: int
+    start: Mask | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CoveringAnswer:
+    """
+    What the search and the bound came to, on the small problem, the offset left out.
+
+    Attributes
+    ----------
+    opened
+        Best plan, shape (small sites,).
+    objective, bound
+        Its value, and the best proven bound.
+    bound_by
+        `multipliers` (can be recomputed) or `branch and bound` (HiGHS's word).
+    multiplier
+        Multipliers of the best Lagrangian bound, shape (small rows,).
+    multiplier_bound
+        That bound.
+    moves, steps
+        Moves of the search and steps of the dual.
+    """
+
+    opened: Mask
+    objective: float
+    bound: float
+    bound_by: str
+    multiplier: Vector
+    multiplier_bound: float
+    moves: int
+    steps: int
+
+
+class _Run:
+    """The state of one solve, and its way to the parent."""
+
+    def __init__(self, task: CoveringTask, stream: Stream) -> None:
+        self.task = task
+        self.stream = stream
+        self.deadline = stream.started + task.seconds
+        self.opened = np.zeros(len(task.covering.cost), dtype=np.bool_)
+        self.objective = 0.0
+        self.bound = math.inf
+        self.bound_by = "multipliers"
+        self.dual: Dual | None = None
+        self.moves = 0
+        self.told = -math.inf
+
+    def take(self, value: float, opened: Mask) -> None:
+        """Keep a better plan; its value is computed again so that no rounding adds up."""
+        if value <= self.objective:
+            return
+        covering = self.task.covering
+        value = float(covering.weight[covered_rows(covering, opened)].sum())
+        if value > self.objective:
+            self.objective, self.opened = value, opened.copy()
+            self.tell()
+
+    def lower(self, bound: float, bound_by: str) -> None:
+        """Keep a better bound."""
+        bound = rounded_down(self.task.covering, bound)
+        if bound < self.bound:
+            self.bound, self.bound_by = bound, bound_by
+            self.tell()
+
+    def tell(self, *, now: bool = False) -> None:
+        """Let the parent know, but not too often."""
+        clock = time.monotonic()
+        if now or clock - self.told >= _TELL_S:
+            self.told = clock
+            offset = self.task.offset
+            bound = self.bound + offset if math.isfinite(self.bound) else math.nan
+            self.stream.answer(self.answer())
+            self.stream.progress(self.objective + offset, bound)
+
+    def closed(self) -> bool:
+        """Tell whether the gap asked for is reached."""
+        scale = max(abs(self.objective + self.task.offset), 1e-9)
+        return self.bound - self.objective <= self.task.gap * scale
+
+    def left(self) -> float:
+        """Seconds left."""
+        return self.deadline - time.monotonic()
+
+    def over(self) -> bool:
+        """Tell whether to stop."""
+        return self.closed() or self.left() <= 0
+
+    def answer(self) -> CoveringAnswer:
+        """State the best so far."""
+        dual = self.dual
+        return CoveringAnswer(
+            opened=self.opened,
+            objective=self.objective,
+            bound=self.bound,
+            bound_by=self.bound_by,
+            multiplier=self.task.covering.weight if dual is None else dual.multiplier,
+            multiplier_bound=math.inf if dual is None else dual.bound,
+            moves=self.moves,
+            steps=0 if dual is None else dual.iterations,
+        )
+
+
+def solve_small(task: CoveringTask, stream: Stream) -> CoveringAnswer:
+    """
+    Solve a small covering; the entry point in the child.
+
+    Parameters
+    ----------
+    task
+        The problem, with at least one site and one row.
+    stream
+        Where the best so far goes.
+    """
+    run = _Run(task, stream)
+    table = tables(task.covering)
+    if task.start is not None:
+        run.take(math.inf, greedy(table, task.start))
+    run.take(math.inf, greedy(table))
+    _lower_by_steps(run, _STEPS)
+    if not run.over() and _is_easy(task.covering):
+        _search(run, table, _MOVES, 0)
+        if not run.over():
+            _branch(run, run.left())
+    _rounds(run, table)
+    run.tell(now=True)
+    return run.answer()
+
+
+def _is_easy(covering: Covering) -> bool:
+    return len(covering.cost) <= _SMALL_SITES or covering.cover.nnz <= _SMALL_ENTRIES
+
+
+def _rounds(run: _Run, table: Tables) -> None:
+    """Search and bound by turns, with longer and longer searches."""
+    covering = run.task.covering
+    moves, number = _MOVES, 1
+    patient = run.stream.started + _SEARCH_SHARE * run.task.seconds
+    branch = covering.cover.nnz <= _TREE_ENTRIES and not _is_easy(covering)
+    while not run.over():
+        _search(run, table, moves, number)
+        if not run.over():
+            _lower_by_steps(run, 4 * _STEPS)
+        if branch and not run.over() and time.monotonic() > patient:
+            _branch(run, run.left())
+            branch = False
+        moves, number = min(2 * moves, _MOST_MOVES), number + 1
+
+
+def _search(run: _Run, table: Tables, moves: int, number: int) -> None:
+    weight = float(table.covering.weight.sum()) / max(int(run.opened.sum()), 1)
+    schedule = Schedule(moves, _HOT * weight, _COLD * weight, run.task.seed * 1_000 + number)
+    _, _, made = anneal(table, run.opened, schedule, deadline=run.deadline, improved=run.take)
+    run.moves += made
+
+
+def _lower_by_steps(run: _Run, steps: int) -> None:
+    if run.dual is not None and run.dual.iterations % _STEPS:
+        return  # it stopped early: the linear relaxation is solved
+    run.dual = improve_dual(
+        run.task.covering,
+        start=run.dual,
+        iterations=steps,
+        deadline=run.deadline,
+        report=lambda bound: run.lower(bound, "multipliers"),
+    )
+    run.lower(run.dual.bound, "multipliers")
+
+
+class _Relay:
+    """What HiGHS streams, in the terms of the run."""
+
+    def __init__(self, run: _Run) -> None:
+        self.run = run
+        self.started = run.stream.started
+
+    def progress(self, objective: float, bound: float) -> None:
+        """Take HiGHS's bound."""
+        del objective
+        if math.isfinite(bound):
+            self.run.lower(_safe(bound - self.run.task.offset), "branch and bound")
+
+    def answer(self, answer: object) -> None:
+        """Take HiGHS's plan."""
+        assert isinstance(answer, tuple)  # noqa: S101
+        sites = len(self.run.opened)
+        self.run.take(math.inf, np.asarray(answer[0][:sites] > 0.5))  # noqa: PLR2004
+
+
+def _safe(bound: float) -> float:
+    """HiGHS's bound holds within its tolerance on rows; allow for it."""
+    return bound + 1e-7 * max(1.0, abs(bound))
+
+
+def _branch(run: _Run, seconds: float) -> None:
+    """Give the problem to HiGHS, with sites that the bound decides fixed and our plan to start."""
+    from siting.core.highs import solve_arrays  # noqa: PLC0415
+
+    task = run.task
+    covering = task.covering
+    assert run.dual is not None  # noqa: S101
+    fixed, banned = fix_by_bound(covering, run.dual.multiplier, run.objective)
+    fixed, banned = fixed & run.opened, banned & ~run.opened
+    model = as_model(replace(covering, fixed=fixed, banned=banned))
+    start = np.concatenate([run.opened, covered_rows(covering, run.opened)]).astype(np.float64)
+    whole = bool(np.array_equal(covering.weight, np.rint(covering.weight)))
+    found = solve_arrays(
+        replace(model, offset=task.offset, start=start),
+        gap=task.gap,
+        seconds=seconds,
+        seed=task.seed,
+        abs_gap=0.999 if whole else 0.0,
+        stream=_Relay(run),  # type: ignore[arg-type]
+    )
+    if found.values is not None:
+        run.take(math.inf, found.values[: len(run.opened)] > 0.5)  # noqa: PLR2004
+    if math.isfinite(found.bound):
+        run.lower(_safe(found.bound - task.offset), "branch and bound")
