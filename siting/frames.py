@@ -111,6 +111,8 @@ class CityMap:
         The credit line that every product made from it has to show.
     synthetic
         True when the roads and facilities are invented (sample city).
+    notes
+        What the reader left out or assumed, one sentence each, as shown to the user.
     """
 
     roads: Roads
@@ -119,3 +121,4 @@ class CityMap:
     source: str
     attribution: str
     synthetic: bool
+    notes: tuple[str, ...] = ()

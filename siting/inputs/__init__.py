@@ -1,0 +1,1 @@
+"""What the map readers share: file kinds, safe archives, tag values, ragged lines, frames."""

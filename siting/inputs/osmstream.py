@@ -1,0 +1,308 @@
+"""
+Stream an OpenStreetMap file through libosmium into flat arrays.
+
+libosmium drops objects without an interesting key and looks node locations up, so that only
+what may matter reaches Python. One pass; areas made of several ways (multipolygons, boundaries)
+take a second look at the ways alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from array import array
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import osmium
+from osmium.osm.types import Node, Relation, Way
+
+from siting.errors import InputError, SitingError
+from siting.frames import ROAD_CLASSES
+from siting.inputs import tags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ROAD_TEXT = ("name", "ref", "lanes", "maxspeed", "bridge", "tunnel", "junction")
+_ROAD_WORDS = frozenset({*ROAD_CLASSES, "road"})
+_HIGHWAY_PLACES = frozenset({"services", "rest_area"})
+_KEYS = tuple(
+    dict.fromkeys((*(key for key, _ in tags.CONTROL_TAGS), *tags.FACILITY_KEYS, "boundary"))
+)
+_DAMAGED = "Fetch the file again, or check it with `osmium fileinfo -e`"
+_NOWHERE = 2_147_483_647  # libosmium's undefined coordinate
+_QUEUE = "2"  # decoded blocks waiting for the reader; libosmium's own default is 20
+_EDGE_SHARE = 0.2  # more vertices missing than this isn't the edge of an extract
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Ways as they stream in: id, and the vertices of all in flat arrays."""
+
+    way_id: array[int] = field(default_factory=lambda: array("q"))
+    start: array[int] = field(default_factory=lambda: array("q", [0]))
+    ref: array[int] = field(default_factory=lambda: array("q"))
+    x: array[int] = field(default_factory=lambda: array("q"))
+    y: array[int] = field(default_factory=lambda: array("q"))
+
+    def add(self, way: Way) -> None:
+        """Add a way's vertices."""
+        add_ref, add_x, add_y = self.ref.append, self.x.append, self.y.append
+        for node in way.nodes:
+            add_ref(node.ref)
+            place = node.location
+            add_x(place.x)
+            add_y(place.y)
+        self.way_id.append(way.id)
+        self.start.append(len(self.ref))
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What is kept of a facility (`kind` set) or an administrative boundary (`kind` empty)."""
+
+    key: str
+    kind: str
+    name: str
+    capacity: float = float("nan")
+    name_en: str = ""
+    admin_level: int = 0
+    adcode: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """All that one pass finds; `areas` are ways and `relations` await their members."""
+
+    roads: Ways = field(default_factory=Ways)
+    road_text: list[tuple[str, ...]] = field(default_factory=list)
+    oneway: array[int] = field(default_factory=lambda: array("b"))
+    sources: set[str] = field(default_factory=set)
+    signal_id: array[int] = field(default_factory=lambda: array("q"))
+    signal_xy: array[float] = field(default_factory=lambda: array("d"))
+    signal_kind: list[str] = field(default_factory=list)
+    areas: Ways = field(default_factory=Ways)
+    area_tags: list[Described] = field(default_factory=list)
+    points: list[Described] = field(default_factory=list)
+    point_xy: array[float] = field(default_factory=lambda: array("d"))
+    relations: list[tuple[Described, tuple[int, ...]]] = field(default_factory=list)
+    member_ids: set[int] = field(default_factory=set)
+    late_nodes: array[int] = field(default_factory=lambda: array("q"))
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A whole file: what was found, the member ways of its areas, the program that wrote it."""
+
+    found: Found
+    members: Ways
+    generator: str
+
+
+def stream(path: Path, kind: str) -> Streamed:
+    """
+    Stream an OSM file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        Its libosmium format, as `siting.inputs.sniff.kind_of` tells it.
+
+    Raises
+    ------
+    InputError
+        The file is damaged or a history file.
+    """
+    file = osmium.io.File(str(path), kind)
+    try:
+        with _short_queues():
+            generator, ordered = _header(file, path)
+            places = osmium.index.create_map("flex_mem")
+            found = _collect(file, places)
+            members = _read_members(file, found.member_ids, places)
+            if not ordered:
+                _locate_late(file, found, members)
+    except SitingError:
+        raise
+    except Exception as error:
+        # libosmium raises RuntimeError, ValueError, types of its own and, on damage, almost any.
+        raise InputError(
+            "the OSM file can't be read to its end", where=path, value=error, cure=_DAMAGED
+        ) from error
+    return Streamed(found, members, generator)
+
+
+@contextlib.contextmanager
+def _short_queues() -> Iterator[None]:
+    """
+    Keep libosmium from decoding far ahead: half the memory, the same speed.
+
+    Its queue lengths can be set by environment variables only.
+    """
+    name = "OSMIUM_MAX_OSMDATA_QUEUE_SIZE"
+    before = os.environ.get(name)
+    os.environ[name] = before or _QUEUE
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(name, None)
+
+
+def _header(file: osmium.io.File, path: Path) -> tuple[str, bool]:
+    """Return the program that wrote a file, and whether it says that nodes come before ways."""
+    with osmium.io.Reader(file, osmium.osm.NOTHING) as reader:
+        header = reader.header()
+    if header.has_multiple_object_versions:
+        raise InputError(
+            "this is a history or change file, not an extract",
+            where=path,
+            cure="Give a plain extract (osmium time-filter makes one)",
+        )
+    return header.get("generator", ""), header.get("sorting", "").startswith("Type_then_ID")
+
+
+def _collect(file: osmium.io.File, places: osmium.index.LocationTable) -> Found:
+    """Stream a file once, keeping the locations of all nodes in `places`."""
+    found = Found()
+    processor = osmium.FileProcessor(file).with_locations(places)  # type: ignore[arg-type]
+    processor.with_filter(osmium.filter.KeyFilter(*_KEYS))
+    for item in processor:
+        if isinstance(item, Node):
+            _take_node(item, found)
+        elif isinstance(item, Way):
+            _take_way(item, found)
+        elif isinstance(item, Relation):
+            _take_relation(item, found)
+    return found
+
+
+def _take_node(node: Node, found: Found) -> None:
+    get, place = node.tags.get, node.location
+    if not place.valid():
+        return
+    if found.roads.way_id:
+        found.late_nodes.append(node.id)
+    control = tags.control_kind(get)
+    if control:
+        found.signal_id.append(node.id)
+        found.signal_kind.append(control)
+        found.signal_xy.extend((place.lon, place.lat))
+        if control != "toll_booth":
+            return  # no facility, and there are many of them
+    kind = tags.facility_kind(get)
+    if kind:
+        found.points.append(_facility(f"node/{node.id}", kind, get))
+        found.point_xy.extend((place.lon, place.lat))
+
+
+def _take_way(way: Way, found: Found) -> None:
+    get = way.tags.get
+    highway = get("highway") or ""
+    if highway in _ROAD_WORDS:
+        if tags.for_cars(get):
+            _take_road(way, highway, get, found)
+        return
+    if highway and highway not in _HIGHWAY_PLACES:
+        return
+    if get("boundary") == "administrative":
+        if not way.is_closed():
+            return  # a piece of a relation's boundary
+        found.areas.add(way)
+        found.area_tags.append(_boundary(f"way/{way.id}", get))
+        return
+    kind = tags.facility_kind(get)
+    if kind:
+        found.areas.add(way)
+        found.area_tags.append(_facility(f"way/{way.id}", kind, get))
+
+
+def _take_road(way: Way, highway: str, get: tags.Get, found: Found) -> None:
+    text = tuple(get(key) or "" for key in ROAD_TEXT)
+    found.roads.add(way)
+    found.road_text.append((highway, *text))
+    found.oneway.append(tags.direction(get("oneway") or "", highway, text[-1]))
+    source = get("source")
+    if source:
+        found.sources.add(source)
+
+
+def _take_relation(relation: Relation, found: Found) -> None:
+    get = relation.tags.get
+    if get("type") not in {"multipolygon", "boundary"}:
+        return
+    key = f"relation/{relation.id}"
+    if get("boundary") == "administrative":
+        what = _boundary(key, get)
+    else:
+        kind = tags.facility_kind(get)
+        if not kind:
+            return
+        what = _facility(key, kind, get)
+    members = tuple(member.ref for member in relation.members if member.type == "w")
+    found.relations.append((what, members))
+    found.member_ids.update(members)
+
+
+def _facility(key: str, kind: str, get: tags.Get) -> Described:
+    return Described(key, kind, get("name") or "", tags.number(get("capacity")))
+
+
+def _boundary(key: str, get: tags.Get) -> Described:
+    level = get("admin_level") or ""
+    return Described(
+        key,
+        "",
+        get("name") or "",
+        name_en=get("name:en") or "",
+        admin_level=int(level) if level.isdecimal() else 0,
+        adcode=tags.adcode(get),
+    )
+
+
+def _read_members(
+    file: osmium.io.File, way_ids: set[int], places: osmium.index.LocationTable
+) -> Ways:
+    """
+    Read the member ways of areas, which often carry no tag to know them by.
+
+    A set in Python and not libosmium's `IdFilter`, whose bitmap takes 4 MB for every 33 million
+    ids touched.
+    """
+    ways = Ways()
+    if not way_ids:
+        return ways
+    locations = osmium.NodeLocationsForWays(places)
+    locations.ignore_errors()
+    with osmium.io.Reader(file, osmium.osm.WAY) as reader:
+        for way in osmium.OsmFileIterator(reader, locations):
+            if isinstance(way, Way) and way.id in way_ids:
+                ways.add(way)
+    return ways
+
+
+def _locate_late(file: osmium.io.File, found: Found, members: Ways) -> None:
+    """
+    Look locations up that libosmium didn't find while streaming.
+
+    It knows only nodes that come before their ways and have positive ids; what an editor or an
+    Overpass query writes need not oblige. A few missing nodes are the edge of an extract and not
+    worth another pass.
+    """
+    waiting: dict[int, list[tuple[Ways, int]]] = {}
+    for ways in (found.roads, found.areas, members):
+        for index in np.flatnonzero(np.array(ways.x, dtype=np.int64) == _NOWHERE).tolist():
+            waiting.setdefault(ways.ref[index], []).append((ways, index))
+    total = len(found.roads.ref) + len(found.areas.ref) + len(members.ref)
+    few = len(waiting) < _EDGE_SHARE * total
+    if not waiting or (few and min(waiting) > 0 and not found.late_nodes):
+        return
+    for node in osmium.FileProcessor(file, osmium.osm.NODE):
+        if isinstance(node, Node):
+            for ways, index in waiting.get(node.id, ()):
+                ways.x[index], ways.y[index] = node.location.x, node.location.y
