@@ -166,7 +166,10 @@ siting.panel = (function () {
     S.clear(S.one("#s-districts"), ...districts(choose));
     S.clear(S.one("#s-basis"), ...basis());
     S.one(".s-approval").textContent = `${t("approval")}${t("colon")}${data.approval || t("approval.none")}`;
-    S.one(".s-attribution").textContent = [data.attribution, data.synthetic ? t("synthetic") : ""].filter(Boolean).join(" · ");
+    S.one(".s-attribution").textContent = data.attribution;
+    // In both languages, because a picture of the map goes further than its reader.
+    S.one(".s-invented").textContent = data.strings.synthetic.join(" / ");
+    S.one(".s-invented").hidden = !data.synthetic;
   }
   return { render };
 })();

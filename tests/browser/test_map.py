@@ -161,6 +161,20 @@ def test_hostile_titles_and_credits_stay_text(open_map: OpenMap) -> None:
     assert not opened.page.query_selector("img")
 
 
+def test_a_chosen_station_is_not_left_under_its_card(open_map: OpenMap) -> None:
+    for size in (PHONE, (1440, 900)):
+        opened = open_map(size=size)
+        for row in range(0, 40, 8):
+            opened.choose(row)
+            opened.page.wait_for_timeout(400)
+            x, y = opened.page.evaluate(PLACE, row)
+            left, top, right, bottom = opened.page.evaluate(
+                """() => { const b = document.querySelector('.s-card').getBoundingClientRect();
+                return [b.left, b.top, b.right, b.bottom]; }"""
+            )
+            assert not (left <= x <= right and top <= y <= bottom)
+
+
 def test_the_policy_stops_script_that_got_in_anyway(open_map: OpenMap) -> None:
     opened = open_map()
     opened.page.evaluate(
@@ -394,7 +408,9 @@ def test_invented_roads_are_called_so_on_the_map(open_map: OpenMap, *, synthetic
     opened = open_map(synthetic=synthetic)
     assert opened.page.is_visible(".s-synthetic") is synthetic
     assert opened.text(".s-synthetic") == "道路与设施为合成数据"
-    assert ("合成数据" in opened.text(".s-attribution")) is synthetic
+    assert opened.page.is_visible(".s-invented") is synthetic
+    both = "道路与设施为合成数据 / Synthetic roads and facilities"
+    assert opened.text(".s-invented") == both
     assert "未经地图审核，不得公开" in opened.text(".s-approval")
 
 
