@@ -12,7 +12,7 @@ import shapely
 from shapely.ops import split
 
 from siting.sample.field import streamline
-from siting.sample.streets import lengths
+from siting.sample.streets import lengths, wavy
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CLASSES = ("trunk", "primary", "secondary", "tertiary")
 
-CUT_KM2 = (17.0, 4.6, 1.55, 0.56)
+CUT_KM2 = (17.0, 4.6, 1.75, 0.68)
 """
 Area from which a block is cut by a street of each of `CLASSES`.
 
@@ -33,8 +33,11 @@ classes (OSM 2020, densest 256 km2), hence sides of 3.8, 1.8, 1.1 and 0.64 km.
 """
 
 _STEP_M = (220.0, 150.0, 110.0, 80.0)
+_WANDER = (0.003, 0.005, 0.009, 0.014)
 _SNAP = 0.20
-_TRIES = 6
+_FARTHER = 1.7
+_TRIES = 16
+_STRICT = 6
 _GRID_M = 400.0
 
 
@@ -48,13 +51,18 @@ class Cut:
 
 @dataclass(slots=True)
 class Plat:
-    """What a subdivision has made so far: cuts, T-points by grid cell, joints, leaf blocks."""
+    """
+    What a subdivision has made so far: cuts, T-points by grid cell, joints, leaf blocks.
+
+    Streets are led across the `barrier` (an expressway) from farther than across other streets.
+    """
 
     cuts: list[Cut] = field(default_factory=list)
     ends: dict[tuple[int, int], list[tuple[float, float, int, int]]] = field(default_factory=dict)
     joint: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     crossed: set[tuple[int, int]] = field(default_factory=set)
     leaves: list[shapely.Polygon] = field(default_factory=list)
+    barrier: shapely.LineString | None = None
 
     def near(self, x: float, y: float, radius_m: float) -> list[tuple[float, float, int, int]]:
         """Return the T-points within a radius, nearest first."""
@@ -80,19 +88,19 @@ class Plat:
 
 
 def subdivide(
-    block: shapely.Polygon,
+    blocks: list[shapely.Polygon],
     direction: Field,
     rng: np.random.Generator,
     plat: Plat,
     fine: float = 1.0,
 ) -> None:
     """
-    Cut a block into leaves, coarse streets first, and add everything to the plat.
+    Cut blocks into leaves, coarse streets first, and add everything to the plat.
 
     Parameters
     ----------
-    block
-        Outline, metres.
+    blocks
+        Outlines, metres.
     direction
         Field of street directions.
     rng
@@ -102,11 +110,15 @@ def subdivide(
     fine
         Factor on the areas at which blocks are cut; below 1 for small towns with finer blocks.
     """
-    heap = [(-block.area, 0, block)]
-    serial = 1
+    heap = [(-block.area, k, block) for k, block in enumerate(blocks)]
+    heapq.heapify(heap)
+    serial = len(heap)
     while heap:
         _, _, part = heapq.heappop(heap)
-        grain = fine * math.exp(rng.normal(0.0, 0.42))
+        centre = part.centroid
+        grain = fine * math.exp(
+            rng.normal(0.0, 0.38) + 0.55 * texture(direction, centre.x, centre.y)
+        )
         level = _level(part.area / 1e6, grain)
         halves = None if level is None else _cut(part, level, direction, rng, plat)
         if halves is None:
@@ -115,6 +127,14 @@ def subdivide(
         for half in halves:
             heapq.heappush(heap, (-half.area, serial, half))
             serial += 1
+
+
+def texture(direction: Field, x: float, y: float) -> float:
+    """Return how coarse a neighbourhood is, about -1 (old town) to 1 (campuses, plants, hills)."""
+    total = 0.0
+    for kx, ky, phase, _ in direction.waves:
+        total += math.sin(1.7 * ky * x - 1.7 * kx * y + 2.0 * phase)
+    return total / math.sqrt(len(direction.waves))
 
 
 def _level(area_km2: float, grain: float) -> int | None:
@@ -147,16 +167,32 @@ def _cut(
             else (u.mean(), v.min() + share * spans[1])
         )
         seed = centre + place[0] * axis + place[1] * across
+        if attempt >= _STRICT:
+            seed = (
+                centre
+                + rng.uniform(u.min(), u.max()) * axis
+                + rng.uniform(v.min(), v.max()) * across
+            )
         if not shapely.contains_xy(block, seed[0], seed[1]):
             continue
-        halves = _try(block, level, direction, seed, math.pi / 2 if long_u else 0.0, plat)
+        turn = math.pi / 2 if long_u else 0.0
+        # The last tries take what comes, so that no odd-shaped block stays whole.
+        halves = _try(block, level, direction, seed, turn, plat, rng, strict=attempt < _STRICT)
         if halves is not None:
             return halves
     return None
 
 
 def _try(
-    block: shapely.Polygon, level: int, direction: Field, seed: Floats, turn: float, plat: Plat
+    block: shapely.Polygon,
+    level: int,
+    direction: Field,
+    seed: Floats,
+    turn: float,
+    plat: Plat,
+    rng: np.random.Generator,
+    *,
+    strict: bool,
 ) -> list[shapely.Polygon] | None:
     x0, y0, x1, y1 = block.bounds
     reach = math.hypot(x1 - x0, y1 - y0)
@@ -168,11 +204,11 @@ def _try(
     here = shapely.points(seed)
     part = shapely.get_coordinates(inside[shapely.distance(inside, here).argmin()])
     size = math.sqrt(block.area)
-    snapped = [_snap(part[end], block, _SNAP * size, plat) for end in (0, -1)]
-    if any(s == "crowded" for s in snapped):
+    snapped = [_snap(part[end], block, _SNAP * size, level, plat) for end in (0, -1)]
+    if strict and any(s == "crowded" for s in snapped):
         return None
-    part = _bent(part, snapped)
-    halves = _split(block, part)
+    part = wavy(_bent(part, snapped), _WANDER[level], rng, 1.3 * _STEP_M[level])
+    halves = _split(block, part, 0.15 if strict else 0.03)
     if halves is None:
         return None
     number = plat.add(part, level)
@@ -183,11 +219,16 @@ def _try(
 
 
 def _snap(
-    point: Floats, block: shapely.Polygon, radius_m: float, plat: Plat
+    point: Floats, block: shapely.Polygon, radius_m: float, level: int, plat: Plat
 ) -> tuple[float, float, int, int] | str | None:
     """Return a T-point of the other side to meet, None to make a new one, or `crowded`."""
     edge = block.exterior
-    for x, y, number, end in plat.near(float(point[0]), float(point[1]), radius_m):
+    if plat.barrier is not None and plat.barrier.distance(shapely.Point(point)) < 1.0:
+        radius_m *= _FARTHER
+    found = plat.near(float(point[0]), float(point[1]), radius_m)
+    # A street of the same class is gone on with before a nearer one of another class.
+    found.sort(key=lambda p: plat.cuts[p[2]].level != level)
+    for x, y, number, end in found:
         if edge.distance(shapely.Point(x, y)) > 1.0:
             continue
         line = plat.cuts[number].line
@@ -215,12 +256,12 @@ def _bent(line: Floats, snapped: list[tuple[float, float, int, int] | str | None
     return line + (1 - share) * shift[0] + share * shift[1]
 
 
-def _split(block: shapely.Polygon, line: Floats) -> list[shapely.Polygon] | None:
+def _split(block: shapely.Polygon, line: Floats, least: float) -> list[shapely.Polygon] | None:
     before = line[0] + (line[0] - line[1]) / max(np.hypot(*(line[0] - line[1])), 1e-9) * 2.0
     after = line[-1] + (line[-1] - line[-2]) / max(np.hypot(*(line[-1] - line[-2])), 1e-9) * 2.0
     blade = shapely.LineString(np.vstack([before, line, after]))
     parts = [p for p in split(block, blade).geoms if p.area > 1.0]
-    if len(parts) != 2 or min(p.area for p in parts) < 0.15 * block.area:  # noqa: PLR2004
+    if len(parts) != 2 or min(p.area for p in parts) < least * block.area:  # noqa: PLR2004
         return None
     return parts
 

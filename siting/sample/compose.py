@@ -15,6 +15,7 @@ from siting.sample.field import make_field, streamline
 from siting.sample.local import local_streets
 from siting.sample.names import street_name
 from siting.sample.region import Gate, regional_roads, village_roads, village_streets
+from siting.sample.urban import interchanges
 from siting.sample.streets import NEAR, POINT, TEE, Street, offset, unit
 
 if TYPE_CHECKING:
@@ -59,11 +60,17 @@ class Town:
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """Everything drawn: streets, service areas and toll booths, blocks by place."""
+    """
+    Everything drawn.
+
+    Streets, service areas and toll booths, blocks by place, and the keys of streets that cross on
+    two levels (over, under).
+    """
 
     streets: list[Street]
     services: list[Service]
     blocks: list[tuple[int, shapely.Polygon]]
+    passes: list[tuple[int, int]]
 
 
 def compose(settled: Settlement, rng: np.random.Generator) -> Composition:
@@ -82,10 +89,12 @@ def compose(settled: Settlement, rng: np.random.Generator) -> Composition:
     streets += roads
     streets = [replace(s, key=k) for k, s in enumerate(streets)]
     ramps, services = _expressways(settled, streets, (ring, through), rng)
+    streets, leaves, passes = interchanges(streets, rng)
+    ramps += leaves
     land = village_roads(settled, roads, rng) + village_streets(settled, rng)
     blocks = [(n, b) for n, town in enumerate(towns) for b in town.blocks]
     ground = _free_of_ramps([s for _, b in blocks for s in local_streets(b, rng)], ramps)
-    return Composition(streets + ground + land + ramps, services, blocks)
+    return Composition(streets + ground + land + ramps, services, blocks, passes)
 
 
 def _through(core: Place, direction: Field, rng: np.random.Generator) -> Floats | None:
@@ -95,7 +104,7 @@ def _through(core: Place, direction: Field, rng: np.random.Generator) -> Floats 
     aside = np.array([-math.sin(theta), math.cos(theta)])
     radius = math.sqrt(core.outline.area / math.pi)
     side = 1.0 if rng.random() < 0.5 else -1.0  # noqa: PLR2004
-    seed = np.array(core.xy) + side * 0.42 * radius * aside
+    seed = np.array(core.xy) + side * 0.30 * radius * aside
     line = streamline(direction, (float(seed[0]), float(seed[1])), turn, 3 * radius, 200.0)
     parts = shapely.get_parts(shapely.intersection(shapely.linestrings(line), core.outline))
     here = shapely.points(seed)
@@ -119,9 +128,9 @@ def _town(
     if core and ring is not None and through is not None:
         barrier = shapely.union_all([shapely.linestrings(ring), shapely.linestrings(through)])
         blocks = _halves(place.outline, through)
+        plat.barrier = shapely.LineString(through)
     fine = {"core": 1.0, "seat": 0.9, "town": 0.7}[place.kind]
-    for block in blocks:
-        subdivide(block, own, rng, plat, fine)
+    subdivide(blocks, own, rng, plat, fine)
     streets: list[Street] = []
     gates: list[Gate] = []
     rim = place.outline.exterior
@@ -298,13 +307,13 @@ def _expressways(
         ways, areas = express.service_areas(road, area)
         drawn += ramps + ways
         services += booths + areas
-    return drawn + express.drawn_expressways(roads), services
+    return drawn + express.drawn_expressways(roads, area, rng), services
 
 
 def _free_of_ramps(local: list[Street], ramps: list[Street]) -> list[Street]:
     """Return local streets that no ramp runs over."""
     links = np.array(
-        [shapely.linestrings(r.line) for r in ramps if r.highway == "motorway_link"], dtype=object
+        [shapely.linestrings(r.line) for r in ramps if r.highway.endswith("_link")], dtype=object
     )
     if len(links) == 0 or not local:
         return local

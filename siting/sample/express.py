@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
-from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
+from scipy.interpolate import CubicSpline
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order, dijkstra, minimum_spanning_tree
 
 from siting.sample.streets import (
     EXPRESSWAY,
     LINK,
     POINT,
     TEE,
+    TUNNEL,
     Street,
     along,
     bezier,
     lengths,
     offset,
     right_of,
-    smooth,
     unit,
     wavy,
-    with_vertices,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from siting.sample.settle import Place, Settlement
 
     Floats = npt.NDArray[np.float64]
+    Span = tuple[float, float, int]
 
 WIDTH_M = 26.0
 """Distance between the carriageways of an expressway: GB 50688 six-lane cross-section, rounded."""
@@ -40,11 +43,17 @@ WIDTH_M = 26.0
 SERVICE_EVERY_M = 42_000.0
 """Spacing of service areas: JTG D80 asks for about 50 km on average."""
 
+TUNNEL_EVERY_M = 30_000.0
+"""Spacing of tunnels in open country; planner's own, for hilly land such as Jinan's south."""
+
 SEAT_PEOPLE = 30_000.0
 """A seat or town from this size gets an expressway."""
 
-_CITY_SPACING_M = 2_600.0
+_CITY_SPACING_M = 2_000.0
 _LAND_SPACING_M = 7_000.0
+_LANDING_M = 4_000.0
+_DETOUR = 1.5
+_OPEN_RAD = 1.5
 
 
 @dataclass(slots=True)
@@ -56,7 +65,7 @@ class Expressway:
     ref: str
     right: Floats
     left: Floats
-    welds: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))
+    welds: tuple[list[Floats], list[Floats]] = field(default_factory=lambda: ([], []))
     busy: list[float] = field(default_factory=list)
 
     @property
@@ -66,8 +75,13 @@ class Expressway:
 
     def weld(self, side: int, at_m: float) -> Floats:
         """Note a ramp at a length along a carriageway and return its point."""
-        self.welds[side].append(at_m)
-        return along(self.sides[side], at_m)[0]
+        point: Floats = along(self.sides[side], at_m)[0]
+        self.welds[side].append(point)
+        return point
+
+    def points(self, side: int) -> Floats:
+        """Return the noted points of a carriageway, shape (n, 2)."""
+        return np.array(self.welds[side]).reshape(-1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +93,11 @@ class Service:
     xy: tuple[float, float]
 
 
-def expressway(line: Floats, name: str, ref: str) -> Expressway:
+def expressway(line: Floats, name: str, ref: str, width_m: float = WIDTH_M) -> Expressway:
     """Return an expressway along a centreline."""
     closed = bool(np.allclose(line[0], line[-1]))
     sides = []
-    for distance in (WIDTH_M / 2, -WIDTH_M / 2):
+    for distance in (width_m / 2, -width_m / 2):
         if closed:
             wrapped = offset(np.vstack([line[-2], line, line[1]]), distance)[1:-1]
             wrapped[-1] = wrapped[0]
@@ -109,13 +123,37 @@ def corridors(
     lines = [_drawn(path, rng) for path in paths]
     if through is not None:
         lines = _with_through(lines, paths, through, rng)
+    lines = _landed(lines)
     for number, line in enumerate(lines):
         roads.append(expressway(line, f"{_NAMES[number % len(_NAMES)]}高速", f"S{number + 31}"))
     return roads
 
 
 def _drawn(path: Floats, rng: np.random.Generator) -> Floats:
-    return wavy(smooth(path, 4), 0.006, rng, 250.0)
+    """Return a smooth line through points (cubic spline over chord length), wandering a little."""
+    at = lengths(path)
+    if len(path) > 2:  # noqa: PLR2004
+        fine = np.linspace(0.0, at[-1], max(int(at[-1] / 400.0), 8) + 1)
+        path = np.asarray(CubicSpline(at, path, bc_type="natural")(fine))
+    return wavy(path, 0.004, rng, 250.0)
+
+
+def _landed(lines: list[Floats]) -> list[Floats]:
+    """Return the lines with loose ends near an earlier line bent on to it."""
+    done: list[Floats] = []
+    for line in lines:
+        for end in (0, -1):
+            if not done:
+                continue
+            tip = shapely.Point(line[end])
+            host = min((shapely.LineString(d) for d in done), key=tip.distance)
+            if 1.0 < tip.distance(host) < _LANDING_M:
+                spot = shapely.get_coordinates(host.interpolate(host.project(tip)))[0]
+                share = lengths(line)[:, None] / lengths(line)[-1]
+                fade = np.clip(1 - 4 * (share if end == 0 else 1 - share), 0, 1)
+                line = line + fade * (spot - line[end])  # noqa: PLW2901
+        done.append(line)
+    return done
 
 
 _NAMES = (
@@ -141,23 +179,55 @@ def _paths(hubs: list[Place], settled: Settlement, rng: np.random.Generator) -> 
     gap = shapely.distance(outline[:, None], outline[None, :]) + 1.0
     tree = minimum_spanning_tree(np.triu(gap, 1))
     order, before = breadth_first_order(tree, 0, directed=False)
-    via = xy.copy()
-    for i in order[1:]:
-        ahead = unit(xy[i] - via[before[i]])
-        side = 1.0 if rng.random() < 0.5 else -1.0  # noqa: PLR2004
-        radius = math.sqrt(hubs[i].outline.area / math.pi)
-        via[i] = xy[i] + side * (radius * 1.15 + 900.0) * right_of(ahead)
     children: dict[int, list[int]] = {}
     for i in order[1:]:
         children.setdefault(int(before[i]), []).append(int(i))
-    paths = []
+    via = xy.copy()
+    for i in order[1:]:
+        ahead = unit(xy[i] - via[before[i]])
+        radius = math.sqrt(hubs[i].outline.area / math.pi)
+        aside = (radius * 1.15 + 900.0) * right_of(ahead)
+        # On the side that the way on lies on, so that the road doesn't wind.
+        onward = xy[children[i][0]] - xy[i] if i in children else rng.normal(0, 1, 2)
+        via[i] = xy[i] + (aside if float(onward @ aside) > 0 else -aside)
+    paths: list[Floats] = []
     for root in (int(i) for i in order):
         kids = children.get(root, [])
         if root != 0 and kids:
             # The straightest child was already followed by the path through this hub.
             kids = kids[1:]
-        for kid in kids:
-            paths.append(_path(root, kid, via, children, settled))
+        paths.extend(_path(root, kid, via, children, settled) for kid in kids)
+    first = [path[1] - via[0] for path in paths if np.allclose(path[0], via[0])]
+    return paths + _outward(hubs[0], first, settled.land) + _shortcuts(tree, gap, via)
+
+
+def _outward(core: Place, ways: list[Floats], land: shapely.Geometry) -> list[Floats]:
+    """Return corridors from the core to the border where no other one leads."""
+    centre = np.array(core.xy)
+    bearing = sorted(math.atan2(way[1], way[0]) for way in ways)
+    paths = []
+    for a, b in itertools.pairwise([*bearing, bearing[0] + 2 * math.pi]):
+        if b - a < _OPEN_RAD:
+            continue
+        ahead = np.array([math.cos((a + b) / 2), math.sin((a + b) / 2)])
+        exit_ = _exit(centre, ahead, land)
+        if not core.outline.buffer(4_000.0).contains(shapely.Point(exit_)):
+            paths.append(np.array([centre, exit_]))
+    return paths
+
+
+def _shortcuts(tree: csr_array, gap: Floats, via: Floats) -> list[Floats]:
+    """Return corridors between hubs that the tree joins only by a long way round."""
+    graph = csr_array(tree + tree.T)
+    paths: list[Floats] = []
+    while len(paths) < len(via) // 2:
+        detour = np.triu(dijkstra(graph, directed=False) / gap, 1)
+        detour[0] = 0.0
+        a, b = np.unravel_index(int(detour.argmax()), detour.shape)
+        if detour[a, b] < _DETOUR:
+            break
+        graph = csr_array(graph + csr_array(([gap[a, b]], ([a], [b])), shape=graph.shape))
+        paths.append(via[[a, b]])
     return paths
 
 
@@ -269,16 +339,24 @@ def _clover(one: Expressway, other: Expressway, hit: Floats) -> list[Street]:
 
 
 def clover_ramp(
-    source: tuple[Expressway, int], goal: tuple[Expressway, int], hit: Floats
+    source: tuple[Expressway, int],
+    goal: tuple[Expressway, int],
+    hit: Floats,
+    highway: str = "motorway_link",
+    scale: float = 1.0,
+    *,
+    loops: bool = True,
 ) -> Street | None:
     """Return the ramp from one carriageway to another: direct to the right, a loop to the left."""
     a_line, b_line = source[0].sides[source[1]], goal[0].sides[goal[1]]
     a_at, b_at = _measure_at(a_line, hit), _measure_at(b_line, hit)
     a, b = _heading(a_line, a_at), _heading(b_line, b_at)
     rightward = float(right_of(a) @ b)
+    if not loops and rightward <= 0:
+        return None
     out, back = (-620.0, 620.0) if rightward > 0 else (240.0, -240.0)
-    handle = 330.0 if rightward > 0 else 430.0
-    leave, join = a_at + out, b_at + back
+    handle = scale * (330.0 if rightward > 0 else 430.0)
+    leave, join = a_at + scale * out, b_at + scale * back
     if not (50 < leave < lengths(a_line)[-1] - 50 and 50 < join < lengths(b_line)[-1] - 50):  # noqa: PLR2004
         return None
     start, end = source[0].weld(source[1], leave), goal[0].weld(goal[1], join)
@@ -290,9 +368,7 @@ def clover_ramp(
             end,
         ]
     )
-    return Street(
-        bezier(curve, 14), "motorway_link", level=LINK, start=POINT, end=POINT, oneway=True
-    )
+    return Street(bezier(curve, 14), highway, level=LINK, start=POINT, end=POINT, oneway=True)
 
 
 def _fork(road: Expressway, others: list[Expressway]) -> list[Street]:
@@ -471,15 +547,32 @@ def _service_side(
     return streets, (float(x), float(y))
 
 
-def drawn_expressways(roads: list[Expressway]) -> list[Street]:
+def _tunnels(road: Expressway, core: shapely.Geometry, rng: np.random.Generator) -> list[Span]:
+    """Return tunnels of a road through open country, clear of its ramps."""
+    total = lengths(road.line)[-1]
+    spans: list[Span] = []
+    for at in np.arange(rng.uniform(0.3, 1.0) * TUNNEL_EVERY_M, total - 2_500.0, TUNNEL_EVERY_M):
+        size = float(np.clip(rng.lognormal(6.6, 0.6), 250.0, 2_500.0))
+        middle = shapely.points(along(road.line, at + size / 2)[0])
+        clear = all(not at - 1_500 < busy < at + size + 1_500 for busy in road.busy)
+        if clear and shapely.distance(core, middle) > 4_000.0:  # noqa: PLR2004
+            spans.append((float(at), float(at) + size, TUNNEL))
+    return spans
+
+
+def drawn_expressways(
+    roads: list[Expressway], core: shapely.Geometry, rng: np.random.Generator
+) -> list[Street]:
     """Return both carriageways of every expressway as one-way streets with the ramps' vertices."""
     streets = []
     for road in roads:
+        tunnels = _tunnels(road, core, rng)
+        total = float(lengths(road.line)[-1])
         for side in (0, 1):
-            line = with_vertices(road.sides[side], np.array(sorted(road.welds[side])))
+            spans = tunnels if side == 0 else [(total - b, total - a, w) for a, b, w in tunnels]
             streets.append(
                 Street(
-                    line,
+                    road.sides[side],
                     "motorway",
                     road.name,
                     level=EXPRESSWAY,
@@ -487,6 +580,8 @@ def drawn_expressways(roads: list[Expressway]) -> list[Street]:
                     end=POINT,
                     oneway=True,
                     ref=road.ref,
+                    welds=(road.points(side),),
+                    spans=tuple(spans),
                 )
             )
     return streets

@@ -11,7 +11,7 @@ import shapely
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from siting.sample.streets import NEAR, POINT, TEE, Street
+from siting.sample.streets import NEAR, POINT, TEE, Street, wavy
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -19,17 +19,28 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
 
-EMPTY_SHARE = 0.34
-"""Share of blocks with no street of their own: campuses, plants, parks, gated compounds."""
+EMPTY = ((0.1, 0.66), (0.25, 0.44), (1.0, 0.34), (math.inf, 0.24))
+"""
+Share of blocks with hardly a street of their own, by area up to so many km2.
+
+Campuses, plants, parks, gated compounds; measured in central Jinan between streets of tertiary
+class or better (under 0.5 km per km2).
+"""
 
 KINDS = (
     # highway, share of patches, spacing along and across in metres, share of the block, gaps
-    ("residential", 0.50, 105.0, 165.0, 0.75, 0.22),
-    ("service", 0.22, 85.0, 140.0, 0.45, 0.30),
-    ("living_street", 0.18, 48.0, 75.0, 0.28, 0.25),
-    ("unclassified", 0.10, 110.0, 190.0, 0.60, 0.30),
+    ("residential", 0.58, 80.0, 160.0, 0.30, 0.33),
+    ("service", 0.24, 74.0, 145.0, 0.24, 0.37),
+    ("living_street", 0.08, 42.0, 74.0, 0.10, 0.30),
+    ("unclassified", 0.09, 80.0, 190.0, 0.21, 0.34),
 )
 """Patches of local streets; spacings near Jinan's median edge of each class (91, 83, 52, 57 m)."""
+
+
+WINDING_SHARE = 0.3
+"""Share of those blocks that a lane winds through, as in Jinan's hills and parks."""
+
+_LEAST_M2 = 1.2e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +64,39 @@ def local_streets(block: shapely.Polygon, rng: np.random.Generator) -> list[Stre
     rng
         Source of chance.
     """
-    if block.area < 1.2e4 or rng.random() < EMPTY_SHARE:  # noqa: PLR2004
+    empty = next(share for limit, share in EMPTY if block.area / 1e6 <= limit)
+    if block.area < _LEAST_M2:
         return []
+    if rng.random() < empty:
+        return _winding(block, rng) if rng.random() < WINDING_SHARE else []
     shares = np.array([kind[1] for kind in KINDS])
     highway, _, along_m, across_m, cover, gaps = KINDS[
         rng.choice(len(KINDS), p=shares / shares.sum())
     ]
-    grain = math.exp(rng.normal(0.0, 0.35))
+    grain = math.exp(rng.normal(0.0, 0.45))
     cover = min(cover * rng.uniform(0.6, 1.4), 1.0)
     patch = _lattice(block, (along_m * grain, across_m * grain), cover, rng)
     if patch is None:
         return []
     nodes, tail, head, gate, lane = patch
-    keep = rng.random(len(tail)) > np.where(gate, 0.55, gaps)
+    keep = rng.random(len(tail)) > np.where(gate, 0.66, gaps)
     keep = _anchored(nodes, tail, head, gate, keep)
     return _streets(_Patch(highway, nodes, tail[keep], head[keep], gate[keep], lane[keep]))
+
+
+def _winding(block: shapely.Polygon, rng: np.random.Generator) -> list[Street]:
+    """Return a lane that winds from one point of the rim to another, or ends on the way."""
+    rim = block.exterior
+    start = rng.random()
+    ends = [start, (start + rng.uniform(0.25, 0.6)) % 1.0]
+    points = shapely.get_coordinates(shapely.line_interpolate_point(rim, ends, normalized=True))
+    line = wavy(points, 0.05, rng, 45.0)
+    if rng.random() < 0.4:  # noqa: PLR2004
+        line = line[: max(int(0.7 * len(line)), 2)]
+    if len(line) < 4 or not block.buffer(-25).contains(shapely.LineString(line[1:-1])):  # noqa: PLR2004
+        return []
+    end = NEAR if np.allclose(line[-1], points[1]) else POINT
+    return [Street(line, "residential", start=NEAR, end=end)]
 
 
 def _frame(block: shapely.Polygon, rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -107,8 +136,8 @@ def _lattice(
     uu = corner[0] + (i + 0.5) * step[0]
     vv = corner[1] + (j + 0.5) * step[1]
     # Lanes keep their line, unevenly spaced; the patch bends as a whole.
-    uu += (rng.normal(0, 0.16, count[0]) * step[0])[:, None]
-    vv += (rng.normal(0, 0.16, count[1]) * step[1])[None, :]
+    uu += (rng.normal(0, 0.22, count[0]) * step[0])[:, None]
+    vv += (rng.normal(0, 0.22, count[1]) * step[1])[None, :]
     bend = rng.normal(0, 0.12)
     vv += bend * (uu - uu.mean()) ** 2 / max(spans[0], 1.0)
     uu += rng.normal(0, 0.05, uu.shape) * step[0]

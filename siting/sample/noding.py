@@ -1,4 +1,4 @@
-"""Lines to a graph: streets meet where they cross on the same level, stubs are cut off."""
+"""Lines to a graph: streets meet where they cross on one level, and pass over where they don't."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from siting.sample.streets import EXPRESSWAY, GROUND, LINK
+from siting.sample.streets import BRIDGE, EXPRESSWAY, GROUND, LINK, TUNNEL
+from siting.sample.trim import kept
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -25,12 +26,10 @@ if TYPE_CHECKING:
 MERGE_M = 4.0
 """Crossings closer than this are one junction."""
 
-SHORT_M = 60.0
-"""Of two edges between the same junctions that are both shorter than this, one goes."""
-
 BRIDGE_M = 35.0
 """How far a bridge reaches on either side of what it crosses."""
 
+_BESIDE_M = 1.5
 _APART_M = 1000.0
 
 
@@ -49,109 +48,153 @@ class Graph:
         Carriageway of each vertex, shape (v,), ascending.
     keep
         Whether the segment from each vertex to the next of its line stays, shape (v,).
-    bridge
-        Whether that segment is on a bridge, shape (v,).
+    structure
+        What that segment is: 0, `BRIDGE` or `TUNNEL`, shape (v,).
     """
 
     xy: Floats
     node: Ints
     line: Ints
     keep: Bools
-    bridge: Bools
+    structure: Ints
 
 
 @dataclass(frozen=True, slots=True)
-class _Segments:
-    start: Ints
+class _Lines:
+    """All carriageways in flat arrays; `measure` is the length along all of them, end to end."""
+
+    xy: Floats
     line: Ints
-    position: Ints
-    a: Floats
-    b: Floats
-    level: Ints
+    first: Ints
+    count: Ints
+    measure: Floats
     street: Ints
+    level: Ints
 
 
 @dataclass(frozen=True, slots=True)
 class _Marks:
-    """Points on lines: line, position (vertex number + share of the segment), point, layer."""
+    """Points on lines: line, measure, place, and a layer in which alone they meet others."""
 
     line: Ints
-    position: Floats
+    at: Floats
     xy: Floats
     layer: Ints
 
 
-def build_graph(streets: list[Street], drawn: list[Carriageway]) -> Graph:
-    """Return the graph of carriageways: noded, stubs and slivers removed, largest part kept."""
-    segments = _segments(streets, drawn)
-    crossing, bridges = _crossings(segments, streets)
-    ends = _shared_and_ends(segments, drawn)
+@dataclass(frozen=True, slots=True)
+class _Cuts:
+    """Where bridges and tunnels begin and end: line, measure, +1 or -1, what."""
+
+    line: Ints
+    at: Floats
+    sign: Ints
+    what: Ints
+
+
+def build_graph(
+    streets: list[Street], drawn: list[Carriageway], passes: list[tuple[int, int]]
+) -> Graph:
+    """
+    Return the graph of carriageways: noded, stubs and slivers removed, largest part kept.
+
+    Parameters
+    ----------
+    streets, drawn
+        Streets and their carriageways.
+    passes
+        Keys of streets (over, under) that cross on two levels though both are on the ground.
+    """
+    lines = _flat(streets, drawn)
+    crossing, over = _crossings(lines, streets, passes)
+    ends = _shared_and_ends(lines)
     marks = _Marks(
         np.concatenate([crossing.line, ends.line]),
-        np.concatenate([crossing.position, ends.position]),
+        np.concatenate([crossing.at, ends.at]),
         np.vstack([crossing.xy, ends.xy]),
         np.concatenate([crossing.layer, ends.layer]),
     )
-    xy, node, line = _rebuilt(drawn, marks, *bridges)
-    xy, node, line, bridge = xy[0], node, line, xy[1].astype(bool)
-    keep = _kept(xy, node, line, drawn)
-    return Graph(xy, node, line, keep, bridge & keep)
+    return _assembled(lines, marks, _cuts(lines, over, drawn), drawn)
 
 
-def _segments(streets: list[Street], drawn: list[Carriageway]) -> _Segments:
-    count = np.array([len(c.line) for c in drawn])
+def _flat(streets: list[Street], drawn: list[Carriageway]) -> _Lines:
+    count = np.array([len(c.line) for c in drawn], dtype=np.int64)
     xy = np.vstack([c.line for c in drawn])
+    first = np.cumsum(count) - count
+    step = np.zeros(len(xy))
+    step[1:] = np.linalg.norm(np.diff(xy, axis=0), axis=1)
+    step[first] = 0.0
+    street = np.array([c.street for c in drawn], dtype=np.int64)
+    level = np.array([s.level for s in streets], dtype=np.int64)[street]
     line = np.repeat(np.arange(len(drawn)), count)
-    position = np.arange(len(xy)) - np.repeat(np.cumsum(count) - count, count)
-    start = np.flatnonzero(line[:-1] == line[1:])
-    street = np.array([c.street for c in drawn])[line[start]]
-    level = np.array([s.level for s in streets])[street]
-    return _Segments(start, line[start], position[start], xy[start], xy[start + 1], level, street)
+    return _Lines(xy, line, first, count, np.cumsum(step), street, level)
 
 
-def _crossings(segments: _Segments, streets: list[Street]) -> tuple[_Marks, tuple[Ints, Floats]]:
-    """Return the junctions of lines of one level, and (line, position) where one passes over."""
-    shapes = shapely.linestrings(np.stack([segments.a, segments.b], axis=1))
-    tree = shapely.STRtree(shapes)
-    i, j = tree.query(shapes, predicate="intersects")
-    other = (i < j) & (segments.line[i] != segments.line[j])
+def _crossings(
+    lines: _Lines, streets: list[Street], passes: list[tuple[int, int]]
+) -> tuple[_Marks, tuple[Ints, Floats]]:
+    """Return the junctions of lines on one level, and (line, measure) where one passes over."""
+    start = np.flatnonzero(lines.line[:-1] == lines.line[1:])
+    owner = lines.line[start]
+    ends = np.stack([lines.xy[start], lines.xy[start + 1]], axis=1)
+    shapes = np.asarray(shapely.linestrings(ends), dtype=object)
+    i, j = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    other = (i < j) & (owner[i] != owner[j])
     i, j = i[other], j[other]
-    first, second, at, ok = _intersect(segments, i, j)
-    i, j, first, second, at = i[ok], j[ok], first[ok], second[ok], at[ok]
-    target = np.array([s.target for s in streets])
-    key = np.array([s.key for s in streets])
-    key = np.where(key >= 0, key, -2 - np.arange(len(key)))
-    level_i, level_j = segments.level[i], segments.level[j]
-    meet = (level_i == GROUND) & (level_j == GROUND)
-    link_i = (level_i == LINK) & (target[segments.street[i]] == key[segments.street[j]])
-    link_j = (level_j == LINK) & (target[segments.street[j]] == key[segments.street[i]])
-    meet |= (link_i & (level_j == GROUND)) | (link_j & (level_i == GROUND))
+    first, second, at, ok = _intersect(ends, i, j)
+    i, j, at = i[ok], j[ok], at[ok]
+    size = np.diff(lines.measure)[start]
+    at_i = lines.measure[start[i]] + first[ok] * size[i]
+    at_j = lines.measure[start[j]] + second[ok] * size[j]
+    line_i, line_j = owner[i], owner[j]
+    meet, over_i, over_j = _relations(lines, streets, passes, line_i, line_j)
     marks = _Marks(
-        np.concatenate([segments.line[i[meet]], segments.line[j[meet]]]),
-        np.concatenate(
-            [segments.position[i[meet]] + first[meet], segments.position[j[meet]] + second[meet]]
-        ),
+        np.concatenate([line_i[meet], line_j[meet]]),
+        np.concatenate([at_i[meet], at_j[meet]]),
         np.vstack([at[meet], at[meet]]),
         np.zeros(2 * int(meet.sum()), dtype=np.int64),
     )
-    over_i = ~meet & (level_i >= EXPRESSWAY) & (level_j == GROUND)
-    over_j = ~meet & (level_j >= EXPRESSWAY) & (level_i == GROUND)
     over = (
-        np.concatenate([segments.line[i[over_i]], segments.line[j[over_j]]]),
-        np.concatenate(
-            [
-                segments.position[i[over_i]] + first[over_i],
-                segments.position[j[over_j]] + second[over_j],
-            ]
-        ),
+        np.concatenate([line_i[over_i], line_j[over_j]]),
+        np.concatenate([at_i[over_i], at_j[over_j]]),
     )
     return marks, over
 
 
-def _intersect(segments: _Segments, i: Ints, j: Ints) -> tuple[Floats, Floats, Floats, Bools]:
+def _relations(
+    lines: _Lines,
+    streets: list[Street],
+    passes: list[tuple[int, int]],
+    line_i: Ints,
+    line_j: Ints,
+) -> tuple[Bools, Bools, Bools]:
+    """Return whether two crossing lines meet, whether the first passes over, or the second."""
+    key = np.array([s.key for s in streets], dtype=np.int64)
+    target = np.array([s.target for s in streets], dtype=np.int64)
+    level_i, level_j = lines.level[line_i], lines.level[line_j]
+    street_i, street_j = lines.street[line_i], lines.street[line_j]
+    key_i, key_j = key[street_i], key[street_j]
+    keyed = (key_i >= 0) & (key_j >= 0)
+    base = int(key.max(initial=0)) + 2
+    code = np.array([a * base + b for a, b in passes], dtype=np.int64)
+    passes_i = keyed & np.isin(key_i * base + key_j, code)
+    passes_j = keyed & np.isin(key_j * base + key_i, code)
+    meet = (level_i == GROUND) & (level_j == GROUND) & ~(passes_i | passes_j)
+    for here, there, level, ground in (
+        (street_i, street_j, level_i, level_j),
+        (street_j, street_i, level_j, level_i),
+    ):
+        aimed = (target[here] >= 0) & (target[here] == key[there])
+        meet |= (level == LINK) & aimed & (ground == GROUND)
+    over_i = passes_i | (~meet & (level_i >= EXPRESSWAY) & (level_j == GROUND))
+    over_j = passes_j | (~meet & (level_j >= EXPRESSWAY) & (level_i == GROUND))
+    return meet, over_i, over_j
+
+
+def _intersect(ends: Floats, i: Ints, j: Ints) -> tuple[Floats, Floats, Floats, Bools]:
     """Return where segments i and j cross: share along each, the point, and whether they do."""
-    p, r = segments.a[i], segments.b[i] - segments.a[i]
-    q, s = segments.a[j], segments.b[j] - segments.a[j]
+    p, r = ends[i, 0], ends[i, 1] - ends[i, 0]
+    q, s = ends[j, 0], ends[j, 1] - ends[j, 0]
     cross = r[:, 0] * s[:, 1] - r[:, 1] * s[:, 0]
     ok = np.abs(cross) > 1e-6 * np.linalg.norm(r, axis=1) * np.linalg.norm(s, axis=1)
     safe = np.where(ok, cross, 1.0)
@@ -161,24 +204,22 @@ def _intersect(segments: _Segments, i: Ints, j: Ints) -> tuple[Floats, Floats, F
     return first, second, p + first[:, None] * r, ok
 
 
-def _shared_and_ends(segments: _Segments, drawn: list[Carriageway]) -> _Marks:
+def _shared_and_ends(lines: _Lines) -> _Marks:
     """Return marks at vertices that lines share exactly, and at the ends of all lines."""
-    count = np.array([len(c.line) for c in drawn])
-    xy = np.vstack([c.line for c in drawn])
-    line = np.repeat(np.arange(len(drawn)), count)
-    position = np.arange(len(xy)) - np.repeat(np.cumsum(count) - count, count)
-    level = np.zeros(len(drawn), dtype=np.int64)
-    level[segments.line] = segments.level
-    _, group, size = np.unique(np.round(xy, 3), axis=0, return_inverse=True, return_counts=True)
+    level = lines.level[lines.line]
+    position = np.arange(len(lines.xy)) - lines.first[lines.line]
+    _, group, size = np.unique(
+        np.round(lines.xy, 3), axis=0, return_inverse=True, return_counts=True
+    )
     group = group.ravel()
     shared = size[group] > 1
     highest = np.zeros(len(size), dtype=np.int64)
-    np.maximum.at(highest, group, np.where(level[line] == EXPRESSWAY, 1, 0))
-    end = (position == 0) | (position == count[line] - 1)
+    np.maximum.at(highest, group, np.where(level == EXPRESSWAY, 1, 0))
+    end = (position == 0) | (position == lines.count[lines.line] - 1)
     at = np.flatnonzero(shared | end)
     # A lone end of a link keeps a layer of its own, so that it joins nothing by chance.
-    layer = np.where(shared, highest[group], np.where(level[line] == GROUND, 0, 2))
-    return _Marks(line[at], position[at].astype(float), xy[at], layer[at])
+    layer = np.where(shared, highest[group], np.where(level == GROUND, 0, 2))
+    return _Marks(lines.line[at], lines.measure[at], lines.xy[at], layer[at])
 
 
 def _clusters(marks: _Marks) -> tuple[Ints, Floats]:
@@ -186,146 +227,72 @@ def _clusters(marks: _Marks) -> tuple[Ints, Floats]:
     solid = np.column_stack([marks.xy, marks.layer * _APART_M])
     pairs = cKDTree(solid).query_pairs(MERGE_M, output_type="ndarray")
     n = len(solid)
-    links = coo_array(
-        (np.ones(len(pairs), dtype=np.int8), (pairs[:, 0], pairs[:, 1])), shape=(n, n)
-    )
+    ones = np.ones(len(pairs), dtype=np.int8)
+    links = coo_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     _, label = connected_components(links, directed=False)
     weight = np.bincount(label)
     place = np.column_stack([np.bincount(label, marks.xy[:, k]) / weight for k in (0, 1)])
     return label.astype(np.int64), place
 
 
-def _rebuilt(
-    drawn: list[Carriageway], marks: _Marks, over_line: Ints, over_position: Floats
-) -> tuple[tuple[Floats, Floats], Ints, Ints]:
-    """Return vertices of all lines with junctions and bridge ends put in, in line order."""
-    count = np.array([len(c.line) for c in drawn])
-    xy = np.vstack([c.line for c in drawn])
-    first = np.cumsum(count) - count
-    line = np.repeat(np.arange(len(drawn)), count)
-    position = (np.arange(len(xy)) - first[line]).astype(float)
-    step = np.zeros(len(xy))
-    step[1:] = np.linalg.norm(np.diff(xy, axis=0), axis=1)
-    step[first] = 0.0
-    measure = np.cumsum(step)
-    label, place = _clusters(marks)
-    mark_at = _measure(marks.line, marks.position, first, count, measure)
-    over_at = _measure(over_line, over_position, first, count, measure)
-    cut_line, cut_at, inside = _bridge_ends(over_line, over_at, first, count, measure)
-    all_line = np.concatenate([line, marks.line, cut_line])
-    all_at = np.concatenate([measure, mark_at, cut_at])
-    all_node = np.concatenate([np.full(len(xy), -1), label, np.full(len(cut_line), -1)])
-    cut_xy = np.column_stack([np.interp(cut_at, measure, xy[:, k]) for k in (0, 1)])
-    all_xy = np.vstack([xy, place[label], cut_xy])
-    delta = np.concatenate([np.zeros(len(xy) + len(label), dtype=np.int64), inside])
-    order = np.lexsort((-all_node, all_at, all_line))
-    all_line, all_at, all_node = all_line[order], all_at[order], all_node[order]
-    all_xy, delta = all_xy[order], delta[order]
-    stay = _without_neighbours(all_line, all_at, all_node, delta)
-    bridge = np.cumsum(delta) > 0
-    return (
-        (all_xy[stay], bridge[stay].astype(float)),
-        all_node[stay].astype(np.int64),
-        all_line[stay],
+def _cuts(lines: _Lines, over: tuple[Ints, Floats], drawn: list[Carriageway]) -> _Cuts:
+    """Return the ends of all bridges and tunnels, those asked for and those of crossings."""
+    asked = [(k, *span) for k, c in enumerate(drawn) for span in c.spans]
+    own = np.array([k for k, _, _, _ in asked], dtype=np.int64)
+    base = lines.measure[lines.first]
+    low = np.array([a for _, a, _, _ in asked]) + base[own]
+    high = np.array([b for _, _, b, _ in asked]) + base[own]
+    line = np.concatenate([over[0], own])
+    low = np.concatenate([over[1] - BRIDGE_M, low])
+    high = np.concatenate([over[1] + BRIDGE_M, high])
+    bridges = np.full(len(over[0]), BRIDGE)
+    what = np.concatenate([bridges, np.array([w for *_, w in asked], dtype=np.int64)])
+    last = lines.measure[lines.first + lines.count - 1]
+    low = np.maximum(low, base[line] + 0.5)
+    high = np.minimum(high, last[line] - 0.5)
+    ok = high > low
+    ones = np.ones(int(ok.sum()), dtype=np.int64)
+    return _Cuts(
+        np.tile(line[ok], 2),
+        np.concatenate([low[ok], high[ok]]),
+        np.concatenate([ones, -ones]),
+        np.tile(what[ok], 2),
     )
 
 
-def _measure(line: Ints, position: Floats, first: Ints, count: Ints, measure: Floats) -> Floats:
-    whole = np.minimum(position.astype(np.int64), count[line] - 1)
-    share = position - whole
-    at = first[line] + whole
-    after = np.minimum(at + 1, first[line] + count[line] - 1)
-    return measure[at] * (1 - share) + measure[after] * share
+def _assembled(lines: _Lines, marks: _Marks, cuts: _Cuts, drawn: list[Carriageway]) -> Graph:
+    """Return all lines with junctions and the ends of structures put in, in line order."""
+    label, place = _clusters(marks)
+    cut_xy = np.column_stack([np.interp(cuts.at, lines.measure, lines.xy[:, k]) for k in (0, 1)])
+    line = np.concatenate([lines.line, marks.line, cuts.line])
+    at = np.concatenate([lines.measure, marks.at, cuts.at])
+    node = np.concatenate([np.full(len(lines.xy), -1), label, np.full(len(cuts.line), -1)])
+    xy = np.vstack([lines.xy, place[label], cut_xy])
+    plain = np.zeros(len(lines.xy) + len(label), dtype=np.int64)
+    order = np.lexsort((-node, at, line))
+    structure = np.zeros(len(line), dtype=np.int64)
+    for what in (BRIDGE, TUNNEL):
+        sign = np.concatenate([plain, np.where(cuts.what == what, cuts.sign, 0)])
+        structure[np.cumsum(sign[order]) > 0] = what
+    line, at, node, xy = line[order], at[order], node[order], xy[order]
+    stay = _without_neighbours(line, at, node)
+    line, node, xy, structure = line[stay], node[stay], xy[stay], structure[stay]
+    keep = kept(xy, node, line, drawn)
+    return Graph(xy, node, line, keep, structure)
 
 
-def _bridge_ends(
-    line: Ints, at: Floats, first: Ints, count: Ints, measure: Floats
-) -> tuple[Ints, Floats, Ints]:
-    """Return the ends of bridges as (line, measure, +1 or -1)."""
-    low = np.maximum(at - BRIDGE_M, measure[first[line]] + 0.5)
-    high = np.minimum(at + BRIDGE_M, measure[first[line] + count[line] - 1] - 0.5)
-    ok = high > low
-    ends = np.concatenate([low[ok], high[ok]])
-    sign = np.concatenate([np.ones(ok.sum(), dtype=np.int64), -np.ones(ok.sum(), dtype=np.int64)])
-    return np.concatenate([line[ok], line[ok]]), ends, sign
-
-
-def _without_neighbours(line: Ints, at: Floats, node: Ints, delta: Ints) -> Bools:
+def _without_neighbours(line: Ints, at: Floats, node: Ints) -> Bools:
     """Return which vertices stay: shape vertices beside a junction and repeats of one go."""
     stay = np.ones(len(line), dtype=bool)
     junction = np.flatnonzero(node >= 0)
-    # Repeats of one junction in a row on a line.
-    same = (line[junction[1:]] == line[junction[:-1]]) & (node[junction[1:]] == node[junction[:-1]])
-    near = at[junction[1:]] - at[junction[:-1]] < 3 * MERGE_M
-    stay[junction[1:][same & near]] = False
+    after, before = junction[1:], junction[:-1]
+    same = (line[after] == line[before]) & (node[after] == node[before])
+    stay[after[same & (at[after] - at[before] < 3 * MERGE_M)]] = False
     shape = np.flatnonzero(node < 0)
-    after = np.searchsorted(junction, shape)
-    for side in (after - 1, after):
-        which = np.clip(side, 0, len(junction) - 1)
-        close = (line[junction[which]] == line[shape]) & (
-            np.abs(at[junction[which]] - at[shape]) < 1.5
+    following = np.searchsorted(junction, shape)
+    for side in (following - 1, following):
+        near = junction[np.clip(side, 0, len(junction) - 1)]
+        stay[shape[(line[near] == line[shape]) & (np.abs(at[near] - at[shape]) < _BESIDE_M)]] = (
+            False
         )
-        stay[shape[close]] = False
     return stay
-
-
-def _kept(xy: Floats, node: Ints, line: Ints, drawn: list[Carriageway]) -> Bools:
-    """Return which segments stay after stubs, repeated short edges and islands are gone."""
-    inner = np.zeros(len(xy), dtype=bool)
-    inner[:-1] = line[:-1] == line[1:]
-    step = np.zeros(len(xy))
-    step[:-1] = np.linalg.norm(np.diff(xy, axis=0), axis=1)
-    step[~inner] = 0.0
-    # Every line begins and ends at a junction, so edges are runs between junction vertices.
-    starts = np.flatnonzero((node >= 0) & inner)
-    edge_of = np.cumsum((node >= 0) & inner) - 1
-    length = np.bincount(edge_of[inner], step[inner], minlength=len(starts))
-    ends = np.flatnonzero(node >= 0)
-    head_at = ends[np.searchsorted(ends, starts, side="right")]
-    tail, head, edge_line = node[starts], node[head_at], line[starts]
-    good = (tail != head) | (length > SHORT_M)
-    good &= ~_repeated(tail, head, length, good)
-    good &= ~_stubs(tail, head, length, edge_line, drawn, good)
-    good &= _largest(tail, head, length, good)
-    keep = np.zeros(len(xy), dtype=bool)
-    keep[inner] = good[edge_of[inner]]
-    return keep
-
-
-def _repeated(tail: Ints, head: Ints, length: Floats, good: Bools) -> Bools:
-    low, high = np.minimum(tail, head), np.maximum(tail, head)
-    rows = np.flatnonzero(good & (length < SHORT_M))
-    pair = low[rows] * (int(high.max()) + 1) + high[rows]
-    _, first = np.unique(pair, return_index=True)
-    repeated = np.zeros(len(tail), dtype=bool)
-    repeated[rows] = True
-    repeated[rows[first]] = False
-    return repeated
-
-
-def _stubs(
-    tail: Ints, head: Ints, length: Floats, line: Ints, drawn: list[Carriageway], good: Bools
-) -> Bools:
-    """Return the loose first and last edges of lines that are no longer than their overshoot."""
-    degree = np.bincount(
-        np.concatenate([tail[good], head[good]]), minlength=max(tail.max(), head.max()) + 1
-    )
-    first = np.ones(len(line), dtype=bool)
-    first[1:] = line[1:] != line[:-1]
-    last = np.ones(len(line), dtype=bool)
-    last[:-1] = first[1:]
-    before = np.array([c.stub_start_m for c in drawn])[line]
-    after = np.array([c.stub_end_m for c in drawn])[line]
-    return (first & (degree[tail] == 1) & (length <= before)) | (
-        last & (degree[head] == 1) & (length <= after)
-    )
-
-
-def _largest(tail: Ints, head: Ints, length: Floats, good: Bools) -> Bools:
-    n = int(max(tail.max(), head.max())) + 1
-    links = coo_array(
-        (np.ones(int(good.sum()), dtype=np.int8), (tail[good], head[good])), shape=(n, n)
-    )
-    _, label = connected_components(links, directed=False)
-    total = np.bincount(label[tail[good]], length[good])
-    return np.asarray(label[tail] == total.argmax())

@@ -10,6 +10,8 @@ import numpy as np
 import osmium
 from osmium.osm import mutable
 
+from siting.sample.streets import BRIDGE, TUNNEL
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -41,6 +43,11 @@ SPEED_KMH = {
 """Speed limits tagged, km/h: the upper design speeds of CJJ 37 for each class of road."""
 
 _MOST_NODES = 1_900
+_STRUCTURE: dict[int, dict[str, str]] = {
+    0: {},
+    BRIDGE: {"bridge": "yes", "layer": "1"},
+    TUNNEL: {"tunnel": "yes", "layer": "-1"},
+}
 
 
 @dataclass(slots=True)
@@ -75,7 +82,7 @@ def draw(
     starts = graph.keep.copy()
     starts[1:] &= ~(
         graph.keep[:-1]
-        & (graph.bridge[1:] == graph.bridge[:-1])
+        & (graph.structure[1:] == graph.structure[:-1])
         & (graph.line[1:] == graph.line[:-1])
     )
     run = np.cumsum(starts) - 1
@@ -86,8 +93,7 @@ def draw(
     for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         vertices = np.append(at[rows[a:b]], at[rows[b - 1] + 1])
         tags = _tags(streets[drawn[graph.line[rows[a]]].street], drawn[graph.line[rows[a]]])
-        if graph.bridge[rows[a]]:
-            tags |= {"bridge": "yes", "layer": "1"}
+        tags |= _STRUCTURE[int(graph.structure[rows[a]])]
         for k in range(0, len(vertices) - 1, _MOST_NODES):
             ways.append((vertices[k : k + _MOST_NODES + 1], tags))
     return xy, at, ways

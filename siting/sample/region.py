@@ -12,7 +12,7 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components, dijkstra, shortest_path
 from scipy.spatial import Delaunay, cKDTree
 
-from siting.sample.streets import POINT, TEE, Street, unit, wavy
+from siting.sample.streets import BRIDGE, POINT, TEE, Street, unit, wavy
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 ANCHORS = 10
 """Points on the outline of a built-up area that village roads may lead to."""
+
+RIVER_EVERY_M = 8_000.0
+"""Spacing of bridges over rivers, which are not drawn, on roads between towns; planner's own."""
 
 TERTIARY_LOAD = 5
 """A village road that this many villages use on their way to town is a county road."""
@@ -110,7 +113,7 @@ def _best_gate(gates: list[Gate], numbers: list[int], goal: Floats) -> int | Non
     best, score = None, math.inf
     for number in numbers:
         way = goal - gates[number].xy
-        cost = float(np.hypot(*way)) * (1.35 - 0.35 * float(unit(way) @ gates[number].ahead))
+        cost = float(np.hypot(*way)) * (1.6 - 0.6 * float(unit(way) @ gates[number].ahead))
         if cost < score:
             best, score = number, cost
     return best
@@ -128,7 +131,9 @@ def _road(one: Gate, other: Gate, highway: str, rng: np.random.Generator) -> Str
     line = wavy(line, 0.010, rng, 200.0)
     line[0], line[-1] = one.xy, other.xy
     width = 16.0 if highway == "trunk" else 0.0
-    return Street(line, highway, width_m=width, start=POINT, end=POINT)
+    at = np.arange(rng.uniform(0.3, 1.0) * RIVER_EVERY_M, distance - 400.0, RIVER_EVERY_M)
+    spans = tuple((float(a), float(a + rng.uniform(40, 220)), BRIDGE) for a in at)
+    return Street(line, highway, width_m=width, start=POINT, end=POINT, spans=spans)
 
 
 def village_roads(

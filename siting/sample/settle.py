@@ -166,7 +166,8 @@ def _blob(cells: Floats, shapes: tuple[shapely.Geometry, ...]) -> shapely.Polygo
     land = shapely.union_all(np.array(shapes, dtype=object))
     whole = shapely.buffer(shapely.buffer(shapely.union_all(squares), 1500), -1500)
     whole = shapely.intersection(whole, shapely.buffer(land, -300))
-    parts = shapely.get_parts(shapely.buffer(shapely.buffer(whole, -700), 700))
+    opening = 0.2 * math.sqrt(whole.area / math.pi)
+    parts = shapely.get_parts(shapely.buffer(shapely.buffer(whole, -opening), opening))
     largest = parts[shapely.area(parts).argmax()]
     ring = shapely.get_coordinates(shapely.simplify(largest.exterior, 700))[:-1]
     return _valid(smooth(ring, 3, closed=True))
@@ -228,9 +229,13 @@ def _own_places(
 def _round(site: Floats, size_km2: float, rng: np.random.Generator) -> shapely.Polygon:
     """Return an irregular round outline of a size."""
     bearing = np.linspace(0, 2 * math.pi, 36, endpoint=False)
-    radius = np.ones(len(bearing))
-    for wave in (2, 3, 5):
-        radius += rng.uniform(0.05, 0.16) * np.sin(wave * bearing + rng.uniform(0, 2 * math.pi))
+    # Towns fill squarish outlines along their streets (a superellipse of power 4), raggedly.
+    turn = rng.normal(0.0, 0.2)
+    square = np.abs(np.cos(bearing - turn)) ** 4 + np.abs(np.sin(bearing - turn)) ** 4
+    radius = 0.92 * square ** (-0.25 * rng.uniform(0.4, 1.0))
+    radius *= np.exp(rng.normal(0, 0.18) * np.cos(2 * (bearing - turn)))
+    for wave in (3, 5, 7):
+        radius += rng.uniform(0.02, 0.10) * np.sin(wave * bearing + rng.uniform(0, 2 * math.pi))
     radius *= 1e3 * math.sqrt(size_km2 / math.pi)
     ring = site + radius[:, None] * np.column_stack([np.cos(bearing), np.sin(bearing)])
     return shapely.Polygon(ring)

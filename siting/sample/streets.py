@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import shapely
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -17,6 +18,9 @@ GROUND, EXPRESSWAY, LINK = 0, 1, 2
 
 TEE, NEAR, POINT = 0, 1, 2
 """Ends: cross the whole host street, stop at its first carriageway, or end exactly at a point."""
+
+BRIDGE, TUNNEL = 1, 2
+"""What a stretch of road can be beside plain."""
 
 OVERSHOOT_M = 20.0
 """How far a tee reaches beyond the host's centreline: more than half of any dual carriageway."""
@@ -49,6 +53,12 @@ class Street:
         Key of the only street a link meets on the ground; -1 for none.
     key
         Names the street for links; -1 where none asks.
+    ref
+        Road number.
+    welds
+        For each carriageway (right, left), the points where ramps join it, shape (k, 2).
+    spans
+        Bridges and tunnels of its own: from, to (metres along the line) and what.
     """
 
     line: Line
@@ -62,17 +72,25 @@ class Street:
     target: int = -1
     key: int = -1
     ref: str = ""
+    welds: tuple[Line, ...] = ()
+    spans: tuple[tuple[float, float, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Carriageway:
-    """A drawn line of a street: `stub_start`, `stub_end` are lengths that may be cut off again."""
+    """
+    A drawn line of a street.
+
+    Loose ends up to `stub_start_m` and `stub_end_m` may be cut off again; `spans` are bridges and
+    tunnels, metres along this line.
+    """
 
     line: Line
     street: int
     oneway: bool
     stub_start_m: float
     stub_end_m: float
+    spans: tuple[tuple[float, float, int], ...] = ()
 
 
 def carriageways(streets: list[Street]) -> list[Carriageway]:
@@ -86,13 +104,20 @@ def carriageways(streets: list[Street]) -> list[Carriageway]:
 def _carriageways(number: int, street: Street) -> list[Carriageway]:
     line = _extended(street)
     stubs = [0.0 if end == POINT else OVERSHOOT_M + 6.0 for end in (street.start, street.end)]
+    lead = OVERSHOOT_M if street.start == TEE else 0.0
+    spans = tuple((a + lead, b + lead, what) for a, b, what in street.spans)
     if street.width_m == 0.0:
-        return [Carriageway(line, number, street.oneway, stubs[0], stubs[1])]
+        drawn = with_points(line, street.welds[0]) if street.welds else line
+        return [Carriageway(drawn, number, street.oneway, stubs[0], stubs[1], spans)]
     right = _pinched(offset(line, street.width_m / 2), line, street)
     left = _pinched(offset(line, -street.width_m / 2), line, street)[::-1]
+    if street.welds:
+        right, left = with_points(right, street.welds[0]), with_points(left, street.welds[1])
+    total = float(lengths(line)[-1])
+    back = tuple((total - b, total - a, what) for a, b, what in spans)
     return [
-        Carriageway(right, number, oneway=True, stub_start_m=stubs[0], stub_end_m=stubs[1]),
-        Carriageway(left, number, oneway=True, stub_start_m=stubs[1], stub_end_m=stubs[0]),
+        Carriageway(right, number, True, stubs[0], stubs[1], spans),
+        Carriageway(left, number, True, stubs[1], stubs[0], back),
     ]
 
 
@@ -149,12 +174,13 @@ def along(line: Line, at_m: npt.NDArray[np.float64] | float) -> Line:
     return np.stack([np.interp(at, measure, line[:, k]) for k in (0, 1)], axis=-1)
 
 
-def with_vertices(line: Line, at_m: npt.NDArray[np.float64]) -> Line:
-    """Return a line with vertices added at lengths along it."""
-    measure = np.concatenate([lengths(line), at_m])
-    points = np.vstack([line, along(line, at_m)])
-    order = np.argsort(measure, kind="stable")
-    return points[order]
+def with_points(line: Line, points: Line) -> Line:
+    """Return a line with points that lie on it put in as vertices, exactly as they are."""
+    if len(points) == 0:
+        return line
+    shape = shapely.linestrings(line)
+    at = np.concatenate([lengths(line), shapely.line_locate_point(shape, shapely.points(points))])
+    return np.vstack([line, points])[np.argsort(at, kind="stable")]
 
 
 def bezier(points: Line, steps: int) -> Line:
