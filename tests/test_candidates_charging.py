@@ -30,14 +30,14 @@ BARE = make_map()
 NETWORK = make_network(BARE)
 FACILITIES = [
     ("parking", "东停车场", 1000.0, 1000.0, NAN, 100.0),
-    ("hotel", "近旁酒店", 1050.0, 1000.0, NAN, NAN),
+    ("fuel", "近旁加油站", 1050.0, 1000.0, NAN, NAN),
     ("mall", "", 2010.0, 2010.0, 60_000.0, NAN),
     ("residential", "某小区", 3000.0, 3000.0, 40_000.0, NAN),
     ("charging_station", "老站", 1040.0, 1040.0, NAN, NAN),
     ("service_area", "甲服务区", 6000.0, 11_450.0, NAN, NAN),
     ("service_area", "乙服务区", 6000.0, 11_560.0, NAN, NAN),
     ("logistics", "物流园", 9000.0, 6000.0, 90_000.0, NAN),
-    ("village", "村", 9000.0, 9000.0, NAN, NAN),
+    ("village", "村", 9500.0, 9500.0, NAN, NAN),
     ("school", "学校", 2600.0, 1000.0, NAN, NAN),
     ("parking", "远方", 40_000.0, 1000.0, NAN, NAN),
 ]
@@ -109,7 +109,7 @@ def test_roadside_sites_stand_on_no_crossing_of_great_roads() -> None:
 
 def test_of_near_facilities_the_better_stays_and_existing_and_mandatory_always() -> None:
     names = by_name(sites())
-    assert "近旁酒店" not in names
+    assert "近旁加油站" not in names
     # The car park is 57 m from the existing station.
     assert "东停车场" not in names
     assert names["老站"]["existing"]
@@ -117,8 +117,20 @@ def test_of_near_facilities_the_better_stays_and_existing_and_mandatory_always()
     assert names["乙服务区"]["mandatory"]
     apart = by_name(sites([FACILITIES[0], FACILITIES[1]]))
     assert "东停车场" in apart
-    assert "近旁酒店" not in apart
+    assert "近旁加油站" not in apart
     assert FACILITY_SPACING_M > 50
+
+
+def test_villages_are_spaced_like_the_country_and_towns_before_they_give_way() -> None:
+    villages = [("village", f"村{n}", 7000.0 + 900 * n, 9000.0, NAN, NAN) for n in range(5)]
+    frame = sites(villages).frame
+    xy = shapely.get_coordinates(frame.geometry.to_crs(CRS_M).to_numpy())
+    village = (frame["kind"] == "village").to_numpy()
+    gap = np.hypot(*(xy[village, None] - xy[None]).transpose(2, 0, 1))
+    assert 1 <= village.sum() <= 2
+    assert gap[gap > 0].min() >= RURAL_SPACING_M - 0.01
+    fewer = charging_candidates(NETWORK, make_districts(), make_map(villages), CHARGING, most=20)
+    assert (fewer.frame["kind"] == "village").sum() == village.sum()
 
 
 def test_kinds_without_a_site_and_places_outside_the_districts_are_left_out() -> None:
@@ -183,6 +195,13 @@ def test_unnamed_sites_are_named_by_roads_or_district() -> None:
     country = frame[(frame["kind"] == "roadside") & ~frame["urban"]]["name"]
     assert country.str.fullmatch(r"[东西]区路侧场地\d+").any()
     assert frame["name"].is_unique
+
+
+def test_where_all_is_one_district_names_leave_it_out() -> None:
+    whole = make_districts().dissolve().assign(district_id="extent", name="范围", area_km2=144.0)
+    frame = charging_candidates(NETWORK, whole, BARE, CHARGING).frame
+    assert frame["name"].str.startswith("路侧场地").any()
+    assert not frame["name"].str.contains("范围").any()
 
 
 def test_a_known_city_brings_its_clauses_and_its_service_areas() -> None:

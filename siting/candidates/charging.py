@@ -42,13 +42,16 @@ URBAN_SPACING_M = 500.0
 """Roadside sites in built-up cells keep this distance from every other site. Planner's own."""
 
 RURAL_SPACING_M = 3000.0
-"""Roadside sites elsewhere keep this distance from every other site. Planner's own."""
+"""Villages, and roadside sites elsewhere, keep this distance from other sites. Planner's own."""
 
 MOST_SITES = 3000
 """Spacings grow by a quarter until there are no more sites than this."""
 
-WIDEST = 12
+WIDEST = 15
 """How often the spacings may grow."""
+
+WIDE = 4.0
+"""Spacings in towns grow this far before those in the country grow at all."""
 
 ACCURACY_M = 1000.0
 """Service areas from `data/` that are known less exactly than this are no sites."""
@@ -252,23 +255,26 @@ def _thinned(places: pd.DataFrame, most: int) -> Bools:
 
 
 def _spaced(places: pd.DataFrame, factor: float) -> Bools:
-    """Keep facilities first, then roadside sites in built-up cells, then those elsewhere."""
+    """Keep facilities first, then roadside sites in built-up cells, then villages and the rest."""
     xy = places[["x", "y"]].to_numpy()
     roadside = (places["kind"] == "roadside").to_numpy()
     urban = places["urban"].to_numpy()
     always = places["kind"].isin(["service_area", "charging_station"]).to_numpy()
     order = preference(places["rank"].to_numpy(), places["number"].to_numpy())
     kept: Bools = np.zeros(len(places), dtype=np.bool_)
+    village = (places["kind"] == "village").to_numpy()
+    # Sites in the country are sparse already; they give way last.
+    country_factor = max(1.0, factor / WIDE)
     layers = (
-        (~roadside, FACILITY_SPACING_M),
-        (roadside & urban, URBAN_SPACING_M),
-        (roadside & ~urban, RURAL_SPACING_M),
+        (~roadside & ~village, FACILITY_SPACING_M * factor),
+        (roadside & urban, URBAN_SPACING_M * factor),
+        (village | (roadside & ~urban), RURAL_SPACING_M * country_factor),
     )
     for layer, spacing_m in layers:
         row = np.flatnonzero(layer)
-        row = row[always[row] | clear_of(xy[row], xy[kept], spacing_m * factor)]
+        row = row[always[row] | clear_of(xy[row], xy[kept], spacing_m)]
         place = np.argsort(np.argsort(order[row]))
-        kept[row[thin(xy[row], spacing_m * factor, place, always[row])]] = True
+        kept[row[thin(xy[row], spacing_m, place, always[row])]] = True
     return kept
 
 

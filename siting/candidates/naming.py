@@ -44,10 +44,17 @@ def site_names(
     """
     at_node = _road_names(network, roads, np.unique(places["node"].to_numpy()))
     number: dict[str, int] = defaultdict(int)
+    # Where all is one district, its name tells nothing.
+    several = len(set(district_name.tolist())) > 1
     names = []
     rows = zip(places["name"], places["kind"], places["node"], kind["label_zh"], strict=True)
     for (own, what, node, label), district in zip(rows, district_name, strict=True):
-        names.append(own or _name(at_node.get(int(node), []), what, label, str(district), number))
+        names.append(
+            own
+            or _name(
+                at_node.get(int(node), []), what, label, str(district) if several else "", number
+            )
+        )
     return names
 
 
