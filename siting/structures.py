@@ -122,9 +122,9 @@ def segment_groups(
     """
     Find the groups of segments that share pile capacity: facets of a site's transport problem.
 
-    The energy of the segments can be assigned to piles exactly when no set of segments asks for more
-    than the piles that serve any of it (Gale 1957, Hall's condition). Of the sets with the same
-    piles only the largest matters.
+    The energy of the segments can be assigned to piles exactly when no set of segments asks for
+    more than the piles that serve any of it (Gale 1957, Hall's condition). Of the sets with the
+    same piles only the largest matters.
 
     Parameters
     ----------

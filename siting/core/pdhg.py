@@ -80,7 +80,9 @@ class _Epoch:
     length: int = 0
 
 
-def _scaling(matrix: csr_array, rounds: int = 10) -> tuple[npt.NDArray, npt.NDArray]:
+def _scaling(
+    matrix: csr_array, rounds: int = 10
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Ruiz equilibration followed by Pock and Chambolle's diagonal: row and column factors."""
     row, column = np.ones(matrix.shape[0]), np.ones(matrix.shape[1])
     scaled = abs(matrix)
@@ -105,7 +107,7 @@ def _norm(matrix: csr_array, transpose: csr_array) -> float:
         x = transpose @ (matrix @ x)
         size = float(np.sqrt(_dot(x, x))) or 1.0
         x /= size
-    return 1.02 * np.sqrt(size)
+    return float(1.02 * np.sqrt(size))
 
 
 def maximise(

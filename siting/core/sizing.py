@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse import csr_array, vstack
 
 from siting.core.outcome import TracePoint
 from siting.core.pdhg import Iterate, maximise
-from siting.core.sizing_bound import clean_duals, sizing_bound, with_saving
+from siting.core.sizing_bound import can_open, clean_duals, site_values, sizing_bound, with_saving
 from siting.core.sizing_check import check_sizing
 from siting.core.sizing_count import colliding_rows, select_open
 from siting.core.sizing_part import Siting, solve_part
@@ -30,6 +31,8 @@ __all__ = ["Siting", "Sizing", "SizingResult", "check_sizing", "sizing_bound", "
 
 SAVING_SHARE = 1e-3
 """A kWh is forgone for money only where it costs a thousand times the cheapest pile's kWh."""
+EXACT = 1e-4
+"""Gap below which a small instance is solved to the end."""
 SMALL = 4000
 """Arcs up to which HiGHS's branch and bound on the whole instance closes the gap."""
 BOUND_SHARE = 0.35
@@ -163,7 +166,9 @@ def solve_sizing(
     if collide:
         return _infeasible(run, collide)
     if len(sizing.site) <= SMALL:
-        return _small(run)
+        small = _small(run)
+        if small is not None:
+            return small
     relaxed = relaxation(sizing, saving=run.saving)
     until = run.started + BOUND_SHARE * seconds
     point = _relax(run, relaxed, None, until)
@@ -192,6 +197,7 @@ def _relax(run: _Run, relaxed: Relaxation, start: Iterate | None, until: float) 
         bound = sizing_bound(sizing, priced)
         if bound < run.bound:
             run.bound, run.duals = bound, clean_duals(sizing, priced)
+            run.bound_by = "multipliers"
             run.tell()
         if run.bound < 0 or run.closed() or time.monotonic() > until:
             return True
@@ -208,7 +214,7 @@ def _relax(run: _Run, relaxed: Relaxation, start: Iterate | None, until: float) 
 
 def _search(run: _Run, relaxed: Relaxation, point: Iterate) -> None:
     """Round, then improve and tighten in turn until the gap is reached."""
-    share, plan = _first_plan(run, point)
+    plan = _first_plan(run, point)
     if plan is None:
         return
     run.take(plan)
@@ -218,7 +224,7 @@ def _search(run: _Run, relaxed: Relaxation, point: Iterate) -> None:
         until = run.deadline if run.settled else time.monotonic() + max(2.0, left / 3)
         enough = run.bound / (1.0 + run.gap)
         goal = Goal(run.saving, enough, min(until, run.deadline), run.seed + len(run.trace))
-        plan = improve(sizing=run.sizing, plan=plan, share=share, goal=goal, tell=run.take)
+        plan = improve(run.sizing, plan, _hopeful(run, plan), goal, run.take)
         run.take(plan)
         if run.settled:
             break
@@ -227,8 +233,20 @@ def _search(run: _Run, relaxed: Relaxation, point: Iterate) -> None:
             point = _relax(run, relaxed, point, time.monotonic() + left / 3)
 
 
-def _first_plan(run: _Run, point: Iterate) -> tuple[npt.NDArray[np.float64], Siting | None]:
-    """Round the relaxation: openness, and a plan that may break global rows."""
+def _hopeful(run: _Run, plan: Siting) -> npt.NDArray[np.bool_]:
+    """
+    Sites that a better plan can have open: the others' worth is too far below zero.
+
+    Opening a site of worth V < 0 at the multipliers lowers the bound by -V (reduced-cost fixing).
+    """
+    value, _ = site_values(run.sizing, run.duals)
+    best = run.objective if run.plan is not None else energy_of(run.sizing, plan)
+    hope = run.bound + np.minimum(value, 0.0) >= best
+    return np.asarray(plan.opened | (hope & can_open(run.sizing)))
+
+
+def _first_plan(run: _Run, point: Iterate) -> Siting | None:
+    """Round the relaxation to a plan, which may still break global rows."""
     sizing = run.sizing
     sites, types = sizing.allowed.shape
     share = np.clip(point.x[:sites], 0.0, 1.0)
@@ -236,37 +254,51 @@ def _first_plan(run: _Run, point: Iterate) -> tuple[npt.NDArray[np.float64], Sit
     left = max(5.0, run.deadline - time.monotonic())
     chosen = select_open(sizing, choose_open(sizing, share, serve), share, left)
     if chosen is None:
-        return share, None
+        return None
     hurry = time.monotonic() + 0.5 * left
-    return share, size_open(sizing, chosen, point, saving=run.saving, deadline=hurry)
+    return size_open(sizing, chosen, point, saving=run.saving, deadline=hurry)
 
 
-def _small(run: _Run) -> SizingResult:
-    """Branch and bound on the whole, energy first and then money."""
+def _small(run: _Run) -> SizingResult | None:
+    """Branch and bound on the whole, energy first and then money; None where it proves nothing."""
     sizing = run.sizing
-    left = run.deadline - time.monotonic()
+    seconds = 0.6 * (run.deadline - time.monotonic())
     found, bound, kind = solve_part(
-        sizing, saving=0.0, gap=min(run.gap, 1e-7) if run.gap < 1e-4 else run.gap,  # noqa: PLR2004
-        seconds=left, start=run.plan, seed=run.seed,
+        sizing, saving=0.0, gap=run.gap if run.gap >= EXACT else 0.0, seconds=seconds,
+        start=run.plan, seed=run.seed,
     )  # fmt: skip
     if kind == "infeasible":
         return _infeasible(run, ())
-    relaxed = relaxation(sizing)
-    hurry = run.started + 0.5 * (run.deadline - run.started)
-
-    def stop(point: Iterate) -> bool:
-        duals = duals_of(sizing, relaxed, point.y)
-        value = sizing_bound(sizing, duals)
-        if value < run.bound:
-            run.bound, run.duals = value, clean_duals(sizing, duals)
-        return time.monotonic() > hurry
-
-    maximise(relaxed.program, every=100, most=2000, stop=stop)
-    if math.isfinite(bound) and bound < run.bound:
+    if math.isfinite(bound):
         run.bound, run.bound_by = bound, "branch and bound"
     if found is not None:
         run.take(replace(found, serve=shaved(sizing, found.piles, found.serve)))
+    if not run.closed():
+        return None
+    run.take(_cheapest(run))
     return _result(run)
+
+
+def _cheapest(run: _Run) -> Siting:
+    """Of the plans that serve as much, a cheapest one, as far as a few seconds tell."""
+    sizing, plan = run.sizing, run.plan
+    assert plan is not None  # noqa: S101
+    level = run.objective - 1e-7 * max(1.0, abs(run.objective))
+    same = replace(
+        sizing,
+        weight=np.zeros_like(sizing.weight),
+        row_name=(*sizing.row_name, "energy served"),
+        row_open=csr_array(vstack([sizing.row_open, csr_array((1, len(plan.opened)))])),
+        row_piles=csr_array(vstack([sizing.row_piles, csr_array((1, plan.piles.size))])),
+        row_served=csr_array(vstack([sizing.row_served, csr_array(sizing.weight[None])])),
+        row_lower=np.append(sizing.row_lower, level),
+        row_upper=np.append(sizing.row_upper, np.inf),
+    )
+    left = min(10.0, max(1.0, run.deadline - time.monotonic()))
+    found, _, _ = solve_part(same, saving=1e-3, gap=1e-4, seconds=left, start=plan, seed=run.seed)
+    if found is None:
+        return plan
+    return replace(found, serve=shaved(sizing, found.piles, found.serve))
 
 
 def _priced_rows(run: _Run) -> tuple[str, ...]:

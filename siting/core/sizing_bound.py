@@ -30,9 +30,9 @@ def pile_limit(sizing: Sizing) -> npt.NDArray[np.float64]:
 def can_open(sizing: Sizing) -> npt.NDArray[np.bool_]:
     """Sites at which the least number of piles fits within land and grid, shape (J,)."""
     limit = pile_limit(sizing)
-    return (limit.max(axis=1) >= np.maximum(sizing.min_piles, 1)) & (
-        sizing.max_piles >= np.maximum(sizing.min_piles, 1)
-    )
+    least = np.maximum(sizing.min_piles, 1)
+    fits = (limit.max(axis=1, initial=0.0) >= least) & (sizing.max_piles >= least)
+    return np.asarray(fits, dtype=bool)
 
 
 def sizing_bound(sizing: Sizing, duals: Mapping[str, npt.NDArray[np.float64]]) -> float:
@@ -79,10 +79,10 @@ def site_values(
     price = lam @ segments.astype(float)
     profit = (worth - u)[sizing.point] - price[sizing.site, sizing.segment[sizing.point]]
     energy = sizing.demand_kwh[sizing.point]
-    value = np.bincount(sizing.site, energy * np.maximum(profit, 0), minlength=sites)
+    value = np.bincount(sizing.site, energy * np.maximum(profit, 0), minlength=sites) + 0.0
     scale = (abs(sizing.weight) + abs(rows) @ abs(sizing.row_served) + u)[sizing.point]
     scale += price[sizing.site, sizing.segment[sizing.point]]
-    size = np.bincount(sizing.site, energy * scale, minlength=sites)
+    size = np.bincount(sizing.site, energy * scale, minlength=sites) + 0.0
     limit = pile_limit(sizing)
     peak = sizing.simultaneity * sizing.pile_kw
     earn = (lam @ types.astype(float)) * sizing.pile_kwh
@@ -96,7 +96,7 @@ def site_values(
     loss = sizing.min_piles * duals["least"]
     value += gain - loss - rows @ sizing.row_open
     size += gain + loss + abs(rows) @ abs(sizing.row_open)
-    return value, size
+    return value.astype(float), size.astype(float)
 
 
 def clean_duals(

@@ -51,7 +51,7 @@ def check_sizing(sizing: Sizing, plan: Siting) -> tuple[str, ...]:
     peak = sizing.simultaneity * (piles @ sizing.pile_kw)
     hold(peak <= sizing.kw_limit + 1e-6, "sites above their grid limit")
     found.extend(_capacity(sizing, piles, serve))
-    found.extend(_global(sizing, plan, load))
+    found.extend(_global(sizing, plan, load.astype(float)))
     return tuple(found)
 
 

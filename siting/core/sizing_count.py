@@ -11,9 +11,9 @@ from siting.core.highs import solve_arrays
 from siting.core.sizing_part import array_model, keep_rows
 
 if TYPE_CHECKING:
-    from siting.core.handover import ArrayModel
     import numpy.typing as npt
 
+    from siting.core.handover import ArrayModel
     from siting.structures import Sizing
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from siting.core.handover import ArrayModel
-from siting.core.highs import solve_arrays
+from siting.core.highs import highs_of, solution_of, solve_arrays
 from siting.core.sizing_relax import relaxation
 
 if TYPE_CHECKING:
@@ -205,3 +205,57 @@ def solve_part(
     piles = np.rint(answer.values[sites : sites * (1 + types)]).astype(np.int64)
     serve = answer.values[sites * (1 + types) :] * sizing.demand_kwh[sizing.point]
     return Siting(opened, piles.reshape(sites, types), serve), answer.bound, answer.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """
+    How hard to search a part.
+
+    Attributes
+    ----------
+    gap
+        Relative gap.
+    seconds
+        Wall time, the last resort.
+    nodes
+        Branch-and-bound nodes.
+    seed
+        Random seed.
+    """
+
+    gap: float
+    seconds: float
+    nodes: int
+    seed: int
+
+
+def search_part(
+    sizing: Sizing, start: Siting, *, saving: float, effort: Effort
+) -> tuple[Siting | None, int]:
+    """
+    Search a small instance with HiGHS within a number of nodes.
+
+    Returns
+    -------
+    plan, nodes
+        The best plan found or None, and the nodes it took.
+    """
+    model = array_model(sizing, saving=saving, start=start)
+    highs = highs_of(model, seconds=effort.seconds, seed=effort.seed)
+    highs.setOptionValue("mip_rel_gap", effort.gap)
+    highs.setOptionValue("mip_max_nodes", effort.nodes)
+    if model.start is not None:
+        given = np.arange(len(model.cost), dtype=np.int32)
+        highs.setSolution(len(given), given, model.start)
+    highs.run()
+    nodes = int(highs.getInfo().mip_node_count)
+    values = solution_of(highs)
+    if values is None:
+        return None, nodes
+    sites, types = sizing.allowed.shape
+    whole = np.rint(values[: sites * (1 + types)])
+    serve = np.clip(values[sites * (1 + types) :], 0.0, 1.0) * sizing.demand_kwh[sizing.point]
+    opened = whole[:sites] > 0
+    serve = np.where(opened[sizing.site], serve, 0.0)
+    return Siting(opened, whole[sites:].astype(np.int64).reshape(sites, types), serve), nodes

@@ -97,7 +97,7 @@ def mend_piles(
     sites, types = piles.shape
     limit = pile_limit(sizing)
     peak = sizing.simultaneity * sizing.pile_kw
-    piles = _within_site(sizing, np.minimum(np.maximum(piles, 0), limit), energy)
+    held = _within_site(sizing, np.minimum(np.maximum(piles, 0), limit), energy)
     delta = _moves(types)
     rows = sizing.row_piles.toarray().reshape(-1, sites, types) if sizing.row_piles.shape[0] else (
         np.zeros((0, sites, types))
@@ -105,14 +105,14 @@ def mend_piles(
     rows = rows[np.any(rows != 0, axis=(1, 2))]
     touched = np.diff(sizing.row_piles.indptr) > 0
     effect = np.einsum("rjk,mk->jmr", rows, delta)
-    activity = fixed + sizing.row_piles @ piles.ravel()
+    activity = fixed + sizing.row_piles @ held.ravel()
     for _ in range(rounds):
-        trial = piles[:, None, :] + delta
+        trial = held[:, None, :] + delta
         count = trial.sum(axis=2)
         fits = ((trial >= 0) & (trial <= limit[:, None, :])).all(axis=2)
         fits &= (count >= sizing.min_piles[:, None]) & (count <= sizing.max_piles[:, None])
         fits &= trial @ peak <= sizing.kw_limit[:, None] + TOLERANCE
-        now = lost_energy(sizing, energy, piles)
+        now = lost_energy(sizing, energy, held)
         loss = lost_energy(sizing, energy[:, None, :], trial) - now[:, None]
         after = np.broadcast_to(activity, (*fits.shape, len(activity))).copy()
         after[:, :, touched] += effect
@@ -122,9 +122,9 @@ def mend_piles(
         if chosen is None:
             break
         site, move = chosen
-        piles[site] += delta[move]
-        activity = fixed + sizing.row_piles @ piles.ravel()
-    return np.rint(piles).astype(np.int64)
+        held[site] += delta[move]
+        activity = fixed + sizing.row_piles @ held.ravel()
+    return np.rint(held).astype(np.int64)
 
 
 def _batch(

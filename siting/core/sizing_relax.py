@@ -42,7 +42,10 @@ class Relaxation:
 
 
 def _selector(
-    rows: npt.NDArray, columns: npt.NDArray, values: npt.NDArray, shape: tuple
+    rows: npt.NDArray[np.int64],
+    columns: npt.NDArray[np.int64],
+    values: npt.NDArray[np.float64],
+    shape: tuple[int, int],
 ) -> csr_array:
     return csr_array(coo_array((values, (rows, columns)), shape=shape))
 
@@ -166,8 +169,8 @@ def _site_rows(sizing: Sizing, scale: npt.NDArray[np.float64]) -> list[list[csr_
         return csr_array(diags_array(values.astype(float)))
 
     return [
-        [-diagonal(sizing.max_piles), count, none],
-        [diagonal(sizing.min_piles), -count, none],
+        [-diagonal(sizing.max_piles.astype(float)), count, none],
+        [diagonal(sizing.min_piles.astype(float)), -count, none],
         [-diagonal(head), load, none],
     ]
 
@@ -186,7 +189,9 @@ def _global_rows(
     ]
 
 
-def duals_of(sizing: Sizing, relaxed: Relaxation, y: npt.NDArray[np.float64]) -> dict:
+def duals_of(
+    sizing: Sizing, relaxed: Relaxation, y: npt.NDArray[np.float64]
+) -> dict[str, npt.NDArray[np.float64]]:
     """Multipliers for `sizing_bound` out of the row multipliers of the relaxation."""
     sites = sizing.allowed.shape[0]
     groups = len(segment_groups(sizing.serves)[0])

@@ -18,9 +18,9 @@ from siting.core.sizing_relax import Relaxation, relaxation
 from siting.structures import segment_groups
 
 if TYPE_CHECKING:
-    from siting.core.handover import ArrayModel
     import numpy.typing as npt
 
+    from siting.core.handover import ArrayModel
     from siting.structures import Sizing
 
 LOOSE = 1e-2
@@ -127,9 +127,10 @@ def size_open(
     point = _part_iterate(sizing, part, relaxed, start)
     fixed = np.zeros((sites, types))
     done = np.zeros(types, dtype=bool)
+    settled: Iterate | None = None
     for kind in np.argsort(-small.pile_kwh, kind="stable"):
-        point = _settle(relaxed, point, deadline)
-        piles = point.x[piles_at].reshape(sites, types) * relaxed.pile_scale
+        settled = point = _settle(relaxed, point, deadline)
+        piles = settled.x[piles_at].reshape(sites, types) * relaxed.pile_scale
         done[kind] = True
         fixed[:, kind] = _round_column(small, fixed, piles[:, kind], int(kind))
         program = relaxed.program
@@ -138,7 +139,8 @@ def size_open(
         lower[piles_at] = bound.ravel()
         upper[piles_at] = np.where(done, bound, upper[piles_at].reshape(sites, types)).ravel()
         relaxed = replace(relaxed, program=replace(program, lower=lower, upper=upper))
-    serve = point.x[piles_at.stop :] * small.demand_kwh[small.point]
+    assert settled is not None  # noqa: S101
+    serve = settled.x[piles_at.stop :] * small.demand_kwh[small.point]
     served = np.bincount(small.point, serve, minlength=len(small.demand_kwh))
     rest = small.row_open.sum(axis=1) + small.row_served @ served
     whole = mend_piles(small, fixed.astype(np.int64), site_energy(small, serve), rest)

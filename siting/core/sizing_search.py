@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
-from siting.core.sizing_part import Part, Siting, activity, cut_out, put_back, solve_part
+from siting.core.sizing_part import (
+    Effort,
+    Part,
+    Siting,
+    activity,
+    cut_out,
+    put_back,
+    search_part,
+)
 from siting.core.sizing_piles import violation_of
 from siting.core.sizing_round import shaved
 
@@ -22,8 +30,11 @@ if TYPE_CHECKING:
 
 SMALLEST, LARGEST = 6, 200
 """Sites in a neighbourhood."""
-QUICK_S, SLOW_S = 0.3, 1.5
-"""Neighbourhoods grow when solved faster than the one and shrink when slower than the other."""
+MOST_NODES = 60
+"""Branch-and-bound nodes a neighbourhood; it shrinks when they run out, and grows when the root
+node settles it. Counted, not timed, so that the same seed gives the same plan."""
+MOST_ARCS = 6000
+"""Arcs in a neighbourhood."""
 PART_GAP = 4e-4
 """Relative gap at which a neighbourhood counts as solved."""
 
@@ -96,7 +107,7 @@ def grow(
 def improve(
     sizing: Sizing,
     plan: Siting,
-    share: npt.NDArray[np.float64],
+    usable: npt.NDArray[np.bool_],
     goal: Goal,
     tell: Callable[[Siting], None],
 ) -> Siting:
@@ -109,8 +120,8 @@ def improve(
         The instance.
     plan
         A plan; it may break global rows, which the search then mends first.
-    share
-        Openness of each site in the relaxation, shape (J,): closed sites with none are left out.
+    usable
+        Sites worth looking at, open ones among them, bool, shape (J,).
     goal
         When to stop.
     tell
@@ -123,26 +134,29 @@ def improve(
     """
     rng = np.random.default_rng(goal.seed)
     near = neighbours(sizing)
-    usable = plan.opened | (share > 1e-3)  # noqa: PLR2004
     best, size = score_of(sizing, plan, goal.saving), 24
-    stale = np.zeros(len(share))
-    while time.monotonic() < goal.deadline and (best[0] < 0 or best[1] < goal.enough):
+    stale = np.zeros(len(usable))
+    arcs = np.bincount(sizing.site, minlength=len(usable))
+    while time.monotonic() < goal.deadline and (
+        best[0] < 0 or energy_of(sizing, plan) < goal.enough
+    ):
         served = np.bincount(sizing.point, plan.serve, minlength=len(sizing.demand_kwh))
         lack = (sizing.weight * np.maximum(sizing.demand_kwh - served, 0.0))[sizing.point]
-        pull = np.bincount(sizing.site, lack, minlength=len(share)) + 1e-9
+        pull = np.bincount(sizing.site, lack, minlength=len(usable)) + 1e-9
         pull = np.where(usable, pull / 4.0**stale, 0.0)
         if not pull.sum() > 0:
             break
-        centre = int(rng.choice(len(share), p=pull / pull.sum()))
+        centre = int(rng.choice(len(usable), p=pull / pull.sum()))
         sites = grow(near, centre, size, usable)
-        started = time.monotonic()
-        found = _resolve(sizing, plan, sites, goal)
-        took = time.monotonic() - started
+        while len(sites) > SMALLEST and arcs[sites].sum() > MOST_ARCS:
+            size = max(SMALLEST, int(size * 0.75))
+            sites = grow(near, centre, size, usable)
+        found, nodes = _resolve(sizing, plan, sites, goal)
         stale[sites] += 0.5
         stale[centre] += 1.0
-        if took < QUICK_S:
-            size = min(LARGEST, int(size * 1.3) + 1)
-        elif took > SLOW_S:
+        if nodes <= 1:
+            size = min(LARGEST, int(size * 1.25) + 1)
+        elif nodes >= MOST_NODES:
             size = max(SMALLEST, int(size * 0.75))
         if found is None:
             continue
@@ -156,16 +170,14 @@ def improve(
 
 def _resolve(
     sizing: Sizing, plan: Siting, sites: npt.NDArray[np.int64], goal: Goal
-) -> Siting | None:
-    """Solve one neighbourhood with everything else fixed."""
+) -> tuple[Siting | None, int]:
+    """Solve one neighbourhood with everything else fixed; also the nodes it took."""
     part: Part = cut_out(sizing, plan, sites)
     start = Siting(plan.opened[sites], plan.piles[sites], plan.serve[part.arcs])
-    seconds = min(2.0 * SLOW_S, max(0.2, goal.deadline - time.monotonic()))
-    # A part that starts with a broken row has nothing to offer but its repair.
-    found, _, _ = solve_part(
-        part.sizing, saving=goal.saving, gap=PART_GAP, seconds=seconds, start=start, seed=goal.seed
-    )
+    left = max(0.2, goal.deadline - time.monotonic())
+    effort = Effort(PART_GAP, left, MOST_NODES, goal.seed)
+    found, nodes = search_part(part.sizing, start, saving=goal.saving, effort=effort)
     if found is None:
-        return None
+        return None, nodes
     whole = put_back(plan, part, found)
-    return replace(whole, serve=shaved(sizing, whole.piles, whole.serve))
+    return replace(whole, serve=shaved(sizing, whole.piles, whole.serve)), nodes

@@ -47,7 +47,8 @@ def idle_piles(
     idle = np.floor(slack / max(sizing.pile_kwh[kind], 1e-12) + 1e-12)
     least = np.where(plan.opened, sizing.min_piles, 0)
     spare = piles.sum(axis=1) - least
-    return np.clip(np.minimum(np.minimum(idle, spare), piles[:, kind]), 0, None).astype(np.int64)
+    few = np.minimum(np.minimum(idle, spare), piles[:, kind])
+    return np.asarray(np.clip(few, 0, None), dtype=np.int64)
 
 
 def _trim(sizing: Sizing, plan: Siting) -> Siting:
@@ -76,10 +77,8 @@ def _spread_idle(sizing: Sizing, plan: Siting) -> Siting:
     """Share the idle piles of each type among the stations by the demand around them."""
     piles = plan.piles.copy()
     types = piles.shape[1]
-    reached = (
-        np.bincount(sizing.site, sizing.demand_kwh[sizing.point], minlength=len(piles))
-        * plan.opened
-    )
+    asked = np.bincount(sizing.site, sizing.demand_kwh[sizing.point], minlength=len(piles))
+    reached = np.where(plan.opened, asked, 0.0).astype(float)
     for kind in range(types):
         alike = _alike(sizing, kind)
         idle = np.where(alike & plan.opened, idle_piles(sizing, plan, piles, kind), 0)
@@ -133,4 +132,4 @@ def _by_demand(
             break
         given[open_to] += 1
         rest -= len(open_to)
-    return given
+    return np.asarray(given, dtype=np.int64)

@@ -304,7 +304,8 @@ def business_rows(candidates: Candidates, demand: Demand, model: Model) -> tuple
         rows.append(Row("c8_budget", "budget", "", fixed, paid, -np.inf, budget))
     dc = (types["current"] == "dc").to_numpy(dtype=float)
     existing = candidates.frame["existing"].to_numpy(dtype=bool)
-    counted = np.ones(sites) if model.charging.existing_count else (~existing).astype(float)
+    new = (~existing).astype(float)
+    counted = np.where(model.charging.existing_count, 1.0, new).astype(float)
     for number, target in enumerate(model.targets):
         for row in _target_rows(target, candidates, demand, dc, counted):
             name = (
