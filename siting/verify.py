@@ -238,7 +238,7 @@ def _path_m(roads: gpd.GeoDataFrame, arcs: pd.DataFrame) -> npt.NDArray[np.float
     source, row = np.unique(ids.get_indexer(arcs.node_id_site), return_inverse=True)
     target = ids.get_indexer(arcs.node_id_demand)
     found = np.full(len(arcs), np.inf)
-    reach = float(arcs.distance_m.max(initial=0.0)) + DISTANCE_TOLERANCE_M if len(arcs) else 0.0
+    reach = float(arcs.distance_m.to_numpy().max(initial=0.0)) + DISTANCE_TOLERANCE_M
     order = np.argsort(row, kind="stable")
     for first in range(0, len(source), SOURCES_AT_ONCE):
         some = source[first : first + SOURCES_AT_ONCE]
@@ -321,7 +321,8 @@ def _measured(plan: Plan, measure: str) -> float:
         piles, current = _piles(plan), plan.pile_types.current.to_numpy()
         value = piles[:, current == "dc"].sum() / max(1.0, piles.sum())
     elif measure == "service_areas":
-        value = (stations.kind == "service_area").sum()
+        areas = plan.candidates.site_id[plan.candidates.kind == "service_area"]
+        value = areas.isin(stations.site_id).mean() if len(areas) else 1.0
     elif measure == "district_stations":
         each = counted.groupby("district_id").size()
         value = each.reindex(plan.districts.district_id, fill_value=0).min()
