@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SAMPLE_GENERATOR = "siting sample"
 """Header `generator` (or `source` tag of a road) of the invented sample city."""
 
-_UNSCALE = 1e-7  # libosmium keeps locations as integers of 1e-7 degrees
+_PER_DEGREE = 1e7  # libosmium keeps locations as integers
 
 
 def read_osm(path: Path) -> CityMap:
@@ -71,7 +71,7 @@ def _lines(ways: Ways) -> Lines:
     lonlat = np.column_stack(
         [np.array(ways.x, dtype=np.float64), np.array(ways.y, dtype=np.float64)]
     )
-    lonlat *= _UNSCALE
+    lonlat /= _PER_DEGREE
     lonlat[(np.abs(lonlat) > (180.0, 90.0)).any(axis=1)] = np.nan
     return Lines(lonlat, np.array(ways.ref, np.int64), np.array(ways.start, np.int64))
 
@@ -131,7 +131,7 @@ def _road_table(path: Path, found: Found, notes: list[str]) -> tuple[pd.DataFram
     )
     table["highway"] = table["highway"].replace("road", "unclassified")
     table["oneway"] = np.array(found.oneway, dtype=np.int8)[row]
-    table["road_id"] = tables.part_ids([f"way/{key}" for key in way_id[row].tolist()], line)
+    table["road_id"] = tables.numbered([f"way/{key}" for key in way_id[row].tolist()])
     return table, parts
 
 

@@ -67,13 +67,12 @@ def make_roads(table: pd.DataFrame, lines: Lines, signals: gpd.GeoDataFrame) -> 
     )
 
 
-def part_ids(names: list[str], line: npt.NDArray[np.int64]) -> list[str]:
-    """Return ids of the parts of lines that were cut: `way/7`, then `way/7/2`, `way/7/3`."""
-    start = np.r_[True, line[1:] != line[:-1]] if len(line) else np.zeros(0, np.bool_)
-    place = np.arange(len(line)) - np.maximum.accumulate(np.where(start, np.arange(len(line)), 0))
+def numbered(names: Sequence[str]) -> list[str]:
+    """Make ids unique by their order: `way/7`, then `way/7/2`, `way/7/3`."""
+    again = pd.Series(list(names), dtype="str").groupby(list(names), sort=False).cumcount()
     return [
-        name if part == 0 else f"{name}/{part + 1}"
-        for name, part in zip(names, place.tolist(), strict=True)
+        f"{name}/{count + 1}" if count else name
+        for name, count in zip(names, again.tolist(), strict=True)
     ]
 
 

@@ -1,0 +1,162 @@
+"""Open one layer of a vector file: GeoPackage, shapefile, zip, GeoJSON or GraphML, nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import pyogrio
+
+from siting.errors import InputError
+from siting.inputs.dbf import encoding_of
+from siting.inputs.geojson import read_geojson
+from siting.inputs.graphml import read_graphml
+from siting.inputs.sniff import Kind, kind_of
+from siting.inputs.unpack import unpacked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LINE = "line"
+"""Shape of a road layer; geometry types of lines hold this word."""
+POLYGON = "polygon"
+"""Shape of a district layer."""
+
+_VAGUE = frozenset({"unknown", "geometry", "geometrycollection", "geometry z"})
+_CURE = "Export the layer again as GeoPackage"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which layer to take: its shape, usual names, or the name the user gave."""
+
+    shape: str
+    names: tuple[str, ...]
+    layer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A layer as stored; `nodes` are the points that belong to it, where the file has them."""
+
+    frame: gpd.GeoDataFrame
+    nodes: gpd.GeoDataFrame | None
+    kind: Kind
+
+
+def open_layer(path: Path, wanted: Wanted) -> Opened:
+    """
+    Open a layer.
+
+    Parameters
+    ----------
+    path
+        A file; told by content, so that nothing but the formats above is ever opened, and no
+        virtual dataset or address can be given in its stead.
+    wanted
+        Which layer.
+
+    Raises
+    ------
+    InputError
+        The file can't be read, or doesn't hold exactly one layer that fits.
+    """
+    if kind_of(path) != "zip":
+        return _open(path, wanted, shown=path)
+    with unpacked(path) as members:
+        listed = {name: _member_shape(file) for name, file in members.items()}
+        return _open(members[_choose(listed, wanted, path)], wanted, shown=path)
+
+
+def _open(path: Path, wanted: Wanted, shown: Path) -> Opened:
+    kind = kind_of(path)
+    if kind == "geojson":
+        return Opened(read_geojson(path), None, kind)
+    if kind == "graphml":
+        return Opened(*read_graphml(path), kind)
+    with _gdal_errors(shown):
+        if kind == "shp":
+            return Opened(_read(path, encoding=encoding_of(path)), None, kind)
+        if kind == "gpkg":
+            listed = {str(name): str(shape or "") for name, shape in pyogrio.list_layers(path)}
+            frame = _read(path, layer=_choose(listed, wanted, shown))
+            return Opened(frame, _nodes(path, listed, wanted), kind)
+    raise InputError(
+        "this is no vector layer", where=shown, value=kind, cure="Give a GeoPackage or a shapefile"
+    )
+
+
+def _choose(listed: dict[str, str], wanted: Wanted, path: Path) -> str:
+    """Return the one layer that fits, out of name -> geometry type."""
+    if wanted.layer is not None:
+        if wanted.layer in listed:
+            return wanted.layer
+        raise InputError(
+            "the file has no such layer",
+            where=path,
+            value=wanted.layer,
+            cure=f"It has {_names(listed)}",
+        )
+    fits = [name for name, shape in listed.items() if wanted.shape in shape.lower()]
+    fits = fits or [name for name, shape in listed.items() if shape.lower() in _VAGUE]
+    stems = {Path(name).stem.lower(): name for name in reversed(fits)}
+    usual = [stems[name] for name in wanted.names if name in stems]
+    if len(fits) == 1 or usual:
+        return usual[0] if usual else fits[0]
+    problem = f"more than one {wanted.shape} layer" if fits else f"no {wanted.shape} layer"
+    raise InputError(
+        f"the file holds {problem}",
+        where=path,
+        value=_names(listed),
+        cure=f"Give a file with one, or name it one of {', '.join(wanted.names)}",
+    )
+
+
+def _names(listed: dict[str, str]) -> str:
+    return ", ".join(f"{name} ({shape or 'table'})" for name, shape in [*listed.items()][:10])
+
+
+def _member_shape(file: Path) -> str:
+    """Return the geometry type of a shapefile from its header, vague for other members."""
+    if file.suffix != ".shp":
+        return "unknown"
+    with file.open("rb") as opened:
+        header = opened.read(36)
+    code = int.from_bytes(header[32:36], "little") % 10  # 10 and 20 more mean heights and measures
+    return {3: LINE, 5: POLYGON}.get(code, "point")
+
+
+def _nodes(path: Path, listed: dict[str, str], wanted: Wanted) -> gpd.GeoDataFrame | None:
+    """Read the points that OSMnx saves beside its edges."""
+    if wanted.shape != LINE or "point" not in listed.get("nodes", "").lower():
+        return None
+    fields = pyogrio.read_info(path, layer="nodes")["fields"]
+    return _read(path, layer="nodes") if "highway" in fields else None
+
+
+def _read(path: Path, **options: str) -> gpd.GeoDataFrame:
+    with warnings.catch_warnings():
+        # Measures and odd field types are dropped with a warning; neither is used here.
+        warnings.simplefilter("ignore")
+        frame = pyogrio.read_dataframe(path.resolve(), **options)
+    if not isinstance(frame, gpd.GeoDataFrame):
+        return gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries([None] * len(frame)))
+    return frame
+
+
+@contextlib.contextmanager
+def _gdal_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError) as error:
+        lost = ".shx" in str(error)
+        raise InputError(
+            "the layer can't be read",
+            where=path,
+            value=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            cure="Give .shp, .shx, .dbf and .prj together, best zipped" if lost else _CURE,
+        ) from error
