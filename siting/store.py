@@ -94,12 +94,9 @@ def write_layers(plan: Plan, path: Path) -> None:
     path
         The file; replaced when it exists.
     """
-    metadata = {
-        "IDENTIFIER": f"{plan.run['model']} {plan.run['run_id']}",
-        "DESCRIPTION": f"{plan.run['attribution']}. "
-        + ("Synthetic roads and facilities. " if plan.run["synthetic_roads"] else "")
-        + f"Planned by siting {plan.run['versions']['siting']}.",
-    }
+    run = plan.run
+    synthetic = "Synthetic roads and facilities. " if run["synthetic_roads"] else ""
+    text = f"{run['attribution']}. {synthetic}Planned by siting {run['versions']['siting']}."
     with replacing(path) as part:
         for name in LAYERS:
             frame = getattr(plan, name)
@@ -109,7 +106,7 @@ def write_layers(plan: Plan, path: Path) -> None:
                 layer=name,
                 driver="GPKG",
                 append=part.exists(),
-                layer_metadata=metadata,
+                layer_metadata={"IDENTIFIER": f"{name} {run['run_id']}", "DESCRIPTION": text},
                 SPATIAL_INDEX="YES",
                 geometry_type="MultiPolygon" if name == "districts" else None,
                 promote_to_multi=name == "districts",

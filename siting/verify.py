@@ -313,6 +313,7 @@ def _measured(plan: Plan, measure: str) -> float:
     stations, demand = plan.stations, plan.demand
     counts = bool(plan.run["settings"]["existing_count"])
     counted = stations if counts else stations[stations.status == "new"]
+    value: float
     if measure == "stations":
         value = len(counted)
     elif measure == "piles":
