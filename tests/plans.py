@@ -294,6 +294,7 @@ def _run(
         "attribution": "© OpenStreetMap contributors, ODbL 1.0",
         "status": "feasible",
         "objective": served,
+        "objective_meaning": "demand served, kWh a day",
         "bound": served * 1.00417,
         "gap": 0.00417,
         "seconds": {"read": 1.5, "solve": 12.25},

@@ -14,7 +14,8 @@ siting.panel = (function () {
     if (run.status === "optimal") return ["good", t("status.optimal"), t("status.optimal.detail")];
     if (run.status !== "feasible") return ["bad", t("status.none", { status: run.status || S.UNKNOWN }), t("status.none.detail")];
     if (!known) return ["bad", t("status.unproven"), t("status.unproven.detail")];
-    const words = { gap: gapText(run.gap), bound: S.number(run.bound, 0), objective: S.number(run.objective, 0) };
+    const meaning = run.objective_meaning === "demand served, kWh a day" ? t("objective.served") : "";
+    const words = { meaning, gap: gapText(run.gap), bound: S.number(run.bound, 0), objective: S.number(run.objective, 0) };
     return [run.gap <= 0.01 ? "good" : "warn", t("status.within", words), t("status.within.detail", words)];
   }
   /* Rounded up, so that the claim stays true. */
@@ -143,7 +144,7 @@ siting.panel = (function () {
       ...pair("basis.model", run.model || S.UNKNOWN), ...(run.run_id ? pair("basis.runid", run.run_id) : []),
       ...pair("basis.gap", gap), ...pair("basis.seconds", S.number(run.seconds, 1), t("unit.seconds")),
       ...(S.finite(run.peak_memory_mb) ? pair("basis.memory", S.number(run.peak_memory_mb), "MB") : []), ...pair("basis.roads", roads))];
-    for (const note of run.notes) nodes.push(el("p", "s-muted", note));
+    if (run.notes.length) nodes.push(heading("basis.notes"), el("ul", "s-list", ...run.notes.map((note) => el("li", "s-muted", note))));
     if (run.inputs.length) {
       nodes.push(heading("basis.inputs"), el("ul", "s-list", ...run.inputs.map((input) => el("li", "",
         el("b", "", input.name), el("div", "s-muted", [input.source, input.licence, input.datum].filter(Boolean).join(" · "))))));

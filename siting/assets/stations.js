@@ -14,7 +14,7 @@ siting.stations = (function () {
     ["other", "#8a949d", []],
   ].map(([id, colour, kinds]) => ({ id, colour, kinds }));
   const STATUS = { new: "#17756f", kept: "#51606d" };
-  const USE = { breaks: [0.2, 0.4, 0.6, 0.8], colours: ["#c3dbe0", "#8dbcc6", "#5298a8", "#23707f", "#0b4552"] };
+  const USE = { breaks: [0.2, 0.4, 0.6, 0.8], colours: ["#d9c3df", "#bd93c8", "#9a63ab", "#743a8a", "#481660"] };
   const show = { stations: true, unchosen: false, catchment: true, colour: "kind", hidden: new Set(), selected: -1, hover: -1 };
 
   const at = S.points(table);

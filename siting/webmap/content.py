@@ -223,10 +223,8 @@ def _run(run: Mapping[str, Any]) -> dict[str, Any]:
     seconds = run.get("seconds")
     if isinstance(seconds, Mapping):
         seconds = seconds.get("total", sum(seconds.values()))
-    plain = {
-        name: _plain(run.get(name))
-        for name in ("model", "run_id", "status", "objective", "bound", "gap", "peak_memory_mb")
-    }
+    kept = ("model", "run_id", "status", "objective", "objective_meaning", "bound", "gap")
+    plain = {name: _plain(run.get(name)) for name in (*kept, "peak_memory_mb")}
     inputs = [
         {
             "name": clip(PurePath(str(item.get("path", "")).replace("\\", "/")).name, 120),
