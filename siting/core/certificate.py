@@ -56,7 +56,7 @@ def read_certificate(path: Path) -> dict[str, npt.NDArray[np.float64]]:
         Where the file is missing or is not such a file.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: np.asarray(file[name], dtype=np.float64) for name in file.files}
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise InputError("the certificate can't be read", where=path, value=error) from error

@@ -142,7 +142,7 @@ def _row_lines(model: ArrayModel, columns: list[str], rows: list[str]) -> Iterat
         if lower == upper:
             yield from _wrap(f"{name}:", [*terms, f"= {_number(lower)}"])
             continue
-        both = np.isfinite(lower) and np.isfinite(upper)
+        both = bool(np.isfinite(lower) and np.isfinite(upper))
         if np.isfinite(lower):
             yield from _wrap(f"{name}{'_lo' * both}:", [*terms, f">= {_number(lower)}"])
         if np.isfinite(upper):

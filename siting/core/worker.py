@@ -33,7 +33,8 @@ from siting.core.outcome import TracePoint
 from siting.errors import SolverError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from types import FrameType
 
 _HEADER = struct.Struct("<Q")
 _POLL_S = 0.02
@@ -153,7 +154,8 @@ def run_in_child(
         thread.start()
     watch = _Watch(child, frames, progress, started + seconds, memory_mb)
     try:
-        reason, answer, message = watch.run()
+        with _interrupts(watch):
+            reason, answer, message = watch.run()
     except KeyboardInterrupt:
         reason, answer, message = "interrupted", watch.best, "interrupted"
     finally:
@@ -180,6 +182,7 @@ class _Watch:
         self.progress = progress
         self.deadline = deadline
         self.memory_mb = memory_mb
+        self.interrupted = False
         self.best: object = None
         self.trace: list[TracePoint] = []
         self.peak_mb = 0.0
@@ -194,6 +197,8 @@ class _Watch:
                 ended = self._take(*self.frames.get(timeout=_POLL_S))
                 if ended is not None:
                     return ended
+            if self.interrupted:
+                return "interrupted", self.best, "interrupted"
             self._weigh()
             if self.peak_mb > self.memory_mb:
                 text = f"needed more than the {self.memory_mb:.0f} MB allowed"
@@ -227,6 +232,27 @@ class _Watch:
             with contextlib.suppress(psutil.Error):
                 used = self.process.memory_info().rss / _MEGABYTE
                 self.peak_mb = max(self.peak_mb, used)
+
+
+@contextlib.contextmanager
+def _interrupts(watch: _Watch) -> Iterator[None]:
+    """Turn the first Ctrl-C into a flag, so that it can't strike half-way through anything else."""
+    default = signal.default_int_handler
+    here = threading.current_thread() is threading.main_thread()
+    if not here or signal.getsignal(signal.SIGINT) is not default:
+        yield
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if watch.interrupted:
+            default(number, frame)
+        watch.interrupted = True
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, default)
 
 
 def _environment() -> dict[str, str]:
