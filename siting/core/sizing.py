@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from dataclasses import field as default
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ from siting.core.sizing_count import colliding_rows, select_open
 from siting.core.sizing_part import Siting, solve_part
 from siting.core.sizing_relax import Relaxation, duals_of, relaxation
 from siting.core.sizing_round import choose_open, shaved, size_open
-from siting.core.sizing_search import Goal, cost_of, energy_of, improve
+from siting.core.sizing_search import Field, Goal, cost_of, energy_of, improve, neighbours
 from siting.core.sizing_tidy import tidy
 from siting.structures import Sizing
 
@@ -31,6 +32,8 @@ __all__ = ["Siting", "Sizing", "SizingResult", "check_sizing", "sizing_bound", "
 
 SAVING_SHARE = 1e-3
 """A kWh is forgone for money only where it costs a thousand times the cheapest pile's kWh."""
+SUPPORT = 1e-3
+"""Openness in the relaxation above which a site is looked at first."""
 EXACT = 1e-4
 """Gap below which a small instance is solved to the end."""
 SMALL = 4000
@@ -93,9 +96,9 @@ class _Run:
     objective: float = math.nan
     bound: float = math.inf
     bound_by: str = "multipliers"
-    duals: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    duals: dict[str, npt.NDArray[np.float64]] = default(default_factory=dict)
     settled: bool = False
-    trace: list[TracePoint] = field(default_factory=list)
+    trace: list[TracePoint] = default(default_factory=list)
 
     def tell(self) -> None:
         bound = self.bound if math.isfinite(self.bound) else math.nan
@@ -215,6 +218,10 @@ def _relax(run: _Run, relaxed: Relaxation, start: Iterate | None, until: float) 
 def _search(run: _Run, relaxed: Relaxation, point: Iterate) -> None:
     """Round, then improve and tighten in turn until the gap is reached."""
     plan = _first_plan(run, point)
+    near, arcs = (
+        neighbours(run.sizing),
+        np.bincount(run.sizing.site, minlength=len(run.sizing.forced)),
+    )
     if plan is None:
         return
     run.take(plan)
@@ -224,7 +231,9 @@ def _search(run: _Run, relaxed: Relaxation, point: Iterate) -> None:
         until = run.deadline if run.settled else time.monotonic() + max(2.0, left / 3)
         enough = run.bound / (1.0 + run.gap)
         goal = Goal(run.saving, enough, min(until, run.deadline), run.seed + len(run.trace))
-        plan = improve(run.sizing, plan, _hopeful(run, plan), goal, run.take)
+        core = plan.opened | (point.x[: len(plan.opened)] > SUPPORT)
+        field = Field(core, _hopeful(run, plan), near, arcs)
+        plan = improve(run.sizing, plan, field, goal, run.take)
         run.take(plan)
         if run.settled:
             break

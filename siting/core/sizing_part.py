@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array, csr_array, hstack
 
 from siting.core.handover import ArrayModel
 from siting.core.highs import highs_of, solution_of, solve_arrays
-from siting.core.sizing_relax import relaxation
+from siting.core.sizing_relax import relaxation, row_scale
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -177,6 +177,48 @@ def array_model(
     )  # fmt: skip
 
 
+def elastic(
+    sizing: Sizing, model: ArrayModel, rows: npt.NDArray[np.int64], price: float
+) -> ArrayModel:
+    """
+    Let global rows be broken at a price, so that a way back always exists.
+
+    Parameters
+    ----------
+    sizing, model
+        The instance and its arrays.
+    rows
+        Which global rows.
+    price
+        Price of breaking a row by its whole bound, kWh/day.
+    """
+    if not len(rows):
+        return model
+    first = model.matrix.shape[0] - len(sizing.row_name)
+    scale = row_scale(sizing)[rows]
+    bound = np.where(np.isfinite(sizing.row_lower), sizing.row_lower, sizing.row_upper)[rows]
+    unit = scale * np.maximum(abs(bound), 1.0)
+    count = len(rows)
+    column = np.arange(count)
+    shape = (model.matrix.shape[0], 2 * count)
+    ones = np.concatenate([np.ones(count), -np.ones(count)])
+    place = (np.tile(first + rows, 2), np.concatenate([column, count + column]))
+    slack = csr_array(coo_array((ones, place), shape=shape))
+    start = model.start
+    if start is not None:
+        start = np.concatenate([start, np.full(2 * count, np.nan)])
+    return replace(
+        model,
+        cost=np.concatenate([model.cost, np.tile(-price / unit, 2)]),
+        lower=np.concatenate([model.lower, np.zeros(2 * count)]),
+        upper=np.concatenate([model.upper, np.full(2 * count, np.inf)]),
+        integer=np.concatenate([model.integer, np.zeros(2 * count, dtype=bool)]),
+        matrix=csr_array(hstack([model.matrix, slack], format="csr")),
+        blocks=(("", len(model.cost) + 2 * count),),
+        start=start,
+    )
+
+
 def solve_part(
     sizing: Sizing,
     *,
@@ -231,10 +273,12 @@ class Effort:
 
 
 def search_part(
-    sizing: Sizing, start: Siting, *, saving: float, effort: Effort
+    sizing: Sizing, start: Siting, *, saving: float, effort: Effort, price: float = 0.0
 ) -> tuple[Siting | None, int]:
     """
     Search a small instance with HiGHS within a number of nodes.
+
+    With a `price`, global rows may be broken at that price for their whole bound.
 
     Returns
     -------
@@ -242,12 +286,14 @@ def search_part(
         The best plan found or None, and the nodes it took.
     """
     model = array_model(sizing, saving=saving, start=start)
+    if price > 0:
+        model = elastic(sizing, model, np.arange(len(sizing.row_name)), price)
     highs = highs_of(model, seconds=effort.seconds, seed=effort.seed)
     highs.setOptionValue("mip_rel_gap", effort.gap)
     highs.setOptionValue("mip_max_nodes", effort.nodes)
     if model.start is not None:
-        given = np.arange(len(model.cost), dtype=np.int32)
-        highs.setSolution(len(given), given, model.start)
+        given = np.flatnonzero(np.isfinite(model.start)).astype(np.int32)
+        highs.setSolution(len(given), given, model.start[given])
     highs.run()
     nodes = int(highs.getInfo().mip_node_count)
     values = solution_of(highs)
@@ -255,7 +301,8 @@ def search_part(
         return None, nodes
     sites, types = sizing.allowed.shape
     whole = np.rint(values[: sites * (1 + types)])
-    serve = np.clip(values[sites * (1 + types) :], 0.0, 1.0) * sizing.demand_kwh[sizing.point]
+    share = values[sites * (1 + types) : sites * (1 + types) + len(sizing.site)]
+    serve = np.clip(share, 0.0, 1.0) * sizing.demand_kwh[sizing.point]
     opened = whole[:sites] > 0
     serve = np.where(opened[sizing.site], serve, 0.0)
     return Siting(opened, whole[sites:].astype(np.int64).reshape(sites, types), serve), nodes

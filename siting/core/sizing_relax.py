@@ -72,20 +72,20 @@ def relaxation(
     usable = can_open(sizing)
     limit = np.where(usable[:, None], pile_limit(sizing), 0.0)
     scale = np.where(limit > 0, limit, 1.0) if shares else np.ones_like(limit)
-    row_scale = _row_scale(sizing)
+    factors = row_scale(sizing)
     blocks = [
         _demand_rows(sizing),
         *([_link_rows(sizing)] if links else []),
         _capacity_rows(sizing, scale),
         *_site_rows(sizing, scale),
-        _global_rows(sizing, scale, row_scale),
+        _global_rows(sizing, scale, factors),
     ]
     matrix = csr_array(vstack([hstack(b, format="csr") for b in blocks], format="csr"))
     matrix.eliminate_zeros()
     # Half the memory traffic of the first-order steps.
     matrix.indices, matrix.indptr = (a.astype(np.int32) for a in (matrix.indices, matrix.indptr))
     points = len(sizing.demand_kwh)
-    rest = matrix.shape[0] - points - len(row_scale)
+    rest = matrix.shape[0] - points - len(factors)
     energy = sizing.demand_kwh[sizing.point]
     cost = np.concatenate(
         [
@@ -101,16 +101,16 @@ def relaxation(
             [usable.astype(float), (limit / scale).ravel(), usable[sizing.site] & (energy > 0)]
         ).astype(float),
         matrix=matrix,
-        row_lower=np.concatenate([np.full(points + rest, -np.inf), sizing.row_lower * row_scale]),
+        row_lower=np.concatenate([np.full(points + rest, -np.inf), sizing.row_lower * factors]),
         row_upper=np.concatenate(
-            [np.ones(points), np.zeros(rest), sizing.row_upper * row_scale],
+            [np.ones(points), np.zeros(rest), sizing.row_upper * factors],
         ),
     )
     assert len(cost) == sites * (1 + types) + arcs  # noqa: S101
-    return Relaxation(program, scale, row_scale, links)
+    return Relaxation(program, scale, factors, links)
 
 
-def _row_scale(sizing: Sizing) -> npt.NDArray[np.float64]:
+def row_scale(sizing: Sizing) -> npt.NDArray[np.float64]:
     """One over the largest coefficient of each global row."""
     largest = np.zeros(len(sizing.row_name))
     for part in (sizing.row_piles, sizing.row_open, sizing.row_served):
@@ -176,12 +176,12 @@ def _site_rows(sizing: Sizing, scale: npt.NDArray[np.float64]) -> list[list[csr_
 
 
 def _global_rows(
-    sizing: Sizing, scale: npt.NDArray[np.float64], row_scale: npt.NDArray[np.float64]
+    sizing: Sizing, scale: npt.NDArray[np.float64], factors: npt.NDArray[np.float64]
 ) -> list[csr_array]:
     arcs, points = len(sizing.site), len(sizing.demand_kwh)
     energy = sizing.demand_kwh[sizing.point]
     served = sizing.row_served @ _selector(sizing.point, np.arange(arcs), energy, (points, arcs))
-    factor = diags_array(row_scale)
+    factor = diags_array(factors)
     return [
         csr_array(factor @ sizing.row_open),
         csr_array(factor @ sizing.row_piles @ diags_array(scale.ravel())),

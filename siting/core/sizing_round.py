@@ -7,12 +7,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array, hstack
+from scipy.sparse import coo_array, csr_array
 
 from siting.core.highs import solve_arrays
 from siting.core.pdhg import Iterate, maximise
 from siting.core.sizing_bound import can_open
-from siting.core.sizing_part import Part, Siting, array_model, cut_out, keep_rows
+from siting.core.sizing_part import (
+    Part,
+    Siting,
+    array_model,
+    cut_out,
+    elastic,
+    keep_rows,
+)
 from siting.core.sizing_piles import mend_piles
 from siting.core.sizing_relax import Relaxation, relaxation
 from siting.structures import segment_groups
@@ -20,15 +27,14 @@ from siting.structures import segment_groups
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from siting.core.handover import ArrayModel
     from siting.structures import Sizing
 
 LOOSE = 1e-2
 """Violation of a row, in units of its largest coefficient, that a dive accepts."""
 DUST_KWH = 1e-6
 """Energy a day below which an arc counts as unused."""
-ELASTIC_PENALTY = 20.0
-"""Price of a missing kWh in a row on the energy served, times the largest weight."""
+ROUTE_PRICE = 100.0
+"""Price of missing a share of demand served altogether, in units of all demand."""
 
 
 def empty_plan(sizing: Sizing) -> Siting:
@@ -239,7 +245,8 @@ def route(
     sites, types = small.allowed.shape
     fixed = slice(sites, sites * (1 + types))
     model.lower[fixed] = model.upper[fixed] = piles[part.sites].ravel()
-    model = elastic(small, model)
+    rows = np.arange(len(small.row_name))
+    model = elastic(small, model, rows, ROUTE_PRICE * float(sizing.demand_kwh.sum()))
     answer = solve_arrays(model, gap=0.0, seconds=seconds)
     if answer.values is None:
         return None
@@ -247,34 +254,6 @@ def route(
     arcs = slice(sites * (1 + types), sites * (1 + types) + len(small.site))
     serve[part.arcs] = answer.values[arcs] * small.demand_kwh[small.point]
     return Siting(opened, piles, shaved(sizing, piles, serve))
-
-
-def elastic(sizing: Sizing, model: ArrayModel) -> ArrayModel:
-    """Let rows on the energy served fall short at a price, so that a way back always exists."""
-    rows = np.flatnonzero(np.diff(sizing.row_served.indptr) > 0)
-    if not len(rows):
-        return model
-    first = model.matrix.shape[0] - len(sizing.row_name)
-    largest = abs(sizing.row_served[rows]).max(axis=1).toarray().ravel()
-    slack = csr_array(
-        coo_array((np.ones(len(rows)), (first + rows, np.arange(len(rows)))),
-                  shape=(model.matrix.shape[0], len(rows)))
-    )  # fmt: skip
-    unit = np.maximum(abs(sizing.row_lower[rows]), 1.0)
-    price = ELASTIC_PENALTY * sizing.weight.max(initial=1.0)
-    # The relaxation scales each row by its largest coefficient; the slack is in that scale.
-    return replace(
-        model,
-        cost=np.concatenate([model.cost, -price * largest * np.ones(len(rows))]),
-        lower=np.concatenate([model.lower, np.zeros(len(rows))]),
-        upper=np.concatenate([model.upper, 1e3 * unit]),
-        integer=np.concatenate([model.integer, np.zeros(len(rows), dtype=bool)]),
-        matrix=csr_array(hstack([model.matrix, slack], format="csr")),
-        blocks=(("", len(model.cost) + len(rows)),),
-        start=None
-        if model.start is None
-        else np.concatenate([model.start, np.full(len(rows), np.nan)]),
-    )
 
 
 def shaved(

@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 
     from siting.structures import Sizing
 
-SMALLEST, LARGEST = 6, 200
+MEND_PRICE = 100.0
+"""Price of breaking a row by its whole bound, in units of all demand."""
+CORE_SHARE = 0.75
+"""Share of the neighbourhoods drawn from sites that the relaxation opens."""
+SMALLEST, FIRST, LARGEST = 6, 30, 200
 """Sites in a neighbourhood."""
 MOST_NODES = 60
 """Branch-and-bound nodes a neighbourhood; it shrinks when they run out, and grows when the root
@@ -104,15 +108,37 @@ def grow(
         taken[ring[np.argsort(-pull[ring], kind="stable")[:room]]] = True
 
 
+@dataclass(frozen=True, slots=True)
+class Field:
+    """
+    Where the search looks.
+
+    Attributes
+    ----------
+    core
+        Sites open in the plan or, in part, in the relaxation, bool, shape (J,).
+    hopeful
+        Every site that a better plan can have open, bool, shape (J,).
+    near
+        Energy that pairs of sites both reach, CSR, shape (J, J).
+    arcs
+        Arcs of each site, shape (J,).
+    """
+
+    core: npt.NDArray[np.bool_]
+    hopeful: npt.NDArray[np.bool_]
+    near: csr_array
+    arcs: npt.NDArray[np.int64]
+
+
 def improve(
-    sizing: Sizing,
-    plan: Siting,
-    usable: npt.NDArray[np.bool_],
-    goal: Goal,
-    tell: Callable[[Siting], None],
+    sizing: Sizing, plan: Siting, field: Field, goal: Goal, tell: Callable[[Siting], None]
 ) -> Siting:
     """
     Improve a plan neighbourhood by neighbourhood until it is good enough or time runs out.
+
+    A neighbourhood is one or two clusters of sites that share demand (two let money move across the
+    city), mostly among the sites that the relaxation opens, now and then among all hopeful ones.
 
     Parameters
     ----------
@@ -120,8 +146,8 @@ def improve(
         The instance.
     plan
         A plan; it may break global rows, which the search then mends first.
-    usable
-        Sites worth looking at, open ones among them, bool, shape (J,).
+    field
+        Where to look.
     goal
         When to stop.
     tell
@@ -133,27 +159,17 @@ def improve(
         The best plan found, never worse than the given one.
     """
     rng = np.random.default_rng(goal.seed)
-    near = neighbours(sizing)
-    best, size = score_of(sizing, plan, goal.saving), 24
-    stale = np.zeros(len(usable))
-    arcs = np.bincount(sizing.site, minlength=len(usable))
+    best, size = score_of(sizing, plan, goal.saving), FIRST
+    stale = np.zeros(len(field.core))
     while time.monotonic() < goal.deadline and (
         best[0] < 0 or energy_of(sizing, plan) < goal.enough
     ):
-        served = np.bincount(sizing.point, plan.serve, minlength=len(sizing.demand_kwh))
-        lack = (sizing.weight * np.maximum(sizing.demand_kwh - served, 0.0))[sizing.point]
-        pull = np.bincount(sizing.site, lack, minlength=len(usable)) + 1e-9
-        pull = np.where(usable, pull / 4.0**stale, 0.0)
-        if not pull.sum() > 0:
+        usable = plan.opened | (field.core if rng.random() < CORE_SHARE else field.hopeful)
+        sites = _neighbourhood(sizing, plan, (field, usable, stale), size, rng)
+        if not len(sites):
             break
-        centre = int(rng.choice(len(usable), p=pull / pull.sum()))
-        sites = grow(near, centre, size, usable)
-        while len(sites) > SMALLEST and arcs[sites].sum() > MOST_ARCS:
-            size = max(SMALLEST, int(size * 0.75))
-            sites = grow(near, centre, size, usable)
-        found, nodes = _resolve(sizing, plan, sites, goal)
-        stale[sites] += 0.5
-        stale[centre] += 1.0
+        found, nodes = _resolve(sizing, plan, sites, goal, mend=best[0] < 0)
+        stale[sites] += 1.0
         if nodes <= 1:
             size = min(LARGEST, int(size * 1.25) + 1)
         elif nodes >= MOST_NODES:
@@ -163,20 +179,48 @@ def improve(
         score = score_of(sizing, found, goal.saving)
         if score > best:
             plan, best = found, score
-            stale[sites] *= 0.5
+            stale[sites] = 0.0
             tell(plan)
     return plan
 
 
+def _neighbourhood(
+    sizing: Sizing,
+    plan: Siting,
+    where: tuple[Field, npt.NDArray[np.bool_], npt.NDArray[np.float64]],
+    size: int,
+    rng: np.random.Generator,
+) -> npt.NDArray[np.int64]:
+    """Draw one or two clusters around centres with much unserved demand and few looks so far."""
+    field, usable, stale = where
+    served = np.bincount(sizing.point, plan.serve, minlength=len(sizing.demand_kwh))
+    lack = (sizing.weight * np.maximum(sizing.demand_kwh - served, 0.0))[sizing.point]
+    pull = np.bincount(sizing.site, lack, minlength=len(usable)) + 1e-9
+    pull = np.where(usable, pull / 2.0 ** (stale - stale.min(initial=0.0)), 0.0)
+    if not pull.sum() > 0:
+        return np.zeros(0, dtype=np.int64)
+    clusters = int(rng.integers(1, 3))
+    sites = np.zeros(0, dtype=np.int64)
+    for centre in rng.choice(len(usable), size=clusters, p=pull / pull.sum()):
+        each = max(SMALLEST, size // clusters)
+        cluster = grow(field.near, int(centre), each, usable)
+        while len(cluster) > SMALLEST and field.arcs[cluster].sum() > MOST_ARCS // clusters:
+            each = max(SMALLEST, int(each * 0.75))
+            cluster = grow(field.near, int(centre), each, usable)
+        sites = np.union1d(sites, cluster)
+    return sites
+
+
 def _resolve(
-    sizing: Sizing, plan: Siting, sites: npt.NDArray[np.int64], goal: Goal
+    sizing: Sizing, plan: Siting, sites: npt.NDArray[np.int64], goal: Goal, *, mend: bool
 ) -> tuple[Siting | None, int]:
     """Solve one neighbourhood with everything else fixed; also the nodes it took."""
     part: Part = cut_out(sizing, plan, sites)
     start = Siting(plan.opened[sites], plan.piles[sites], plan.serve[part.arcs])
     left = max(0.2, goal.deadline - time.monotonic())
     effort = Effort(PART_GAP, left, MOST_NODES, goal.seed)
-    found, nodes = search_part(part.sizing, start, saving=goal.saving, effort=effort)
+    price = MEND_PRICE * float(sizing.demand_kwh.sum()) if mend else 0.0
+    found, nodes = search_part(part.sizing, start, saving=goal.saving, effort=effort, price=price)
     if found is None:
         return None, nodes
     whole = put_back(plan, part, found)
