@@ -90,7 +90,7 @@ def assemble_plan(
     model = city.model
     charging = model.charging
     types = pile_table(charging)
-    served = np.bincount(reach.site, weights=decision.serve, minlength=reach.sites)
+    served = np.bincount(reach.site, weights=decision.serve, minlength=reach.sites).astype(float)
     stations = station_frame(
         candidates,
         network,

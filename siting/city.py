@@ -318,7 +318,7 @@ def _apportion(
         update={"budget_cny": None if budget is None else budget * share}
     )
     said = f"the share of the planned districts by population, {share:.1%} of the city's "
-    notes = {
+    notes: dict[str, str] = {
         target.measure: f"{said}{target.at_least:,.0f}"
         for target in model.targets
         if target.measure in APPORTIONED

@@ -16,6 +16,8 @@ from siting.errors import SitingError
 from siting.units import money_text, percent_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from siting.clock import Event
@@ -180,7 +182,7 @@ class _Teller:
             )
 
 
-def _print_plan(console: Console, clauses: pd.DataFrame, run: dict[str, Any]) -> None:
+def _print_plan(console: Console, clauses: pd.DataFrame, run: Mapping[str, Any]) -> None:
     """Print the clause table and the plan's figures."""
     table = Table("clause", "measure", "target", "planned", "status")
     for row in clauses[clauses.status.isin(["met", "short"])].to_dict("records"):

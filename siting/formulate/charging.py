@@ -102,13 +102,13 @@ def charging_programme(
     sizing = _sizing(candidates, demand, reach, model, rows)
     problem = pulp.LpProblem("charging", pulp.LpMaximize)
     opened = [
-        pulp.LpVariable(f"open_{j}", int(sizing.forced[j]), 1, pulp.LpInteger)
+        problem.add_variable(f"open_{j}", int(sizing.forced[j]), 1, pulp.LpInteger)
         for j in range(len(sizing.fixed_cny))
     ]
     names = list(types["type_id"])
     most = np.where(sizing.allowed, sizing.max_piles[:, None], 0)
     piles = [
-        pulp.LpVariable(f"piles_{j}_{name}", 0, int(most[j, k]), pulp.LpInteger)
+        problem.add_variable(f"piles_{j}_{name}", 0, int(most[j, k]), pulp.LpInteger)
         for j in range(len(opened))
         for k, name in enumerate(names)
     ]
