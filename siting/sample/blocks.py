@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004  (metres and shares of a drawing, plain where they stand)
 """Arterials and collectors of a built-up area: blocks cut again and again along a field."""
 
 from __future__ import annotations
@@ -253,15 +254,17 @@ def _bent(line: Floats, snapped: list[tuple[float, float, int, int] | str | None
             shift[end] = np.array(snap[:2]) - line[-1 if end else 0]
     share = lengths(line)[:, None]
     share = share / share[-1]
-    return line + (1 - share) * shift[0] + share * shift[1]
+    bent: Floats = line + (1 - share) * shift[0] + share * shift[1]
+    return bent
 
 
 def _split(block: shapely.Polygon, line: Floats, least: float) -> list[shapely.Polygon] | None:
     before = line[0] + (line[0] - line[1]) / max(np.hypot(*(line[0] - line[1])), 1e-9) * 2.0
     after = line[-1] + (line[-1] - line[-2]) / max(np.hypot(*(line[-1] - line[-2])), 1e-9) * 2.0
     blade = shapely.LineString(np.vstack([before, line, after]))
-    parts = [p for p in split(block, blade).geoms if p.area > 1.0]
-    if len(parts) != 2 or min(p.area for p in parts) < least * block.area:  # noqa: PLR2004
+    pieces = split(block, blade).geoms
+    parts = [p for p in pieces if isinstance(p, shapely.Polygon) and p.area > 1.0]
+    if len(parts) != 2 or min(p.area for p in parts) < least * block.area:
         return None
     return parts
 

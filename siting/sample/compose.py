@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004  (metres and shares of a drawing, plain where they stand)
 """All streets of the sample city put together, from the settlement outwards."""
 
 from __future__ import annotations
@@ -9,17 +10,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
-from siting.sample import express
 from siting.sample.blocks import CLASSES, Chain, Plat, chains, subdivide
+from siting.sample.corridors import corridors, cut_to_ring
+from siting.sample.express import drawn_expressways
 from siting.sample.field import make_field, streamline
 from siting.sample.local import local_streets
 from siting.sample.names import street_name
+from siting.sample.ramps import crossings, diamonds
 from siting.sample.region import Gate, regional_roads, village_roads, village_streets
-from siting.sample.urban import interchanges
+from siting.sample.services import service_areas
 from siting.sample.streets import NEAR, POINT, TEE, Street, offset, unit
+from siting.sample.urban import interchanges
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from shapely.geometry.base import BaseGeometry
 
     from siting.sample.express import Service
     from siting.sample.field import Field
@@ -36,7 +41,7 @@ DUAL = {
     "secondary": (0.57, 18.0),
     "tertiary": (0.11, 15.0),
 }
-"""Share of streets with two carriageways and the distance between them (Jinan: 99, 97, 57, 11 %)."""
+"""Share of streets with two carriageways, and the metres between (Jinan: 99, 97, 57, 11 %)."""
 
 TOWN_DUAL = 0.35
 """Factor on those shares outside the core."""
@@ -99,11 +104,11 @@ def compose(settled: Settlement, rng: np.random.Generator) -> Composition:
 
 def _through(core: Place, direction: Field, rng: np.random.Generator) -> Floats | None:
     """Return the line of the expressway through the core, from rim to rim, off its middle."""
-    turn = 0.0 if rng.random() < 0.5 else math.pi / 2  # noqa: PLR2004
+    turn = 0.0 if rng.random() < 0.5 else math.pi / 2
     theta = direction.angle(*core.xy) + turn
     aside = np.array([-math.sin(theta), math.cos(theta)])
     radius = math.sqrt(core.outline.area / math.pi)
-    side = 1.0 if rng.random() < 0.5 else -1.0  # noqa: PLR2004
+    side = 1.0 if rng.random() < 0.5 else -1.0
     seed = np.array(core.xy) + side * 0.30 * radius * aside
     line = streamline(direction, (float(seed[0]), float(seed[1])), turn, 3 * radius, 200.0)
     parts = shapely.get_parts(shapely.intersection(shapely.linestrings(line), core.outline))
@@ -126,7 +131,7 @@ def _town(
     own = direction if core else make_field(rng, rng.normal(0.0, 0.18))
     blocks = [place.outline]
     if core and ring is not None and through is not None:
-        barrier = shapely.union_all([shapely.linestrings(ring), shapely.linestrings(through)])
+        barrier = shapely.union_all([shapely.LineString(ring), shapely.LineString(through)])
         blocks = _halves(place.outline, through)
         plat.barrier = shapely.LineString(through)
     fine = {"core": 1.0, "seat": 0.9, "town": 0.7}[place.kind]
@@ -135,7 +140,7 @@ def _town(
     gates: list[Gate] = []
     rim = place.outline.exterior
     for chain in chains(plat):
-        street = _dressed(chain, core, rng)
+        street = _dressed(chain, rng, core=core)
         street = _at_barrier(street, chain, rim, barrier, through)
         for end in (0, -1):
             if rim.distance(shapely.Point(chain.line[end])) < 1.0 and not chain.crossed[end]:
@@ -157,24 +162,24 @@ def _town(
 def _halves(outline: shapely.Polygon, through: Floats) -> list[shapely.Polygon]:
     out = [unit(through[0] - through[1]) * 5.0, unit(through[-1] - through[-2]) * 5.0]
     blade = np.vstack([through[0] + out[0], through, through[-1] + out[1]])
-    cells = shapely.polygonize([shapely.union_all([outline.exterior, shapely.linestrings(blade)])])
+    cells = shapely.polygonize([shapely.union_all([outline.exterior, shapely.LineString(blade)])])
     parts = shapely.get_parts(cells)
     inside = shapely.contains(outline, shapely.point_on_surface(parts))
-    return [p for p in parts[inside] if p.area > 1e4]  # noqa: PLR2004
+    return [p for p in parts[inside] if p.area > 1e4]
 
 
-def _polygons(shape: shapely.Geometry) -> list[shapely.Polygon]:
+def _polygons(shape: BaseGeometry) -> list[shapely.Polygon]:
     parts = shapely.get_parts(shape)
-    return [p for p in parts if p.geom_type == "Polygon" and p.area > 4e3]  # noqa: PLR2004
+    return [p for p in parts if p.geom_type == "Polygon" and p.area > 4e3]
 
 
-def _dressed(chain: Chain, core: bool, rng: np.random.Generator) -> Street:  # noqa: FBT001
+def _dressed(chain: Chain, rng: np.random.Generator, *, core: bool) -> Street:
     highway = CLASSES[chain.level]
     share, width = DUAL[highway]
     dual = rng.random() < share * (1.0 if core else TOWN_DUAL)
     ends = [POINT if crossed else TEE for crossed in chain.crossed]
     if highway == "tertiary":
-        ends = [NEAR if e == TEE and rng.random() < 0.3 else e for e in ends]  # noqa: PLR2004
+        ends = [NEAR if e == TEE and rng.random() < 0.3 else e for e in ends]
     return Street(
         chain.line,
         highway,
@@ -188,8 +193,8 @@ def _dressed(chain: Chain, core: bool, rng: np.random.Generator) -> Street:  # n
 def _at_barrier(
     street: Street,
     chain: Chain,
-    rim: shapely.Geometry,
-    barrier: shapely.Geometry | None,
+    rim: BaseGeometry,
+    barrier: BaseGeometry | None,
     through: Floats | None,
 ) -> Street:
     """Return a street cut back to the frontage road, or led under the expressway, at its ends."""
@@ -201,8 +206,8 @@ def _at_barrier(
         tip = shapely.Point(chain.line[end])
         if barrier.distance(tip) > 1.0:
             continue
-        inner = through is not None and shapely.linestrings(through).distance(tip) <= 1.0
-        under = inner and chain.level <= 2 and rim.distance(tip) > 200.0  # noqa: PLR2004
+        inner = through is not None and shapely.LineString(through).distance(tip) <= 1.0
+        under = inner and chain.level <= 2 and rim.distance(tip) > 200.0
         street = _moved(street, end, CORRIDOR_M if under else -CORRIDOR_M)
     return street
 
@@ -213,13 +218,13 @@ def _moved(street: Street, end: int, by_m: float) -> Street:
     if by_m >= 0:
         line = np.vstack([line, line[-1] + by_m * unit(line[-1] - line[-2])])
     else:
-        shape = shapely.linestrings(line)
+        shape = shapely.LineString(line)
         cut = shapely.get_coordinates(
             shapely.line_interpolate_point(shape, max(shape.length + by_m, 1.0))
         )
         measure = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
         line = np.vstack([line[measure < shape.length + by_m - 1.0][:], cut])
-        if len(line) < 2:  # noqa: PLR2004
+        if len(line) < 2:
             return street
     if end == -1:
         return replace(street, line=line, end=TEE)
@@ -241,12 +246,12 @@ def _main_street(
     radius = math.sqrt(place.outline.area)
     line = streamline(
         direction, place.xy, 0.0 if rng.random() < 0.5 else math.pi / 2, 2 * radius, 60.0
-    )  # noqa: PLR2004
+    )
     parts = shapely.get_parts(shapely.intersection(shapely.linestrings(line), place.outline))
     line = shapely.get_coordinates(parts[shapely.length(parts).argmax()])
     chain = Chain(line, 3, (False, False))
     gates = [_gate(number, chain, end, 0, core=False) for end in (0, -1)]
-    return [_dressed(chain, core=False, rng=rng)], [g for g in gates if g is not None]
+    return [_dressed(chain, rng, core=False)], [g for g in gates if g is not None]
 
 
 def _rims(
@@ -278,15 +283,16 @@ def _city_streets(towns: list[Town], gates: list[Gate], used: set[int]) -> list[
     for number, town in enumerate(towns):
         for own, street in enumerate(town.streets):
             first, last = led.get((number, own * 2)), led.get((number, own * 2 + 1))
-            line = street.line
-            if first is not None:
-                line = np.vstack([first.xy, line])
-                street = replace(street, line=line, start=POINT)
-            if last is not None:
-                line = np.vstack([line, last.xy])
-                street = replace(street, line=line, end=POINT)
-            streets.append(street)
+            streets.append(_led_out(street, first, last))
     return streets
+
+
+def _led_out(street: Street, first: Gate | None, last: Gate | None) -> Street:
+    if first is not None:
+        street = replace(street, line=np.vstack([first.xy, street.line]), start=POINT)
+    if last is not None:
+        street = replace(street, line=np.vstack([street.line, last.xy]), end=POINT)
+    return street
 
 
 def _expressways(
@@ -296,18 +302,18 @@ def _expressways(
     rng: np.random.Generator,
 ) -> tuple[list[Street], list[Service]]:
     core = next((p for p in settled.places if p.kind == "core"), None)
-    roads = express.corridors(settled, *fixed, rng)
+    roads = corridors(settled, *fixed, rng)
     if fixed[0] is not None and core is not None:
-        roads = express.cut_to_ring(roads, core.outline)
+        roads = cut_to_ring(roads, core.outline)
     area = shapely.Point(0, 0).buffer(1) if core is None else core.outline
-    drawn = express.crossings(roads)
+    drawn = crossings(roads)
     services: list[Service] = []
     for road in roads:
-        ramps, booths = express.diamonds(road, streets, area)
-        ways, areas = express.service_areas(road, area)
+        ramps, booths = diamonds(road, streets, area)
+        ways, areas = service_areas(road, area)
         drawn += ramps + ways
         services += booths + areas
-    return drawn + express.drawn_expressways(roads, area, rng), services
+    return drawn + drawn_expressways(roads, area, rng), services
 
 
 def _free_of_ramps(local: list[Street], ramps: list[Street]) -> list[Street]:

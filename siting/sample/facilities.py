@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004  (metres and shares of a drawing, plain where they stand)
 """Facilities, signals and place names of the sample city as OSM tags."""
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ def _signals(
     """Return signals where two streets of tertiary class or better meet, one draw a crossing."""
     rank = np.array([_RANK.get(s.highway, 9) for s in streets])
     street = np.array([c.street for c in drawn])[graph.line]
-    rows = np.flatnonzero((graph.node >= 0) & (at >= 0) & (rank[street] < 4))  # noqa: PLR2004
+    rows = np.flatnonzero((graph.node >= 0) & (at >= 0) & (rank[street] < 4))
     pairs = np.unique(np.column_stack([at[rows], street[rows]]), axis=0)
     node, own = pairs[:, 0], pairs[:, 1]
     same = np.flatnonzero(node[1:] == node[:-1])
@@ -148,7 +149,7 @@ def _furnish_place(
     found.point(hall, {"amenity": "townhall", "name": f"{name}人民政府"})
     shapes = np.array(blocks, dtype=object)
     inner = shapely.simplify(shapely.buffer(shapes, -_RIM_M), 8.0)
-    usable = np.array([g.geom_type == "Polygon" and g.area > 3_000 for g in inner])  # noqa: PLR2004
+    usable = np.array([g.geom_type == "Polygon" and g.area > 3_000 for g in inner])
     if not usable.any():
         return
     inner = inner[usable]
@@ -206,7 +207,7 @@ def _roadside(
     built = shapely.union_all([p.outline for p in settled.places])
     shapely.prepare(built)
     for street in streets:
-        if _RANK.get(street.highway, 9) > 2 or street.key < 0:  # noqa: PLR2004
+        if _RANK.get(street.highway, 9) > 2 or street.key < 0:
             continue
         total = lengths(street.line)[-1]
         at = np.arange(rng.uniform(0.2, 0.8) * FUEL_EVERY_M, total, FUEL_EVERY_M)
@@ -214,7 +215,7 @@ def _roadside(
             continue
         spots = along(street.line, at)
         ahead = unit(along(street.line, np.minimum(at + 20, total)) - spots + 1e-9)
-        side = np.where(rng.random(len(at)) < 0.5, 1.0, -1.0)[:, None]  # noqa: PLR2004
+        side = np.where(rng.random(len(at)) < 0.5, 1.0, -1.0)[:, None]
         spots = spots + side * (street.width_m / 2 + 32.0) * right_of(ahead)
         for spot in spots[~shapely.contains_xy(built, spots[:, 0], spots[:, 1])]:
             found.point(spot, {"amenity": "fuel", "name": brand(rng) + "加油站"})
@@ -237,7 +238,7 @@ def _landmarks(settled: Settlement, found: Furniture, rng: np.random.Generator) 
             coach = {"amenity": "bus_station", "name": title.removesuffix("站") + "汽车站"}
             found.point(np.array(place.xy) + 0.6 * radius * way[::-1], coach)
     core = settled.places[0]
-    if core.kind == "core" and core.people > 1e6:  # noqa: PLR2004
+    if core.kind == "core" and core.people > 1e6:
         radius = math.sqrt(core.outline.area / math.pi)
         ring = shapely.buffer(core.outline, 0.9 * radius + 8_000.0).exterior
         land = shapely.get_coordinates(

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004  (metres and shares of a drawing, plain where they stand)
 """Residential and service streets inside a block: patches of a bent grid with gaps."""
 
 from __future__ import annotations
@@ -91,9 +92,9 @@ def _winding(block: shapely.Polygon, rng: np.random.Generator) -> list[Street]:
     ends = [start, (start + rng.uniform(0.25, 0.6)) % 1.0]
     points = shapely.get_coordinates(shapely.line_interpolate_point(rim, ends, normalized=True))
     line = wavy(points, 0.05, rng, 45.0)
-    if rng.random() < 0.4:  # noqa: PLR2004
+    if rng.random() < 0.4:
         line = line[: max(int(0.7 * len(line)), 2)]
-    if len(line) < 4 or not block.buffer(-25).contains(shapely.LineString(line[1:-1])):  # noqa: PLR2004
+    if len(line) < 4 or not block.buffer(-25).contains(shapely.LineString(line[1:-1])):
         return []
     end = NEAR if np.allclose(line[-1], points[1]) else POINT
     return [Street(line, "residential", start=NEAR, end=end)]
@@ -105,7 +106,7 @@ def _frame(block: shapely.Polygon, rng: np.random.Generator) -> tuple[Floats, Fl
     sides = np.diff(box[:3], axis=0)
     long = sides[np.linalg.norm(sides, axis=1).argmax()]
     angle = math.atan2(long[1], long[0]) + rng.normal(0.0, 0.05)
-    if rng.random() < 0.12:  # noqa: PLR2004
+    if rng.random() < 0.12:
         angle += rng.uniform(-0.6, 0.6)
     centre = shapely.get_coordinates(block.centroid)[0]
     return centre, np.array([math.cos(angle), math.sin(angle)])
@@ -129,7 +130,7 @@ def _lattice(
     )
     corner = lows + rng.random(2) * (spans - size)
     count = np.maximum((size / np.array(spacing[::-1])).astype(int), 1)
-    if count.max() > 40:  # noqa: PLR2004
+    if count.max() > 40:
         count = np.minimum(count, 40)
     i, j = np.meshgrid(np.arange(count[0]), np.arange(count[1]), indexing="ij")
     step = size / count
@@ -186,7 +187,7 @@ def _gates(
     axis: Floats,
     across: Floats,
 ) -> tuple[Floats, Ints, Ints]:
-    """Return rim points straight ahead of the outermost nodes of each lane, node and lane of each."""
+    """Return rim points straight ahead of the ends of each lane, with their node and lane."""
     m, n = shape
     mask = inside.reshape(m, n)
     number = np.arange(m * n).reshape(m, n)
@@ -213,14 +214,14 @@ def _gates(
     rim = near[1::2]
     ok = ~shapely.is_empty(hits)
     gap = np.linalg.norm(rim - nodes[start][ok], axis=1)
-    short = gap < 260.0  # noqa: PLR2004
+    short = gap < 260.0
     return rim[short], start[ok][short], np.array(lanes)[ok][short]
 
 
 def _anchored(
     nodes: Floats, tail: Ints, head: Ints, gate: npt.NDArray[np.bool_], keep: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.bool_]:
-    """Return kept edges of the parts that reach the rim; the largest part gets a gate if none has."""
+    """Return edges of the parts that reach the rim; the largest part gets a gate if it has none."""
     if not keep[~gate].any() and not keep.any():
         return keep
     label = _parts(len(nodes), tail[keep], head[keep])

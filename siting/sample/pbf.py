@@ -75,7 +75,7 @@ def draw(
     used[1:] |= graph.keep[:-1]
     # A junction's number is shared by its vertices; shape vertices get numbers of their own.
     own = np.where(graph.node >= 0, graph.node, graph.node.max() + 1 + np.arange(len(graph.node)))
-    label, first, number = np.unique(own[used], return_index=True, return_inverse=True)
+    _, first, number = np.unique(own[used], return_index=True, return_inverse=True)
     at = np.full(len(own), -1, dtype=np.int64)
     at[used] = number
     xy = graph.xy[used][first]
@@ -89,13 +89,13 @@ def draw(
     rows = np.flatnonzero(graph.keep)
     order = np.flatnonzero(np.diff(run[rows], prepend=-1))
     bounds = np.append(order, len(rows))
-    ways = []
+    ways: list[tuple[npt.NDArray[np.int64], dict[str, str]]] = []
     for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         vertices = np.append(at[rows[a:b]], at[rows[b - 1] + 1])
         tags = _tags(streets[drawn[graph.line[rows[a]]].street], drawn[graph.line[rows[a]]])
         tags |= _STRUCTURE[int(graph.structure[rows[a]])]
-        for k in range(0, len(vertices) - 1, _MOST_NODES):
-            ways.append((vertices[k : k + _MOST_NODES + 1], tags))
+        cuts = range(0, len(vertices) - 1, _MOST_NODES)
+        ways.extend((vertices[k : k + _MOST_NODES + 1], tags) for k in cuts)
     return xy, at, ways
 
 

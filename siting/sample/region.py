@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004  (metres and shares of a drawing, plain where they stand)
 """Roads between built-up areas: trunk and primary roads, county roads, villages."""
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components, dijkstra, shortest_path
 from scipy.spatial import Delaunay, cKDTree
 
+from siting.sample.corridors import OFF_LAND_M
 from siting.sample.streets import BRIDGE, POINT, TEE, Street, unit, wavy
 
 if TYPE_CHECKING:
@@ -65,14 +67,16 @@ def regional_roads(
     for i, j, highway in zip(a.tolist(), b.tolist(), grade, strict=True):
         ends = []
         for here, there in ((i, j), (j, i)):
-            number = _best_gate(gates, by_place.get(here, []), np.array(places[there].xy))
-            if number is None:
-                break
-            ends.append(number)
-        if len(ends) < 2:  # noqa: PLR2004
+            best = _best_gate(gates, by_place.get(here, []), np.array(places[there].xy))
+            if best is not None:
+                ends.append(best)
+        if len(ends) < 2:
             continue
-        used.update(ends)
-        roads.append(_road(gates[ends[0]], gates[ends[1]], highway, rng))
+        road = _road(gates[ends[0]], gates[ends[1]], highway, rng)
+        outside = shapely.difference(shapely.LineString(road.line), settled.land)
+        if shapely.length(outside) < OFF_LAND_M:
+            used.update(ends)
+            roads.append(road)
     return roads, used
 
 
@@ -84,7 +88,7 @@ def _neighbours(gap: Floats) -> tuple[Ints, Ints]:
         worse = np.maximum(gap[a[rows]], gap[b[rows]])
         worse[np.arange(len(worse)), a[rows]] = np.inf
         worse[np.arange(len(worse)), b[rows]] = np.inf
-        keep[rows] = worse.min(axis=1) >= gap[a[rows], b[rows]] if worse.shape[1] > 2 else True  # noqa: PLR2004
+        keep[rows] = worse.min(axis=1) >= gap[a[rows], b[rows]] if worse.shape[1] > 2 else True
     return a[keep], b[keep]
 
 
@@ -146,7 +150,7 @@ def village_roads(
     villages near a main road are joined to it. Roads across a built-up area are left out.
     """
     villages = settled.villages
-    if len(villages) < 4:  # noqa: PLR2004
+    if len(villages) < 4:
         return []
     anchors, owner = _anchors(settled)
     points = np.vstack([villages, anchors])
@@ -159,7 +163,7 @@ def village_roads(
     shapely.prepare(built)
     clear = ~shapely.intersects(built, lines)
     # Roads stay on land: a bay or another city's ground is not crossed.
-    clear &= shapely.length(shapely.difference(lines, settled.land)) < 900.0  # noqa: PLR2004
+    clear &= shapely.length(shapely.difference(lines, settled.land)) < 900.0
     a, b = a[clear], b[clear]
     load = _loads(points, a, b, len(villages))
     roads = []
@@ -231,16 +235,15 @@ def _spurs(villages: Floats, main: list[Street], rng: np.random.Generator) -> li
     lines = np.array([shapely.linestrings(s.line) for s in main], dtype=object)
     if len(lines) == 0:
         return []
-    points = shapely.points(villages)
+    points = np.asarray(shapely.points(villages), dtype=object)
     tree = shapely.STRtree(lines)
     pairs, distance = tree.query_nearest(
         points, max_distance=1_300.0, return_distance=True, all_matches=False
     )
-    pick = (distance > 60.0) & (rng.random(len(distance)) < 0.55)  # noqa: PLR2004
+    pick = (distance > 60.0) & (rng.random(len(distance)) < 0.55)
     own, other = pairs[0][pick], pairs[1][pick]
-    ways = shapely.get_coordinates(shapely.shortest_line(points[own], lines[other])).reshape(
-        -1, 2, 2
-    )
+    ways = shapely.get_coordinates(shapely.shortest_line(points[own], lines[other]))
+    ways = ways.reshape(-1, 2, 2)
     return [
         Street(wavy(way, 0.02, rng, 120.0), "unclassified", start=POINT, end=TEE) for way in ways
     ]
@@ -269,7 +272,7 @@ def _village(xy: Floats, rng: np.random.Generator) -> list[Street]:
     number = np.arange(m * n).reshape(m, n)
     tail = np.concatenate([number[:-1].ravel(), number[:, :-1].ravel()])
     head = np.concatenate([number[1:].ravel(), number[:, 1:].ravel()])
-    keep = rng.random(len(tail)) > 0.33  # noqa: PLR2004
+    keep = rng.random(len(tail)) > 0.33
     links = coo_array(
         (np.ones(keep.sum(), dtype=np.int8), (tail[keep], head[keep])), shape=(m * n, m * n)
     )

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004  (metres and shares of a drawing, plain where they stand)
 """Where the sample city's people live: the contiguous core, county seats, towns and villages."""
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from siting.sample.streets import smooth
 if TYPE_CHECKING:
     import geopandas as gpd
     import numpy.typing as npt
+    from shapely.geometry.base import BaseGeometry
 
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
@@ -59,8 +61,8 @@ class Settlement:
     places: tuple[Place, ...]
     villages: Floats
     village_district: Ints
-    land: shapely.Geometry
-    districts: tuple[shapely.Geometry, ...]
+    land: BaseGeometry
+    districts: tuple[BaseGeometry, ...]
 
 
 def people_of(districts: gpd.GeoDataFrame) -> tuple[Floats, Floats]:
@@ -80,7 +82,7 @@ def people_of(districts: gpd.GeoDataFrame) -> tuple[Floats, Floats]:
 
 
 def settle(
-    districts: gpd.GeoDataFrame, shapes: tuple[shapely.Geometry, ...], rng: np.random.Generator
+    districts: gpd.GeoDataFrame, shapes: tuple[BaseGeometry, ...], rng: np.random.Generator
 ) -> Settlement:
     """
     Return where people live.
@@ -105,7 +107,7 @@ def settle(
     return Settlement(tuple(places), villages, of, land, shapes)
 
 
-def _cells(shape: shapely.Geometry) -> Floats:
+def _cells(shape: BaseGeometry) -> Floats:
     x0, y0, x1, y1 = shape.bounds
     x, y = np.meshgrid(
         np.arange(math.floor(x0 / _CELL_M), math.ceil(x1 / _CELL_M)) * _CELL_M + _CELL_M / 2,
@@ -117,7 +119,7 @@ def _cells(shape: shapely.Geometry) -> Floats:
 
 
 def _core(
-    shapes: tuple[shapely.Geometry, ...], urban: Floats, rng: np.random.Generator
+    shapes: tuple[BaseGeometry, ...], urban: Floats, rng: np.random.Generator
 ) -> tuple[Place | None, Floats]:
     """Return the core and the urban people of each district who don't live in it."""
     area = shapely.area(np.array(shapes, dtype=object)) / 1e6
@@ -148,7 +150,7 @@ def _core(
         share = 1.0 if dense[number] else min(max(1.25 - distance.min() / radius_m, 0.0), 0.85)
         wanted = share * urban[number] / URBAN_PER_KM2
         count = min(int(wanted * 1e6 / _CELL_M**2), int(CORE_FILL * len(cells)))
-        if wanted < 2 or distance.min() > 1.2 * radius_m:  # noqa: PLR2004  (km2)
+        if wanted < 2 or distance.min() > 1.2 * radius_m:
             continue
         taken.append(cells[np.argsort(distance, kind="stable")[:count]])
         left[number] *= 0.0 if dense[number] else 1 - share
@@ -159,29 +161,29 @@ def _core(
     return Place("core", "", start, (float(centre[0]), float(centre[1])), outline, people), left
 
 
-def _blob(cells: Floats, shapes: tuple[shapely.Geometry, ...]) -> shapely.Polygon:
+def _blob(cells: Floats, shapes: tuple[BaseGeometry, ...]) -> shapely.Polygon:
     """Return one smooth outline round most of the cells."""
     half = _CELL_M / 2
     squares = shapely.box(*(cells - half).T, *(cells + half).T)
     land = shapely.union_all(np.array(shapes, dtype=object))
-    whole = shapely.buffer(shapely.buffer(shapely.union_all(squares), 1500), -1500)
-    whole = shapely.intersection(whole, shapely.buffer(land, -300))
+    closed = shapely.buffer(shapely.buffer(shapely.union_all(squares), 1500), -1500)
+    whole = shapely.intersection(closed, shapely.buffer(land, -300))
     opening = 0.2 * math.sqrt(whole.area / math.pi)
     parts = shapely.get_parts(shapely.buffer(shapely.buffer(whole, -opening), opening))
-    largest = parts[shapely.area(parts).argmax()]
-    ring = shapely.get_coordinates(shapely.simplify(largest.exterior, 700))[:-1]
+    largest = shapely.get_exterior_ring(parts[shapely.area(parts).argmax()])
+    ring = shapely.get_coordinates(shapely.simplify(largest, 700))[:-1]
     return _valid(smooth(ring, 3, closed=True))
 
 
 def _valid(ring: Floats) -> shapely.Polygon:
     parts = shapely.get_parts(shapely.make_valid(shapely.polygons(ring)))
-    polygons = parts[shapely.get_dimensions(parts) == 2]  # noqa: PLR2004
+    polygons = parts[shapely.get_dimensions(parts) == 2]
     return shapely.Polygon(polygons[shapely.area(polygons).argmax()].exterior)
 
 
 def _own_places(
     number: int,
-    shape: shapely.Geometry,
+    shape: BaseGeometry,
     name: str,
     urban: float,
     others: list[Place],
@@ -191,11 +193,11 @@ def _own_places(
     area_km2 = shape.area / 1e6
     taken = shapely.union_all([shapely.buffer(p.outline, 2500) for p in others])
     free = shapely.difference(shapely.buffer(shape, -1200), taken)
-    if free.is_empty or urban < 4_000:  # noqa: PLR2004
+    if free.is_empty or urban < 4_000:
         return []
     has_seat = not any(p.kind == "core" and shape.contains(shapely.Point(p.xy)) for p in others)
     has_core = any(p.kind == "core" and p.outline.intersects(shape) for p in others)
-    count = max(int(round(area_km2 / 95)), 1)
+    count = max(round(area_km2 / 95), 1)
     seat_share = (0.25 if has_core else 0.68) if has_seat and count > 0 else 0.0
     sites = _spread(free, shape, count + 1, rng)
     if len(sites) == 0:
@@ -212,14 +214,13 @@ def _own_places(
         kind = "seat" if share == seat_share and not found else "town"
         people = share * urban
         size = people / (URBAN_PER_KM2 if kind == "seat" else 0.75 * URBAN_PER_KM2)
-        outline = _round(site, size, rng)
-        outline = shapely.intersection(outline, shapely.buffer(shape, -300))
-        parts = shapely.get_parts(outline)
-        parts = parts[shapely.get_dimensions(parts) == 2]  # noqa: PLR2004
-        if len(parts) == 0 or shapely.area(parts).max() < 2.5e5:  # noqa: PLR2004
+        rounded = shapely.intersection(_round(site, size, rng), shapely.buffer(shape, -300))
+        parts = shapely.get_parts(rounded)
+        parts = parts[shapely.get_dimensions(parts) == 2]
+        if len(parts) == 0 or shapely.area(parts).max() < 2.5e5:
             continue
         outline = shapely.Polygon(parts[shapely.area(parts).argmax()].exterior)
-        if any(p.outline.distance(outline) < 1200 for p in found):  # noqa: PLR2004
+        if any(p.outline.distance(outline) < 1200 for p in found):
             continue
         title = name if kind == "seat" else ""
         found.append(Place(kind, title, number, (float(site[0]), float(site[1])), outline, people))
@@ -242,7 +243,7 @@ def _round(site: Floats, size_km2: float, rng: np.random.Generator) -> shapely.P
 
 
 def _spread(
-    free: shapely.Geometry, shape: shapely.Geometry, count: int, rng: np.random.Generator
+    free: BaseGeometry, shape: BaseGeometry, count: int, rng: np.random.Generator
 ) -> Floats:
     """Return points of a polygon that keep their distance from each other."""
     x0, y0, x1, y1 = free.bounds
@@ -269,7 +270,7 @@ def _thinned(points: Floats, apart: Floats) -> Ints:
 
 
 def _villages(
-    shapes: tuple[shapely.Geometry, ...],
+    shapes: tuple[BaseGeometry, ...],
     rural: Floats,
     places: list[Place],
     rng: np.random.Generator,

@@ -159,7 +159,8 @@ def offset(line: Line, distance_m: float) -> Line:
     after = np.vstack([normal, normal[-1:]])
     both = before + after
     scale = np.maximum((before * after).sum(axis=1, keepdims=True) + 1.0, _MITRE)
-    return line + both / scale * distance_m
+    moved: Line = line + both / scale * distance_m
+    return moved
 
 
 def lengths(line: Line) -> npt.NDArray[np.float64]:
@@ -187,7 +188,8 @@ def bezier(points: Line, steps: int) -> Line:
     """Return a cubic Bezier curve of four control points as a line of `steps` segments."""
     t = np.linspace(0.0, 1.0, steps + 1)[:, None]
     a, b, c, d = points
-    return (1 - t) ** 3 * a + 3 * (1 - t) ** 2 * t * b + 3 * (1 - t) * t**2 * c + t**3 * d
+    curve: Line = (1 - t) ** 3 * a + 3 * (1 - t) ** 2 * t * b + 3 * (1 - t) * t**2 * c + t**3 * d
+    return curve
 
 
 def smooth(line: Line, rounds: int, *, closed: bool = False) -> Line:

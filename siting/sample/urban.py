@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
-from siting.sample.express import Expressway, clover_ramp, expressway
+from siting.sample.express import Expressway, expressway
+from siting.sample.ramps import clover_ramp
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -21,7 +22,7 @@ SHARE = 0.95
 """Share of crossings of trunk roads, far enough apart, on two levels."""
 
 SCALE = 0.74
-"""Size of a leaf beside that of an expressway's: Jinan's inner interchanges are about 400 m wide."""
+"""Size of a leaf beside an expressway's: Jinan's inner interchanges are about 400 m wide."""
 
 TURN_SHARE = 0.65
 """Share of crossings of trunk roads with lesser streets that have lanes for turning right."""
