@@ -34,6 +34,8 @@ SAVING_SHARE = 1e-3
 """A kWh is forgone for money only where it costs a thousand times the cheapest pile's kWh."""
 SUPPORT = 1e-3
 """Openness in the relaxation above which a site is looked at first."""
+PROVEN = 1e-7
+"""Gap that counts as none."""
 EXACT = 1e-4
 """Gap below which a small instance is solved to the end."""
 SMALL = 4000
@@ -97,6 +99,7 @@ class _Run:
     bound: float = math.inf
     bound_by: str = "multipliers"
     duals: dict[str, npt.NDArray[np.float64]] = default(default_factory=dict)
+    priced: float = math.inf
     settled: bool = False
     trace: list[TracePoint] = default(default_factory=list)
 
@@ -122,7 +125,7 @@ class _Run:
 
     def closed(self) -> bool:
         return self.plan is not None and (
-            self.bound - self.objective <= self.gap * max(abs(self.objective), 1e-9)
+            self.bound - self.objective <= max(self.gap, PROVEN) * max(abs(self.objective), 1.0)
         )
 
 
@@ -198,9 +201,10 @@ def _relax(run: _Run, relaxed: Relaxation, start: Iterate | None, until: float) 
         duals = duals_of(sizing, relaxed, point.y)
         priced = with_saving(sizing, duals, run.saving)
         bound = sizing_bound(sizing, priced)
-        if bound < run.bound:
-            run.bound, run.duals = bound, clean_duals(sizing, priced)
-            run.bound_by = "multipliers"
+        if bound < run.priced:
+            run.priced, run.duals = bound, clean_duals(sizing, priced)
+            if bound < run.bound:
+                run.bound, run.bound_by = bound, "multipliers"
             run.tell()
         if run.bound < 0 or run.closed() or time.monotonic() > until:
             return True
@@ -208,7 +212,7 @@ def _relax(run: _Run, relaxed: Relaxation, start: Iterate | None, until: float) 
         over = np.maximum(activity - program.row_upper, program.row_lower - activity) / scale
         saved = run.saving * float(money @ point.x[: sites * (1 + types)])
         value = float(program.cost @ point.x) + saved
-        near = run.bound - value <= max(0.05 * run.gap, 1e-4) * abs(value) + saved
+        near = run.priced - value <= max(0.05 * run.gap, 1e-4) * abs(value) + saved
         run.settled = near and float(over.max(initial=0.0)) <= 0.05  # noqa: PLR2004
         return run.settled
 

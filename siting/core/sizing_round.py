@@ -125,6 +125,8 @@ def size_open(
     deadline
         `time.monotonic()` at which to hurry.
     """
+    if not opened.any():
+        return empty_plan(sizing)
     part = cut_out(sizing, empty_plan(sizing), np.flatnonzero(opened))
     small = replace(part.sizing, forced=np.ones(len(part.sites), dtype=bool))
     relaxed = relaxation(small, saving=saving, links=False)
