@@ -19,6 +19,7 @@ CANDIDATES = ("utf-8", "gb18030", "big5")
 
 _HEADER_BYTES = 32
 _FOREIGN = 0x80  # the first byte beyond ASCII
+_FIRST_CJK = "\u2e80"
 _MOST_CELLS = 5_000
 _GOOD_ENOUGH = 0.02
 _CODEPAGES = {"gbk": "gb18030", "gb2312": "gb18030", "936": "gb18030", "cp936": "gb18030"}
@@ -36,17 +37,19 @@ def encoding_of(shapefile: Path) -> str:
     Returns
     -------
     encoding
-        What fits the cells: the encoding of the `.cpg` where they decode in it, else the first of
-        `CANDIDATES` in which nearly all cells decode, else ISO 8859-1, which takes any byte.
+        What fits the cells: UTF-8 where they decode to Chinese in it, whatever the `.cpg` says,
+        for the bytes of other encodings practically never do; else the encoding of the `.cpg`, else
+        the first of `CANDIDATES` in which nearly all cells decode, else ISO 8859-1, which takes
+        any byte.
     """
     cells = _cells(_beside(shapefile, ".dbf"))
     stated = _stated(_beside(shapefile, ".cpg"))
     if not cells:
         return stated or "utf-8"
-    for encoding in ((stated,) if stated else ()) + CANDIDATES:
-        if _failures(cells, encoding) <= _GOOD_ENOUGH * len(cells):
-            return encoding
-    return "iso-8859-1"
+    if _fits(cells, "utf-8") and _is_chinese(cells):
+        return "utf-8"
+    tried = (stated, *CANDIDATES) if stated else CANDIDATES
+    return next((encoding for encoding in tried if _fits(cells, encoding)), "iso-8859-1")
 
 
 def _beside(shapefile: Path, suffix: str) -> Path | None:
@@ -108,8 +111,8 @@ def _distinct(column: npt.NDArray[np.uint8]) -> set[bytes]:
     return {row.tobytes().rstrip(b" \x00") for row in foreign}
 
 
-def _failures(cells: list[bytes], encoding: str) -> int:
-    """Count cells that don't decode; one cut off in the middle of a character does."""
+def _fits(cells: list[bytes], encoding: str) -> bool:
+    """Tell whether nearly all cells decode; one cut off in the middle of a character does."""
     failed = 0
     for cell in cells:
         decoder = codecs.getincrementaldecoder(encoding)()
@@ -117,4 +120,11 @@ def _failures(cells: list[bytes], encoding: str) -> int:
             decoder.decode(cell, final=False)
         except UnicodeDecodeError:
             failed += 1
-    return failed
+    return failed <= _GOOD_ENOUGH * len(cells)
+
+
+def _is_chinese(cells: list[bytes]) -> bool:
+    """Tell whether what isn't ASCII is mostly Chinese when read as UTF-8."""
+    text = b"".join(cells).decode("utf-8", "ignore")
+    foreign = [letter for letter in text if ord(letter) >= _FOREIGN]
+    return 2 * sum(letter >= _FIRST_CJK for letter in foreign) > len(foreign)

@@ -91,7 +91,8 @@ def _geometry(feature: dict[str, Any], row: int, path: Path) -> BaseGeometry | N
     if shape is None:
         return None
     try:
-        return _made(shape["type"], shape["coordinates"])
+        with np.errstate(invalid="ignore"):  # NaN is told with all bad rows, by the caller
+            return _made(shape["type"], shape["coordinates"])
     except (KeyError, TypeError, ValueError, IndexError, shapely.errors.ShapelyError) as error:
         raise InputError(
             "a geometry is malformed", where=f"{path}: feature {row + 1}", value=error, cure=_CURE

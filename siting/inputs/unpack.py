@@ -6,11 +6,10 @@ import contextlib
 import re
 import tempfile
 import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from siting.errors import InputError
+from siting.errors import InputError, SitingError
 from siting.inputs.sniff import MOST_RATIO, SMALL_BYTES
 
 if TYPE_CHECKING:
@@ -55,7 +54,10 @@ def _unpack(path: Path, folder: Path) -> dict[str, Path]:
     try:
         with zipfile.ZipFile(path) as archive:
             return _extract(archive, _checked(archive, path), folder, path)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except SitingError:
+        raise
+    except Exception as error:
+        # A damaged directory makes zipfile raise almost anything: struct, Unicode, zlib, overflow.
         raise InputError(
             "the zip file is damaged", where=path, value=error, cure="Fetch or pack it again"
         ) from error

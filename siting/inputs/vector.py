@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import geopandas as gpd
 import pyogrio
 
-from siting.errors import InputError
+from siting.errors import InputError, SitingError
 from siting.inputs.dbf import encoding_of
 from siting.inputs.geojson import read_geojson
 from siting.inputs.graphml import read_graphml
@@ -139,10 +139,7 @@ def _nodes(path: Path, listed: dict[str, str], wanted: Wanted) -> gpd.GeoDataFra
 
 
 def _read(path: Path, **options: str) -> gpd.GeoDataFrame:
-    with warnings.catch_warnings():
-        # Measures and odd field types are dropped with a warning; neither is used here.
-        warnings.simplefilter("ignore")
-        frame = pyogrio.read_dataframe(path.resolve(), **options)
+    frame = pyogrio.read_dataframe(path.resolve(), **options)
     if not isinstance(frame, gpd.GeoDataFrame):
         return gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries([None] * len(frame)))
     return frame
@@ -151,8 +148,14 @@ def _read(path: Path, **options: str) -> gpd.GeoDataFrame:
 @contextlib.contextmanager
 def _gdal_errors(path: Path) -> Iterator[None]:
     try:
-        yield
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError) as error:
+        with warnings.catch_warnings():
+            # Measures and odd field types are dropped with a warning; neither is used here.
+            warnings.simplefilter("ignore")
+            yield
+    except SitingError:
+        raise
+    except Exception as error:
+        # Beside its own errors pyogrio lets through what its C code trips over in a damaged file.
         lost = ".shx" in str(error)
         raise InputError(
             "the layer can't be read",
