@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 
 from siting import __version__
 from siting.clock import peak_memory_mb
+from siting.demand import demand_assumptions
 from siting.facts import clauses
 from siting.ledger import clause_ledger, measure_plan
-from siting.model import Figure
+from siting.model import Figure, PileType
 from siting.piles import pile_table
 from siting.plan import (
     Plan,
@@ -31,8 +33,6 @@ from siting.plan import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from pydantic import BaseModel
 
     from siting.candidates.charging import Candidates
     from siting.city import City
@@ -240,19 +240,22 @@ def assumption_table(model: Model) -> pd.DataFrame:
     assumptions
         As `Plan.assumptions`; `unsourced` is True where the confidence is `memory`.
     """
-    rows = [
+    rows = demand_assumptions(model.demand)
+    rows += [
         {
             "key": key,
             "value": figure.value,
             "unit": figure.unit,
             "source": figure.source,
             "confidence": figure.confidence,
-            "unsourced": figure.confidence == "memory",
         }
-        for part in ("demand", "charging")
-        for key, figure in _figures(getattr(model, part), part)
+        for key, figure in _figures(model.charging, "charging")
     ]
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    # Some values are lists of weights: a column of text holds them all.
+    table["value"] = [f"{v:,g}" if isinstance(v, float) else str(v) for v in table["value"]]
+    table["unsourced"] = table.confidence == "memory"
+    return table
 
 
 def _figures(part: BaseModel, path: str) -> Iterator[tuple[str, Figure]]:
@@ -263,7 +266,7 @@ def _figures(part: BaseModel, path: str) -> Iterator[tuple[str, Figure]]:
             yield f"{path}.{name}", value
         elif isinstance(value, tuple):
             for inner in value:
-                if hasattr(inner, "model_fields"):
+                if isinstance(inner, PileType):
                     yield from _figures(inner, f"{path}.{name}.{inner.id}")
-        elif hasattr(value, "model_fields"):
+        elif isinstance(value, BaseModel):
             yield from _figures(value, f"{path}.{name}")

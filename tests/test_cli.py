@@ -44,7 +44,7 @@ def test_verify_reports_every_check(published: Published, tmp_path: Path) -> Non
     [
         (("plan", "atlantis"), 4, ("atlantis",)),
         (("verify", "nowhere"), 3, ("nowhere",)),
-        (("plan",), 2, ("MODEL",)),
+        (("plan",), 2, ("model",)),
         (("sample", "亚特兰蒂斯"), 3, ("亚特兰蒂斯",)),
     ],
 )
