@@ -59,7 +59,7 @@ class Segments:
     @property
     def length_m(self) -> Floats:
         """Length of each stretch."""
-        return np.hypot(*(self.xy[self.a] - self.xy[self.b]).T)
+        return np.asarray(np.hypot(*(self.xy[self.a] - self.xy[self.b]).T))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from siting.datum import metric_crs
 from siting.districts.names import match_districts
 from siting.districts.shapes import census, finish, polygons
 from siting.errors import InputError
@@ -133,7 +134,7 @@ def district_of_extent(roads: Roads, city: str = "") -> gpd.GeoDataFrame:
     if roads.frame.empty:
         raise InputError("There is no road to take the extent of", cure="Check the road source")
     line = roads.frame.geometry
-    metric = line.estimate_utm_crs()
+    metric = metric_crs(*line.total_bounds)
     hull = gpd.GeoSeries([shapely.convex_hull(shapely.union_all(line.array))], crs="EPSG:4326")
     geometry = hull.to_crs(metric).buffer(EXTENT_MARGIN_M).to_crs("EPSG:4326")
     frame = gpd.GeoDataFrame(
