@@ -1,8 +1,7 @@
-"""Recompute every claim of a plan from its published layers, by code of its own."""
+"""Recompute the claims of a charging plan from its layers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,8 @@ import shapely
 from pyproj import Geod
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
+
+from siting.verify.finding import Finding, none, same
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,68 +32,22 @@ SOURCES_AT_ONCE = 64
 """Shortest-path trees grown at once; bounds the dense block to this many rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was recomputed; `ok` is False where the plan claims something else."""
-
-    check: str
-    ok: bool
-    claimed: str
-    recomputed: str
-
-
-def verify_plan(plan: Plan) -> tuple[Finding, ...]:
-    """
-    Recompute stations, piles, cost, districts, distances, served demand and targets.
-
-    Parameters
-    ----------
-    plan
-        The plan as published (read back from its layers, or about to be written).
-
-    Returns
-    -------
-    findings
-        One a claim, in a fixed order; the plan stands when all are ok.
-    """
-    return tuple(
-        finding
-        for part in (
-            _check_ids,
-            _check_stations,
-            _check_cost,
-            _check_districts,
-            _check_lengths,
-            _check_distances,
-            _check_energy,
-            _check_capacity,
-            _check_totals,
-            _check_targets,
-            _check_gap,
-        )
-        for finding in part(plan)
-    )
-
-
-def failures(findings: tuple[Finding, ...]) -> tuple[str, ...]:
-    """Name each finding that is not ok, one sentence each."""
-    return tuple(
-        f"{f.check}: the plan says {f.claimed}, recomputed {f.recomputed}"
-        for f in findings
-        if not f.ok
-    )
-
-
-def _same(check: str, claimed: float, recomputed: float, tolerance: float = 0.0) -> Finding:
-    ok = bool(abs(claimed - recomputed) <= tolerance * max(1.0, abs(recomputed)))
-    return Finding(check, ok, f"{claimed:,.6g}", f"{recomputed:,.6g}")
-
-
-def _none(check: str, bad: pd.Series[Any] | pd.Index[Any] | npt.NDArray[Any]) -> Finding:
-    """Hold that a list of offenders is empty."""
-    values = list(bad)
-    shown = ", ".join(str(value) for value in values[:5])
-    return Finding(check, not values, "none", f"{len(values)}: {shown}" if values else "none")
+def charging_findings(plan: Plan) -> Iterator[Finding]:
+    """Recompute stations, piles, cost, districts, distances, served demand and targets."""
+    for part in (
+        _check_ids,
+        _check_stations,
+        _check_cost,
+        _check_districts,
+        _check_lengths,
+        _check_distances,
+        _check_energy,
+        _check_capacity,
+        _check_totals,
+        _check_targets,
+        _check_gap,
+    ):
+        yield from part(plan)
 
 
 def _piles(plan: Plan) -> npt.NDArray[np.float64]:
@@ -103,14 +58,14 @@ def _piles(plan: Plan) -> npt.NDArray[np.float64]:
 
 
 def _check_ids(plan: Plan) -> Iterator[Finding]:
-    yield _none("station ids occur once", plan.stations.site_id[plan.stations.site_id.duplicated()])
-    yield _none("demand ids occur once", plan.demand.demand_id[plan.demand.demand_id.duplicated()])
+    yield none("station ids occur once", plan.stations.site_id[plan.stations.site_id.duplicated()])
+    yield none("demand ids occur once", plan.demand.demand_id[plan.demand.demand_id.duplicated()])
     arcs = plan.catchments
-    yield _none(
+    yield none(
         "catchments name stations of the plan",
         arcs.site_id[~arcs.site_id.isin(plan.stations.site_id)].unique(),
     )
-    yield _none(
+    yield none(
         "catchments name demand of the plan",
         arcs.demand_id[~arcs.demand_id.isin(plan.demand.demand_id)].unique(),
     )
@@ -119,18 +74,18 @@ def _check_ids(plan: Plan) -> Iterator[Finding]:
 def _check_stations(plan: Plan) -> Iterator[Finding]:
     stations, piles = plan.stations, _piles(plan)
     whole = (piles >= 0).all(axis=1) & (piles == np.round(piles)).all(axis=1)
-    yield _none("pile counts are whole numbers", stations.site_id[~whole])
+    yield none("pile counts are whole numbers", stations.site_id[~whole])
     total = piles.sum(axis=1)
-    yield _none("piles by type add up", stations.site_id[total != stations.piles])
+    yield none("piles by type add up", stations.site_id[total != stations.piles])
     small = (total < stations.min_piles) | (total > stations.max_piles)
-    yield _none("pile counts lie within the site's limits", stations.site_id[small])
+    yield none("pile counts lie within the site's limits", stations.site_id[small])
     installed = piles @ plan.pile_types.kw.to_numpy(dtype=float)
-    yield _none(
+    yield none(
         "installed kW adds up",
         stations.site_id[np.abs(installed - stations.installed_kw) > KW_TOLERANCE],
     )
     peak = installed * float(plan.run["settings"]["simultaneity"])
-    yield _none(
+    yield none(
         "peak kW stays within the grid limit", stations.site_id[peak > stations.kw_limit + 1e-6]
     )
 
@@ -139,12 +94,12 @@ def _check_cost(plan: Plan) -> Iterator[Finding]:
     stations = plan.stations
     cost = stations.fixed_cost_cny + _piles(plan) @ plan.pile_types.cost_cny.to_numpy(dtype=float)
     # Each station's cost is rounded to the yuan once.
-    yield _none("station costs add up", stations.site_id[np.abs(cost - stations.cost_cny) > 1])
-    yield _same("total cost", float(plan.run["totals"]["cost_cny"]), float(stations.cost_cny.sum()))
+    yield none("station costs add up", stations.site_id[np.abs(cost - stations.cost_cny) > 1])
+    yield same("total cost", float(plan.run["totals"]["cost_cny"]), float(stations.cost_cny.sum()))
     budget = plan.run["settings"].get("budget_cny")
     if budget is not None:
         over = max(0.0, float(stations.cost_cny.sum()) - float(budget) - len(stations))
-        yield _same("cost above budget", 0.0, over)
+        yield same("cost above budget", 0.0, over)
 
 
 def _check_districts(plan: Plan) -> Iterator[Finding]:
@@ -160,20 +115,20 @@ def _check_districts(plan: Plan) -> Iterator[Finding]:
     claimed = stations[["site_id", "district_id"]].merge(
         inside, on=["site_id", "district_id"], how="left", indicator=True
     )
-    yield _none("stations lie in their district", claimed.site_id[claimed["_merge"] != "both"])
+    yield none("stations lie in their district", claimed.site_id[claimed["_merge"] != "both"])
     counts = stations.groupby("district_id").size().reindex(districts.district_id, fill_value=0)
     wrong = districts.district_id[counts.to_numpy() != districts.stations.to_numpy()]
-    yield _none("district station counts", wrong)
+    yield none("district station counts", wrong)
     piles = stations.groupby("district_id").piles.sum().reindex(districts.district_id, fill_value=0)
     wrong = districts.district_id[piles.to_numpy() != districts.piles.to_numpy()]
-    yield _none("district pile counts", wrong)
+    yield none("district pile counts", wrong)
 
 
 def _check_lengths(plan: Plan) -> Iterator[Finding]:
     lengths = _geodesic_m(plan.roads)
     stated = plan.roads.length_m.to_numpy(dtype=float)
     off = np.abs(lengths - stated) > np.maximum(1.0, 1e-3 * lengths)
-    yield _none("road lengths are geodesic", plan.roads.edge_id[off])
+    yield none("road lengths are geodesic", plan.roads.edge_id[off])
 
 
 def _geodesic_m(roads: gpd.GeoDataFrame) -> npt.NDArray[np.float64]:
@@ -192,9 +147,9 @@ def _check_distances(plan: Plan) -> Iterator[Finding]:
     arcs = _located_arcs(plan)
     found = arcs.access_m_site + arcs.access_m_demand + _path_m(plan.roads, arcs)
     off = ~(np.abs(found - arcs.distance_m) <= DISTANCE_TOLERANCE_M)
-    yield _none("network distances", (arcs.demand_id + " -> " + arcs.site_id)[off].unique())
+    yield none("network distances", (arcs.demand_id + " -> " + arcs.site_id)[off].unique())
     limit = _radius_m(arcs, plan.run["settings"])
-    yield _none("catchments stay within the radius", arcs.demand_id[found > limit + 1e-6].unique())
+    yield none("catchments stay within the radius", arcs.demand_id[found > limit + 1e-6].unique())
     nodes = _node_points(plan.roads)
     for name, frame in (("site", plan.stations), ("demand", plan.demand)):
         known = frame[frame.node_id >= 0].merge(nodes, on="node_id", how="left")
@@ -203,7 +158,7 @@ def _check_distances(plan: Plan) -> Iterator[Finding]:
         wrong = ~(
             np.abs(np.asarray(gap) - known.access_m) <= np.maximum(1.0, 2e-3 * known.access_m)
         )
-        yield _none(f"{name} access legs", known[f"{name}_id"][wrong])
+        yield none(f"{name} access legs", known[f"{name}_id"][wrong])
 
 
 def _located_arcs(plan: Plan) -> pd.DataFrame:
@@ -263,20 +218,20 @@ def _node_points(roads: gpd.GeoDataFrame) -> pd.DataFrame:
 
 def _check_energy(plan: Plan) -> Iterator[Finding]:
     arcs, demand, stations = plan.catchments, plan.demand, plan.stations
-    yield _none("catchment energies are not negative", arcs.site_id[arcs.kwh_day < 0].unique())
+    yield none("catchment energies are not negative", arcs.site_id[arcs.kwh_day < 0].unique())
     served = arcs.groupby("demand_id").kwh_day.sum().reindex(demand.demand_id, fill_value=0.0)
     slack = ENERGY_TOLERANCE * np.maximum(1.0, demand.kwh_day.to_numpy())
     over = served.to_numpy() > demand.kwh_day.to_numpy() + slack
-    yield _none("no demand point is served more than it asks", demand.demand_id[over])
+    yield none("no demand point is served more than it asks", demand.demand_id[over])
     off = np.abs(served.to_numpy() - demand.served_kwh_day.to_numpy()) > slack
-    yield _none("served energy by demand point", demand.demand_id[off])
+    yield none("served energy by demand point", demand.demand_id[off])
     given = arcs.groupby("site_id").kwh_day.sum().reindex(stations.site_id, fill_value=0.0)
     off = np.abs(given.to_numpy() - stations.served_kwh_day.to_numpy()) > np.maximum(
         1e-3, ENERGY_TOLERANCE * given.to_numpy()
     )
-    yield _none("served energy by station", stations.site_id[off])
+    yield none("served energy by station", stations.site_id[off])
     total = float(arcs.kwh_day.sum())
-    yield _same("served energy in all", float(plan.run["totals"]["served_kwh_day"]), total, 1e-6)
+    yield same("served energy in all", float(plan.run["totals"]["served_kwh_day"]), total, 1e-6)
 
 
 def _check_capacity(plan: Plan) -> Iterator[Finding]:
@@ -299,13 +254,13 @@ def _check_capacity(plan: Plan) -> Iterator[Finding]:
             room = capacity[:, usable].sum(axis=1)
             load = taken[list(some)].sum(axis=1).to_numpy()
             over = load > room + np.maximum(1e-3, ENERGY_TOLERANCE * room)
-            yield _none(f"capacity for {', '.join(some)}", plan.stations.site_id[over])
+            yield none(f"capacity for {', '.join(some)}", plan.stations.site_id[over])
 
 
 def _check_totals(plan: Plan) -> Iterator[Finding]:
     totals = plan.run["totals"]
-    yield _same("stations", float(totals["stations"]), float(len(plan.stations)))
-    yield _same("piles", float(totals["piles"]), float(_piles(plan).sum()))
+    yield same("stations", float(totals["stations"]), float(len(plan.stations)))
+    yield same("piles", float(totals["piles"]), float(_piles(plan).sum()))
 
 
 def _measured(plan: Plan, measure: str) -> float:
@@ -340,7 +295,7 @@ def _check_targets(plan: Plan) -> Iterator[Finding]:
     for row in checked.to_dict("records"):
         value = _measured(plan, str(row["measure"]))
         name = f"{row['clause'] or 'own target'} {row['measure']}"
-        yield _same(name, float(row["planned"]), value, 1e-6)
+        yield same(name, float(row["planned"]), value, 1e-6)
         status = "met" if value >= float(row["target"]) * (1 - 1e-9) else "short"
         yield Finding(f"{name} status", row["status"] == status, str(row["status"]), status)
 
@@ -348,7 +303,7 @@ def _check_targets(plan: Plan) -> Iterator[Finding]:
 def _check_gap(plan: Plan) -> Iterator[Finding]:
     run = plan.run
     served = float(plan.catchments.kwh_day.sum())
-    yield _same("objective", float(run["objective"]), served, 1e-6)
+    yield same("objective", float(run["objective"]), served, 1e-6)
     bound = float(run["bound"])
     yield Finding(
         "bound is not below the plan",
@@ -356,4 +311,4 @@ def _check_gap(plan: Plan) -> Iterator[Finding]:
         f"{bound:,.6g}",
         f"{served:,.6g}",
     )
-    yield _same("gap", float(run["gap"]), max(0.0, bound - served) / max(served, 1e-9), 1e-6)
+    yield same("gap", float(run["gap"]), max(0.0, bound - served) / max(served, 1e-9), 1e-6)

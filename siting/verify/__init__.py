@@ -1,0 +1,30 @@
+"""Recompute every claim of a plan from its published layers, by code of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from siting.verify.charging import charging_findings
+from siting.verify.finding import Finding, failures
+
+if TYPE_CHECKING:
+    from siting.plan import Plan
+
+__all__ = ["Finding", "failures", "verify_plan"]
+
+
+def verify_plan(plan: Plan) -> tuple[Finding, ...]:
+    """
+    Recompute stations, piles, cost, districts, distances, served demand and targets.
+
+    Parameters
+    ----------
+    plan
+        The plan as published (read back from its layers, or about to be written).
+
+    Returns
+    -------
+    findings
+        One a claim, in a fixed order; the plan stands when all are ok.
+    """
+    return tuple(charging_findings(plan))
