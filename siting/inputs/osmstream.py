@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 ROAD_TEXT = ("name", "ref", "lanes", "maxspeed", "bridge", "tunnel", "junction")
 _ROAD_WORDS = frozenset({*ROAD_CLASSES, "road"})
 _HIGHWAY_PLACES = frozenset({"services", "rest_area"})
+_PLACES_OR_NONE = frozenset({None, *_HIGHWAY_PLACES})
+_BOTH = "toll_booth"  # a control point and a facility
 _KEYS = tuple(
     dict.fromkeys((*(key for key, _ in tags.CONTROL_TAGS), *tags.FACILITY_KEYS, "boundary"))
 )
@@ -193,8 +195,9 @@ def _take_node(node: Node, found: Found) -> None:
         found.signal_id.append(node.id)
         found.signal_kind.append(control)
         found.signal_xy.extend((place.lon, place.lat))
-        if control != "toll_booth":
-            return  # no facility, and there are many of them
+    # What stands on or beside a street is no facility, and there is much of it.
+    if control != _BOTH and (get("barrier") or get("highway") not in _PLACES_OR_NONE):
+        return
     kind = tags.facility_kind(get)
     if kind:
         found.points.append(_facility(f"node/{node.id}", kind, get))
