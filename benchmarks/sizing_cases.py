@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,9 @@ UTILISATION = np.array([0.12, 0.15, 0.15, 0.15, 0.15])
 EQUIPMENT_CNY = np.array([4700.0, 50000, 73000, 120000, 345000])
 SERVES = np.array([[1, 0, 0], [1, 1, 0], [1, 1, 0], [1, 1, 1], [0, 1, 1]], dtype=bool)
 SHARE = np.array([0.25, 0.45, 0.30])
+AC_KW = 10.0
+CLUSTERED, RADIUS_KM = 0.75, 10.0
+SUPER_SHARE, FAST_SHARE, FORCED_SHARE = 0.4, 0.7, 0.01
 
 
 def _towns(
@@ -27,29 +31,18 @@ def _towns(
     town = rng.integers(len(centres), size=count)
     spread = rng.normal(0, 3.5, (count, 2)) + centres[town]
     uniform = rng.uniform(0, 60, (count, 2))
-    return np.where(rng.random(count)[:, None] < 0.75, spread, uniform)
+    return np.where(rng.random(count)[:, None] < CLUSTERED, spread, uniform)
 
 
-def clustered(
-    sites: int,
-    cells: int,
-    arcs: int,
-    *,
-    budget_share: float,
-    stations: int = 0,
-    piles: int = 0,
-    dc_share: float = 0.0,
-    districts: int = 12,
-    demand_kwh: float = 0.0,
-    seed: int = 0,
-) -> Sizing:
+@dataclass(frozen=True, slots=True)
+class Town:
     """
-    A city of 60 x 60 km: two demand points a cell on average, each reaching its nearest sites.
+    What to make.
 
-    Parameters
+    Attributes
     ----------
     sites, cells, arcs
-        Candidate sites, demand points, arcs a demand point.
+        Candidate sites, demand points, nearest sites that a demand point may use.
     budget_share
         Budget as a share of what serving all demand with 240 kW piles would cost.
     stations, piles, dc_share
@@ -61,8 +54,24 @@ def clustered(
     seed
         Seed of everything random.
     """
-    rng = np.random.default_rng(seed)
-    demand_kwh = demand_kwh or 1200.0 * sites
+
+    sites: int
+    cells: int
+    arcs: int
+    budget_share: float
+    stations: int = 0
+    piles: int = 0
+    dc_share: float = 0.0
+    districts: int = 12
+    demand_kwh: float = 0.0
+    seed: int = 0
+
+
+def clustered(town: Town) -> Sizing:
+    """Make a city of 60 x 60 km with clustered sites and demand, whole yuan and piles."""
+    rng = np.random.default_rng(town.seed)
+    sites, cells, arcs = town.sites, town.cells, town.arcs
+    demand_kwh = town.demand_kwh or 1200.0 * sites
     centres = rng.uniform(5, 55, (30, 2))
     site_xy, cell_xy = _towns(rng, sites, centres), _towns(rng, cells, centres)
     distance, near = cKDTree(site_xy).query(cell_xy, k=arcs)
@@ -70,7 +79,7 @@ def clustered(
     demand = rng.lognormal(0, 1, cells)
     total = np.bincount(segment, demand, minlength=3)
     demand *= demand_kwh * (SHARE / total)[segment]
-    inside = distance <= 10.0
+    inside = distance <= RADIUS_KM
     point = np.repeat(np.arange(cells), arcs)[inside.ravel()]
     site = near.ravel()[inside.ravel()].astype(np.int64)
     order = np.lexsort((site, point))
@@ -78,19 +87,19 @@ def clustered(
     kw_limit = rng.choice([250.0, 630, 1000, 1600, 2500], size=sites)
     max_piles = rng.integers(6, 61, size=sites)
     allowed = np.ones((sites, 5), dtype=bool)
-    allowed[:, 4] = rng.random(sites) < 0.4
-    allowed[:, 3] = rng.random(sites) < 0.7
+    allowed[:, 4] = rng.random(sites) < SUPER_SHARE
+    allowed[:, 3] = rng.random(sites) < FAST_SHARE
     pile_cny = EQUIPMENT_CNY + 400 * KW * 0.65 / 0.95
     fixed = rng.choice([200000.0, 320000.0], size=sites)
     pile_kwh = KW * 24 * UTILISATION
     mean = pile_cny[3] / pile_kwh[3]
-    budget = budget_share * demand_kwh * mean * 1.25
-    district = np.minimum((site_xy[:, 0].clip(0, 59.9) / 60 * districts).astype(int), districts - 1)
-    rows = _rows(sites, district, districts, stations, piles, dc_share, (fixed, pile_cny, budget))
+    budget = town.budget_share * demand_kwh * mean * 1.25
+    strip = (site_xy[:, 0].clip(0, 59.9) / 60 * town.districts).astype(np.int64)
+    rows = _rows(town, strip, fixed, pile_cny, budget)
     return Sizing(
         demand_kwh=demand, weight=np.ones(cells), segment=segment.astype(np.int64), site=site,
         point=point, fixed_cny=fixed, min_piles=np.full(sites, 4), max_piles=max_piles,
-        kw_limit=kw_limit, forced=rng.random(sites) < 0.01, allowed=allowed, pile_kw=KW,
+        kw_limit=kw_limit, forced=rng.random(sites) < FORCED_SHARE, allowed=allowed, pile_kw=KW,
         pile_kwh=pile_kwh, pile_cny=pile_cny, serves=SERVES, simultaneity=0.65,
         row_name=rows[0], row_open=rows[1], row_piles=rows[2],
         row_served=csr_array((len(rows[0]), cells)), row_lower=rows[3], row_upper=rows[4],
@@ -98,29 +107,27 @@ def clustered(
 
 
 def _rows(
-    sites: int,
+    town: Town,
     district: npt.NDArray[np.int64],
-    districts: int,
-    stations: int,
-    piles: int,
-    dc_share: float,
-    money: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], float],
+    fixed: npt.NDArray[np.float64],
+    pile_cny: npt.NDArray[np.float64],
+    budget: float,
 ) -> tuple[tuple[str, ...], csr_array, csr_array, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Budget, station, pile, dc share and district rows."""
-    fixed, pile_cny, budget = money
+    sites = town.sites
     none, each = np.zeros(sites), np.ones(sites)
     table = [("budget", fixed, np.tile(pile_cny, sites), -np.inf, budget)]
-    if stations:
-        table.append(("stations", each, np.zeros(5 * sites), float(stations), np.inf))
-        floor = stations // districts // 4
-        for d in range(districts):
+    if town.stations:
+        table.append(("stations", each, np.zeros(5 * sites), float(town.stations), np.inf))
+        floor = town.stations // town.districts // 4
+        for d in range(town.districts):
             inside = (district == d).astype(float)
             low = min(floor, int(inside.sum() // 3))
             table.append((f"district {d}", inside, np.zeros(5 * sites), float(low), np.inf))
-    if piles:
-        table.append(("piles", none, np.ones(5 * sites), float(piles), np.inf))
-    if dc_share:
-        share = np.tile((KW > 10) - dc_share, sites)
+    if town.piles:
+        table.append(("piles", none, np.ones(5 * sites), float(town.piles), np.inf))
+    if town.dc_share:
+        share = np.tile((KW > AC_KW) - town.dc_share, sites)
         table.append(("dc share", none, share, 0.0, np.inf))
     return (
         tuple(t[0] for t in table),

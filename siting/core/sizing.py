@@ -15,8 +15,8 @@ from siting.core.outcome import TracePoint
 from siting.core.pdhg import Iterate, maximise
 from siting.core.sizing_bound import can_open, clean_duals, site_values, sizing_bound, with_saving
 from siting.core.sizing_check import check_sizing
-from siting.core.sizing_count import colliding_rows, select_open
-from siting.core.sizing_part import Siting, solve_part
+from siting.core.sizing_count import colliding_rows, deletion_filter, select_open
+from siting.core.sizing_part import Siting, keep_rows, solve_part
 from siting.core.sizing_relax import Relaxation, duals_of, relaxation
 from siting.core.sizing_round import choose_open, shaved, size_open
 from siting.core.sizing_search import Field, Goal, cost_of, energy_of, improve, neighbours
@@ -40,6 +40,10 @@ EXACT = 1e-4
 """Gap below which a small instance is solved to the end."""
 SMALL = 4000
 """Arcs up to which HiGHS's branch and bound on the whole instance closes the gap."""
+MEDIUM = 20000
+"""Arcs up to which branch and bound on the whole gets the rest of the time after the search."""
+BRANCH_SHARE = 0.6
+"""Share of the time after the relaxation that is kept for it."""
 BOUND_SHARE = 0.35
 """Share of the time that the relaxation may take before the search starts."""
 
@@ -222,19 +226,21 @@ def _relax(run: _Run, relaxed: Relaxation, start: Iterate | None, until: float) 
 def _search(run: _Run, relaxed: Relaxation, point: Iterate) -> None:
     """Round, then improve and tighten in turn until the gap is reached."""
     plan = _first_plan(run, point)
-    near, arcs = (
-        neighbours(run.sizing),
-        np.bincount(run.sizing.site, minlength=len(run.sizing.forced)),
-    )
     if plan is None:
         return
     run.take(plan)
     plan = run.plan or plan
-    while not run.closed() and time.monotonic() < run.deadline:
-        left = run.deadline - time.monotonic()
-        until = run.deadline if run.settled else time.monotonic() + max(2.0, left / 3)
+    near = neighbours(run.sizing)
+    arcs = np.bincount(run.sizing.site, minlength=len(plan.opened))
+    branching = len(run.sizing.site) <= MEDIUM
+    deadline = run.deadline
+    if branching:
+        deadline -= BRANCH_SHARE * (deadline - time.monotonic())
+    while not run.closed() and time.monotonic() < deadline:
+        left = deadline - time.monotonic()
+        until = deadline if run.settled else time.monotonic() + max(2.0, left / 3)
         enough = run.bound / (1.0 + run.gap)
-        goal = Goal(run.saving, enough, min(until, run.deadline), run.seed + len(run.trace))
+        goal = Goal(run.saving, enough, min(until, deadline), run.seed + len(run.trace))
         core = plan.opened | (point.x[: len(plan.opened)] > SUPPORT)
         field = Field(core, _hopeful(run, plan), near, arcs)
         plan = improve(run.sizing, plan, field, goal, run.take)
@@ -242,8 +248,10 @@ def _search(run: _Run, relaxed: Relaxation, point: Iterate) -> None:
         if run.settled:
             break
         if not run.closed():
-            left = run.deadline - time.monotonic()
+            left = deadline - time.monotonic()
             point = _relax(run, relaxed, point, time.monotonic() + left / 3)
+    if branching and not run.closed():
+        _branch(run, run.deadline - time.monotonic())
 
 
 def _hopeful(run: _Run, plan: Siting) -> npt.NDArray[np.bool_]:
@@ -274,22 +282,41 @@ def _first_plan(run: _Run, point: Iterate) -> Siting | None:
 
 def _small(run: _Run) -> SizingResult | None:
     """Branch and bound on the whole, energy first and then money; None where it proves nothing."""
-    sizing = run.sizing
-    seconds = 0.6 * (run.deadline - time.monotonic())
-    found, bound, kind = solve_part(
-        sizing, saving=0.0, gap=run.gap if run.gap >= EXACT else 0.0, seconds=seconds,
-        start=run.plan, seed=run.seed,
-    )  # fmt: skip
+    kind = _branch(run, 0.6 * (run.deadline - time.monotonic()))
     if kind == "infeasible":
-        return _infeasible(run, ())
-    if math.isfinite(bound):
-        run.bound, run.bound_by = bound, "branch and bound"
-    if found is not None:
-        run.take(replace(found, serve=shaved(sizing, found.piles, found.serve)))
+        return _infeasible(run, _blocking_rows(run))
     if not run.closed():
         return None
     run.take(_cheapest(run))
     return _result(run)
+
+
+def _branch(run: _Run, seconds: float) -> str:
+    """Let HiGHS branch on the whole instance; how it ended."""
+    sizing = run.sizing
+    found, bound, kind = solve_part(
+        sizing, saving=0.0, gap=run.gap if run.gap >= EXACT else 0.0, seconds=max(seconds, 0.1),
+        start=run.plan, seed=run.seed,
+    )  # fmt: skip
+    if math.isfinite(bound) and bound < run.bound:
+        run.bound, run.bound_by = bound, "branch and bound"
+    if found is not None:
+        run.take(replace(found, serve=shaved(sizing, found.piles, found.serve)))
+    return kind
+
+
+def _blocking_rows(run: _Run) -> tuple[str, ...]:
+    """Name global rows that can't hold together in whole numbers, as far as seconds tell."""
+    until = time.monotonic() + 10.0
+
+    def holds(rows: npt.NDArray[np.int64]) -> bool:
+        if time.monotonic() > until:
+            return True
+        trial = keep_rows(run.sizing, rows)
+        _, _, kind = solve_part(trial, saving=0.0, gap=1.0, seconds=3.0, seed=run.seed)
+        return kind != "infeasible"
+
+    return deletion_filter(run.sizing.row_name, holds)
 
 
 def _cheapest(run: _Run) -> Siting:

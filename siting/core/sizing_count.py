@@ -11,6 +11,8 @@ from siting.core.highs import solve_arrays
 from siting.core.sizing_part import array_model, keep_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
 
     from siting.core.handover import ArrayModel
@@ -112,11 +114,32 @@ def colliding_rows(sizing: Sizing, seconds: float) -> tuple[str, ...]:
         model = counting_model(trial, np.zeros(len(sizing.forced)), whole=False)
         return solve_arrays(model, gap=0.0, seconds=seconds).kind != "infeasible"
 
-    rows = np.arange(len(counted.row_name))
-    if holds(rows):
+    if holds(np.arange(len(counted.row_name))):
         return ()
-    for row in range(len(counted.row_name)):
+    return deletion_filter(counted.row_name, holds)
+
+
+def deletion_filter(
+    names: tuple[str, ...], holds: Callable[[npt.NDArray[np.int64]], bool]
+) -> tuple[str, ...]:
+    """
+    Reduce rows that can't hold together to a smallest such set (Chinneck 2008, ch. 6).
+
+    Parameters
+    ----------
+    names
+        Row names.
+    holds
+        Whether rows, given by position, can hold together.
+
+    Returns
+    -------
+    names
+        A set of which no row can go; `("site limits",)` where the rows aren't the reason.
+    """
+    rows = np.arange(len(names))
+    for row in range(len(names)):
         trial = rows[rows != row]
-        if len(trial) < len(rows) and not holds(trial):
+        if not holds(trial):
             rows = trial
-    return tuple(counted.row_name[r] for r in rows) or ("site limits",)
+    return tuple(names[r] for r in rows) or ("site limits",)

@@ -161,7 +161,7 @@ def test_without_capacity_it_is_maximal_covering(seed: int) -> None:
 @pytest.fixture(scope="module")
 def town() -> Sizing:
     return CASES.clustered(
-        200, 900, 10, budget_share=0.9, stations=60, piles=1500, dc_share=0.3, seed=2
+        CASES.Town(200, 900, 10, budget_share=0.9, stations=60, piles=1500, dc_share=0.3, seed=2)
     )
 
 
@@ -275,7 +275,9 @@ def test_equal_service_takes_the_cheaper_plan() -> None:
 
 
 def test_targets_beyond_the_land_are_named() -> None:
-    town = CASES.clustered(60, 200, 6, budget_share=3.0, stations=20, piles=10**6, seed=1)
+    town = CASES.clustered(
+        CASES.Town(60, 200, 6, budget_share=3.0, stations=20, piles=10**6, seed=1)
+    )
     result = solve_sizing(town, gap=0.01, seconds=10)
     assert result.status == "infeasible"
     assert result.colliding == ("piles",)
@@ -283,7 +285,7 @@ def test_targets_beyond_the_land_are_named() -> None:
 
 
 def test_a_budget_that_is_too_small_is_named_with_what_it_collides_with() -> None:
-    town = CASES.clustered(60, 200, 6, budget_share=0.05, stations=40, seed=1)
+    town = CASES.clustered(CASES.Town(60, 200, 6, budget_share=0.05, stations=40, seed=1))
     result = solve_sizing(town, gap=0.01, seconds=10)
     assert result.status == "infeasible"
     assert set(result.colliding) == {"budget", "stations"}
@@ -294,7 +296,7 @@ def test_service_that_money_cannot_buy_is_proven_impossible(
 ) -> None:
     """The rows can hold but for the share served: only multipliers show that it is too much."""
     monkeypatch.setattr("siting.core.sizing.SMALL", 0)
-    town = CASES.clustered(60, 200, 6, budget_share=0.3, seed=1)
+    town = CASES.clustered(CASES.Town(60, 200, 6, budget_share=0.3, seed=1))
     points = len(town.demand_kwh)
     served = csr_array(np.vstack([np.zeros(points), np.ones(points)]))
     town = replace(
