@@ -100,18 +100,11 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def open_map(
-    chromium: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., Opened]]:
-    """Return a function that writes the map of a plan and opens it with the network off."""
+def open_page(chromium: Browser) -> Iterator[Callable[..., Opened]]:
+    """Return a function that opens the map of a plan with the network off."""
     contexts = []
 
-    def opened(
-        plan: Plan | None = None, *, size: tuple[int, int] = DESKTOP, **words: Any
-    ) -> Opened:
-        plan = plan or make_plan()
-        path = tmp_path_factory.mktemp("map") / "index.html"
-        write_map(plan, path, **words)
+    def opened(path: Path, plan: Plan, size: tuple[int, int] = DESKTOP) -> Opened:
         context = chromium.new_context(
             viewport={"width": size[0], "height": size[1]},
             offline=True,
@@ -135,3 +128,20 @@ def open_map(
     yield opened
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="module")
+def open_map(
+    open_page: Callable[..., Opened], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Opened]:
+    """Return a function that writes the map of a plan and opens it with the network off."""
+
+    def opened(
+        plan: Plan | None = None, *, size: tuple[int, int] = DESKTOP, **words: Any
+    ) -> Opened:
+        plan = plan or make_plan()
+        path = tmp_path_factory.mktemp("map") / "index.html"
+        write_map(plan, path, **words)
+        return open_page(path, plan, size)
+
+    return opened
