@@ -181,6 +181,48 @@ class Charging(_Part):
     """Whether existing stations count towards the targets."""
 
 
+class Hydrogen(_Part):
+    """The hydrogen programme; stations are planned where a target asks for them."""
+
+    combined_cny: NotNegative
+    """A station added to a fuel station or a service area that has one (合建站)."""
+    standalone_cny: NotNegative
+    """A station of its own, without land."""
+    land_cny: NotNegative
+    """Land of a station of its own."""
+    capacity_kg_day: Positive
+    stored_kg: Positive
+    """Hydrogen held on site; more than `level_1_kg` is a level-1 station."""
+    level_1_kg: Positive
+    """No level-1 station is built in the city centre, read as all built-up cells."""
+    radius_m: Positive
+    """Farthest that a heavy vehicle drives to a station, by network."""
+    spacing_m: NotNegative
+    """Least distance between two stations, straight."""
+    public_building_m: NotNegative
+    """Distance kept from important public buildings (重要公共建筑物)."""
+    junction_m: NotNegative
+    """Distance kept from junctions of arterial roads."""
+    point_extent_m: NotNegative
+    """How far a building reaches around its point where the map has no outline."""
+    heavy_weight: NotNegative
+    """Worth of covering all heavy-vehicle demand."""
+    corridor_weight: NotNegative
+    """Worth of covering all kilometres of motorways and trunk roads."""
+    supply_weight: NotNegative
+    """Worth of all stations standing at a hydrogen supply."""
+    cost_weight: NotNegative
+    """Worth of not spending what all stations would cost as stations of their own with land."""
+    supply_range_m: Positive
+    """Distance from a supply at which its worth has gone, straight."""
+    existing_stations: int = Field(default=0, ge=0)
+    """Stations in operation whose place isn't known."""
+    existing_count: bool = False
+    """Whether those count towards the target; then fewer are planned."""
+    budget_cny: float | None = Field(default=None, gt=0)
+    """Empty: as many stations as the target asks for and no more."""
+
+
 def _known_clause(id_: str) -> str:
     if id_:
         from siting.facts import clause  # noqa: PLC0415
@@ -202,6 +244,7 @@ class Target(_Part):
         "district_stations",
         "served_share",
         "district_served_share",
+        "hydrogen_stations",
     ]
     at_least: float = Field(ge=0)
     reading: str = ""
@@ -235,6 +278,7 @@ class Model(_Part):
     sources: Sources = Sources()
     demand: DemandSettings
     charging: Charging
+    hydrogen: Hydrogen | None = None
     targets: tuple[Target, ...] = ()
     notes: tuple[str, ...] = ()
     """Sentences printed with the plan, for example that the documents set no charging target."""
@@ -296,7 +340,7 @@ def model_schema() -> dict[str, Any]:
     """
     schema = Model.model_json_schema()
     parts = schema.pop("$defs")
-    for part in (schema, *(parts[name] for name in ("DemandSettings", "Fleet", "Charging"))):
+    for part in (schema, *(parts[name] for name in ("DemandSettings", "Fleet", "Charging", "Hydrogen"))):
         part.pop("required", None)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
