@@ -39,7 +39,7 @@ def _module(path: Path) -> object:
 HERE = Path(__file__).parent
 INSTANCES = _module(HERE / "sizing_instances.py")
 CASES = _module(HERE.parents[1] / "benchmarks" / "sizing_cases.py")
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 GROUPS = 2
 
 
@@ -125,7 +125,8 @@ def test_whole_line_agrees_with_branch_and_bound(
     sizing = INSTANCES.random_sizing(seed, sites=12, points=60, types=3, most=9)
     exact = solve_arrays(array_model(sizing, saving=0.0), gap=0.0, seconds=20)
     monkeypatch.setattr("siting.core.sizing.SMALL", 0)
-    result = solve_sizing(sizing, gap=1e-4, seconds=4)
+    monkeypatch.setattr("siting.core.sizing.MEDIUM", 0)
+    result = solve_sizing(sizing, gap=1e-4, seconds=2)
     assert result.status == "solved"
     assert check_sizing(sizing, plan_of(result)) == ()
     assert result.bound_by == "multipliers"
