@@ -154,12 +154,13 @@ def read_layers(path: Path, datum: str = "wgs84", layer: str | None = None) -> C
     if not len(frame):
         raise InputError("the road layer is empty", where=path, cure="Give a layer with roads")
     notes: list[str] = []
+    frame, nodes = _split(frame, opened.nodes, path)
     columns = fields.road_columns(frame)
     geometry = frame.geometry.to_numpy()
     refuse_unusable(geometry, columns["road_id"].tolist(), path)
     drivable = fields.drivable(frame, columns, notes)
     columns = columns[drivable].reset_index(drop=True)
-    lines, row = _lines(geometry[drivable], path)
+    lines, row = _lines(geometry[drivable])
     if not len(lines):
         raise InputError(
             "the layer holds no road that cars may use",
@@ -173,7 +174,7 @@ def read_layers(path: Path, datum: str = "wgs84", layer: str | None = None) -> C
     columns = columns.iloc[row[part]].reset_index(drop=True)
     table, lines = _two_way(columns, lines, notes)
     return CityMap(
-        roads=tables.make_roads(table, lines, _signals(opened.nodes, lines, datum, path)),
+        roads=tables.make_roads(table, lines, _signals(nodes, lines, datum, path)),
         boundaries=tables.empty_boundaries(),
         facilities=tables.empty_facilities(),
         source=str(path),
@@ -183,18 +184,27 @@ def read_layers(path: Path, datum: str = "wgs84", layer: str | None = None) -> C
     )
 
 
-def _lines(geometry: npt.NDArray[np.object_], path: Path) -> tuple[Lines, npt.NDArray[np.int64]]:
-    """Return all single lines with coordinates as stored, and the row of each."""
-    parts, row = shapely.get_parts(geometry, return_index=True)
-    linear = shapely.get_dimensions(parts) == 1
-    if not linear.any() and len(parts):
+def _split(
+    frame: gpd.GeoDataFrame, nodes: gpd.GeoDataFrame | None, path: Path
+) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame | None]:
+    """Part the lines (and what is no geometry at all) from points, which may be signals."""
+    geometry = frame.geometry.to_numpy()
+    dimension = shapely.get_dimensions(geometry)
+    absent = shapely.is_missing(geometry) | shapely.is_empty(geometry)
+    if not ((dimension == 1) | absent).any():
         raise InputError(
             "the layer holds no lines",
             where=path,
-            value=str(parts[0].geom_type),
+            value=str(geometry[0].geom_type),
             cure="Give a layer of road lines",
         )
-    parts, row = parts[linear], row[linear]
+    points = frame[(dimension == 0) & ~absent]
+    return frame[(dimension == 1) | absent], points if nodes is None and len(points) else nodes
+
+
+def _lines(geometry: npt.NDArray[np.object_]) -> tuple[Lines, npt.NDArray[np.int64]]:
+    """Return all single lines with coordinates as stored, and the row of each."""
+    parts, row = shapely.get_parts(geometry, return_index=True)
     xy = shapely.get_coordinates(parts)
     start = np.r_[0, np.cumsum(shapely.get_num_coordinates(parts))].astype(np.int64)
     return Lines(xy, np.arange(len(xy)), start), row.astype(np.int64)

@@ -307,6 +307,23 @@ def test_geojson_with_heights_and_an_old_crs_is_read(tmp_path: Path) -> None:
     assert frame.geometry.iloc[0].coords[1] == pytest.approx(B, abs=1e-9)
 
 
+def test_an_overpass_export_mixes_lines_points_and_areas(tmp_path: Path) -> None:
+    rows = [
+        ("way/7", "primary", shapely.LineString([A, B])),
+        ("node/8", "traffic_signals", shapely.Point(B)),
+        ("node/9", None, shapely.Point(D)),
+        ("way/10", "pedestrian", shapely.box(117.0, 36.6, 117.1, 36.7)),
+    ]
+    ids, words, shapes = zip(*rows, strict=True)
+    frame = gpd.GeoDataFrame({"@id": ids, "highway": words}, geometry=list(shapes), crs=4326)
+    city_map = read_layers(saved(tmp_path, frame, "export.geojson"))
+    assert city_map.roads.frame.road_id.tolist() == ["way/7"]
+    assert city_map.roads.signals.kind.tolist() == ["traffic_signals"]
+    assert city_map.roads.signals.vertex_id.tolist() == [ways(city_map)[0][1]]
+    assert "OpenStreetMap" in city_map.attribution
+    assert not any("unknown" in note or "left out" in note for note in city_map.notes)
+
+
 @pytest.mark.parametrize("name", ["d.gpkg", "d.shp", "d.geojson"])
 def test_polygon_layers_keep_their_columns(tmp_path: Path, name: str) -> None:
     frame = gpd.GeoDataFrame(

@@ -27,7 +27,7 @@ FIELD_NAMES = {
     "bridge": ("bridge", "桥"),
     "tunnel": ("tunnel", "隧道"),
     "junction": ("junction",),
-    "osm_id": ("osm_id", "osmid", "osm_way_id", "full_id", "raw_eid", "way_id"),
+    "osm_id": ("osm_id", "osmid", "osm_way_id", "full_id", "@id", "raw_eid", "way_id"),
     "own_id": ("id", "fid", "gid", "road_id", "objectid", "编码"),
 }
 """Column of the result -> field names it may have in a layer, in lower case, best first."""
@@ -82,7 +82,7 @@ def road_columns(frame: gpd.GeoDataFrame) -> pd.DataFrame:
         dtype="object",
     )
     table["road_id"] = [
-        f"way/{osm}" if osm else (f"road/{own}" if own else f"row/{row + 1}")
+        f"way/{osm.removeprefix('way/')}" if osm else (f"road/{own}" if own else f"row/{row + 1}")
         for row, (osm, own) in enumerate(zip(table["osm_id"], table["own_id"], strict=True))
     ]
     table["has_oneway"] = found["oneway"] is not None
