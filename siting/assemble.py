@@ -18,8 +18,9 @@ from siting import __version__
 from siting.clock import peak_memory_mb
 from siting.demand import demand_assumptions
 from siting.facts import clauses
+from siting.figures import Figure
 from siting.ledger import clause_ledger, measure_plan
-from siting.model import Figure, PileType
+from siting.model import PileType
 from siting.piles import pile_table
 from siting.plan import (
     Plan,
