@@ -16,6 +16,7 @@ import numpy as np
 
 from siting.core.covering import as_model, covered_rows
 from siting.core.covering_bound import Dual, fix_by_bound, improve_dual, rounded_down
+from siting.core.covering_merge import merge
 from siting.core.covering_search import Schedule, Tables, anneal, greedy, tables
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _TELL_S = 0.1
 _PROVEN = 9e-7
 """Gap at which nothing is left to prove; a little under what the front calls optimal."""
-_MOVES = 20_000
+_MOVES, _EASY_MOVES = 20_000, 3_000
 _MOST_MOVES = 640_000
 _STEPS = 1_000
 _HOT, _COLD = 0.05, 0.002
@@ -39,7 +40,11 @@ _SMALL_SITES, _SMALL_ENTRIES = 150, 60_000
 """Up to this many sites or entries of cover, branch and bound comes right after a short search."""
 _TREE_ENTRIES = 400_000
 """Up to this many entries, branch and bound gets the time that search leaves."""
-_SEARCH_SHARE = 0.5
+_SEARCH_SHARE = 0.6
+_RUNS_A_LENGTH = 6
+"""Annealing runs before they become twice as long."""
+_POOL = 12
+"""Good plans kept to be merged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +191,7 @@ def solve_small(task: CoveringTask, stream: Stream) -> CoveringAnswer:
     run.take(math.inf, greedy(table))
     _lower_by_steps(run, _STEPS)
     if not run.over() and _is_easy(task.covering):
-        _search(run, table, _MOVES, 0)
+        _search(run, table, _EASY_MOVES, 0)
         if not run.over():
             _branch(run, run.left())
     _rounds(run, table)
@@ -201,24 +206,41 @@ def _is_easy(covering: Covering) -> bool:
 def _rounds(run: _Run, table: Tables) -> None:
     """Search and bound by turns, with longer and longer searches."""
     covering = run.task.covering
-    moves, number = _MOVES, 1
     patient = run.stream.started + _SEARCH_SHARE * run.task.seconds
     branch = covering.cover.nnz <= _TREE_ENTRIES and not _is_easy(covering)
+    pool: list[tuple[float, int, Mask]] = []
+    number = 0
     while not run.over():
-        _search(run, table, moves, number)
+        number += 1
+        moves = min(_MOVES * 2 ** (number // _RUNS_A_LENGTH), _MOST_MOVES)
+        value, opened = _search(run, table, moves, number)
+        pool.append((-value, number, opened))
+        if len(pool) > 1 and not run.over():
+            others = [opened, *(plan for _, _, plan in sorted(pool, key=_rank))]
+            merged = merge(
+                covering, run.opened, others, seconds=max(run.left(), 0.1), seed=run.task.seed
+            )
+            run.take(math.inf, merged)
+        pool = sorted([*pool, (-run.objective, -number, run.opened)], key=_rank)[:_POOL]
         if not run.over():
             _lower_by_steps(run, 4 * _STEPS)
         if branch and not run.over() and time.monotonic() > patient:
             _branch(run, run.left())
             branch = False
-        moves, number = min(2 * moves, _MOST_MOVES), number + 1
 
 
-def _search(run: _Run, table: Tables, moves: int, number: int) -> None:
-    weight = float(table.covering.weight.sum()) / max(int(run.opened.sum()), 1)
+def _rank(entry: tuple[float, int, Mask]) -> tuple[float, int]:
+    return entry[0], entry[1]
+
+
+def _search(run: _Run, table: Tables, moves: int, number: int) -> tuple[float, Mask]:
+    """One annealing run from the greedy plan; hot enough at first to forget it."""
+    first = greedy(table)
+    weight = float(table.covering.weight.sum()) / max(int(first.sum()), 1)
     schedule = Schedule(moves, _HOT * weight, _COLD * weight, run.task.seed * 1_000 + number)
-    _, _, made = anneal(table, run.opened, schedule, deadline=run.deadline, improved=run.take)
+    value, opened, made = anneal(table, first, schedule, deadline=run.deadline, improved=run.take)
     run.moves += made
+    return value, opened
 
 
 def _lower_by_steps(run: _Run, steps: int) -> None:

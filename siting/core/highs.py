@@ -77,6 +77,7 @@ def solve_arrays(
     seconds: float,
     seed: int = 0,
     abs_gap: float = 0.0,
+    nodes: int | None = None,
     stream: Stream | None = None,
 ) -> HighsAnswer:
     """
@@ -94,6 +95,8 @@ def solve_arrays(
         Random seed.
     abs_gap
         Absolute gap to stop at as well.
+    nodes
+        Most nodes of branch and bound, None for no limit.
     stream
         Where incumbents and bounds go while it runs.
 
@@ -105,6 +108,8 @@ def solve_arrays(
     highs = highs_of(model, seconds=seconds, seed=seed)
     highs.setOptionValue("mip_rel_gap", max(gap, 0.0))
     highs.setOptionValue("mip_abs_gap", max(abs_gap, 0.0 if gap > 0 else 1e-9))
+    if nodes is not None:
+        highs.setOptionValue("mip_max_nodes", nodes)
     if model.start is not None:
         _pass_start(highs, model.start)
     if stream is not None and model.integer.any():

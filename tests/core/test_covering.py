@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,6 +21,7 @@ from scipy.sparse import csr_array
 from siting.core.certificate import read_certificate, recompute_bound, write_certificate
 from siting.core.covering import check_covering, check_opened, covered_rows, is_feasible
 from siting.core.covering_bound import covering_bound, fix_by_bound, improve_dual
+from siting.core.covering_merge import merge
 from siting.core.covering_search import Schedule, anneal, greedy, tables
 from siting.core.covering_solve import CoveringTask, solve_small
 from siting.core.lpfile import write_lp
@@ -31,6 +34,7 @@ from siting.errors import InputError, SolverError, VerificationError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from siting.core.outcome import TracePoint
     from siting.structures import Covering
 
 QUIET = settings(
@@ -240,6 +244,39 @@ def test_the_front_solves_and_certifies_a_covering() -> None:
     assert outcome.reductions["rows"][0] == 600
     assert outcome.trace
     assert math.isfinite(outcome.peak_memory_mb)
+
+
+def test_merging_finds_the_best_plan_of_the_union() -> None:
+    small = shrink(city(60, 400, 5, 8, seed=6)).covering
+    rng = np.random.default_rng(0)
+    sites = len(small.cost)
+    for _ in range(10):
+        plans = []
+        for _ in range(2):
+            plan = np.zeros(sites, dtype=bool)
+            plan[rng.choice(sites, 5, replace=False)] = True
+            plans.append(plan)
+        merged = merge(small, plans[0], plans[1:], seconds=20, seed=0)
+        union = plans[0] | plans[1]
+        inside = replace(small, cover=csr_array(small.cover[:, union]), cost=small.cost[union],
+                         fixed=small.fixed[union], banned=small.banned[union])  # fmt: skip
+        assert check_opened(small, merged) == pytest.approx(brute_force(inside))
+
+
+def test_ctrl_c_returns_the_best_plan_within_a_second() -> None:
+    covering = city(400, 4000, 30, 14, seed=9)
+    pressed: list[float] = []
+
+    def press(point: TracePoint) -> None:
+        if not pressed and point.objective > 0:
+            pressed.append(time.monotonic())
+            os.kill(os.getpid(), signal.SIGINT)
+
+    outcome = solve(programme_of(covering), gap=0.0, seconds=60, progress=press)
+    assert time.monotonic() - pressed[0] < 1.0
+    assert outcome.status == Status.FEASIBLE
+    assert "interrupted" in outcome.message
+    assert outcome.objective <= outcome.bound or math.isnan(outcome.bound)
 
 
 def test_same_seed_same_bytes() -> None:
