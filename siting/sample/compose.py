@@ -19,7 +19,7 @@ from siting.sample.names import street_name
 from siting.sample.ramps import crossings, diamonds
 from siting.sample.region import Gate, regional_roads, village_roads, village_streets
 from siting.sample.services import service_areas
-from siting.sample.streets import NEAR, POINT, TEE, Street, offset, unit
+from siting.sample.streets import LINK, NEAR, POINT, TEE, Street, offset, unit
 from siting.sample.urban import interchanges
 
 if TYPE_CHECKING:
@@ -94,7 +94,10 @@ def compose(settled: Settlement, rng: np.random.Generator) -> Composition:
     streets += roads
     streets = [replace(s, key=k) for k, s in enumerate(streets)]
     ramps, services = _expressways(settled, streets, (ring, through), rng)
-    streets, leaves, passes = interchanges(streets, rng)
+    area = _ground(core)
+    inside = (shapely.intersection(shapely.LineString(r.line), area) for r in ramps)
+    built = sum(part.length for r, part in zip(ramps, inside, strict=True) if r.level == LINK)
+    streets, leaves, passes = interchanges(streets, area, built, rng)
     ramps += leaves
     land = village_roads(settled, roads, rng) + village_streets(settled, rng)
     blocks = [(n, b) for n, town in enumerate(towns) for b in town.blocks]
@@ -295,6 +298,11 @@ def _led_out(street: Street, first: Gate | None, last: Gate | None) -> Street:
     return street
 
 
+def _ground(core: Place | None) -> shapely.Polygon:
+    """Return the core's outline; without a core a speck that everything is far from."""
+    return shapely.Point(-1e9, -1e9).buffer(1.0) if core is None else core.outline
+
+
 def _expressways(
     settled: Settlement,
     streets: list[Street],
@@ -305,7 +313,7 @@ def _expressways(
     roads = corridors(settled, *fixed, rng)
     if fixed[0] is not None and core is not None:
         roads = cut_to_ring(roads, core.outline)
-    area = shapely.Point(0, 0).buffer(1) if core is None else core.outline
+    area = _ground(core)
     drawn = crossings(roads)
     services: list[Service] = []
     for road in roads:

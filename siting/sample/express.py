@@ -27,7 +27,12 @@ TUNNEL_EVERY_M = 30_000.0
 
 @dataclass(slots=True)
 class Expressway:
-    """An expressway: centreline, name, and the ramps' places on each carriageway (metres)."""
+    """
+    An expressway under construction.
+
+    Centreline, name, number, both carriageways, the ramps' points on each, the places along the
+    centreline that are taken (metres), and the ends (0, -1) that ramps join to another road.
+    """
 
     line: Floats
     name: str
@@ -36,6 +41,7 @@ class Expressway:
     left: Floats
     welds: tuple[list[Floats], list[Floats]] = field(default_factory=lambda: ([], []))
     busy: list[float] = field(default_factory=list)
+    joined: set[int] = field(default_factory=set)
 
     @property
     def sides(self) -> tuple[Floats, Floats]:
@@ -100,6 +106,22 @@ def _tunnels(road: Expressway, core: BaseGeometry, rng: np.random.Generator) -> 
     return spans
 
 
+def _closed_off(road: Expressway, side: int) -> Floats:
+    """
+    Return a carriageway led to the centreline at loose ends.
+
+    There the two meet, as if one turned round beyond the border, so that no stretch is a trap.
+    """
+    line = road.sides[side]
+    if np.allclose(road.line[0], road.line[-1]):
+        return line
+    tips = [road.line[end : end + 1 or None] for end in (0, -1) if end not in road.joined]
+    for tip in tips:
+        near_start = np.hypot(*(line[0] - tip[0])) < np.hypot(*(line[-1] - tip[0]))
+        line = np.vstack([tip, line] if near_start else [line, tip])
+    return line
+
+
 def drawn_expressways(
     roads: list[Expressway], core: BaseGeometry, rng: np.random.Generator
 ) -> list[Street]:
@@ -112,7 +134,7 @@ def drawn_expressways(
             spans = tunnels if side == 0 else [(total - b, total - a, w) for a, b, w in tunnels]
             streets.append(
                 Street(
-                    road.sides[side],
+                    _closed_off(road, side),
                     "motorway",
                     road.name,
                     level=EXPRESSWAY,

@@ -25,15 +25,16 @@ _LAND_SPACING_M = 7_000.0
 def crossings(roads: list[Expressway]) -> list[Street]:
     """Return the ramps where expressways cross or end at another: clover leaves and forks."""
     ramps: list[Street] = []
-    for i, one in enumerate(roads):
-        for other in roads[i + 1 :]:
-            hits = shapely.get_coordinates(
-                shapely.intersection(shapely.linestrings(one.line), shapely.linestrings(other.line))
-            )
-            for hit in hits:
-                ramps += _clover(one, other, hit)
+    # Forks first: they cut roads back, and the clover leaves have to lie on what is left.
     for number, road in enumerate(roads):
         ramps += _fork(road, [r for k, r in enumerate(roads) if k != number])
+    for i, one in enumerate(roads):
+        for other in roads[i + 1 :]:
+            hits = shapely.intersection(
+                shapely.LineString(one.line), shapely.LineString(other.line)
+            )
+            for hit in shapely.get_coordinates(hits):
+                ramps += _clover(one, other, hit)
     return ramps
 
 
@@ -115,8 +116,9 @@ def _fork_at(road: Expressway, host: Expressway, end: int) -> list[Street]:
     at = np.unique(at[(at >= span[0]) & (at <= span[1])])
     fresh = expressway(along(road.line, at), road.name, road.ref)
     road.line, road.right, road.left = fresh.line, fresh.right, fresh.left
-    for side in (0, 1):
-        road.welds[side].clear()
+    road.joined.add(end)
+    if end == 0:
+        road.busy = [at_m - back for at_m in road.busy]
     host.busy.append(measure_at(host.line, tip))
     ramps = []
     for host_side in (0, 1):

@@ -10,22 +10,21 @@ import shapely
 
 from siting.sample.express import Expressway, expressway
 from siting.sample.ramps import clover_ramp
+from siting.sample.streets import lengths
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from shapely.geometry.base import BaseGeometry
 
     from siting.sample.streets import Street
 
     Floats = npt.NDArray[np.float64]
 
-SHARE = 0.95
-"""Share of crossings of trunk roads, far enough apart, on two levels."""
+LINK_KM_PER_KM2 = 0.36
+"""Ramps and turning lanes in the core: measured in central Jinan (OSM 2020, densest 256 km2)."""
 
 SCALE = 0.74
 """Size of a leaf beside an expressway's: Jinan's inner interchanges are about 400 m wide."""
-
-TURN_SHARE = 0.65
-"""Share of crossings of trunk roads with lesser streets that have lanes for turning right."""
 
 TURN_SCALE = 0.27
 """Size of those lanes beside an expressway's ramp: they leave some 150 m before the crossing."""
@@ -36,7 +35,7 @@ _CLEAR_M = 700.0
 
 
 def interchanges(
-    streets: list[Street], rng: np.random.Generator
+    streets: list[Street], core: BaseGeometry, built_m: float, rng: np.random.Generator
 ) -> tuple[list[Street], list[Street], list[tuple[int, int]]]:
     """
     Return the streets with their ramps' points, the ramps, and which street passes over which.
@@ -48,6 +47,10 @@ def interchanges(
     ----------
     streets
         Streets with keys; trunk roads with two carriageways take part, and what they cross.
+    core
+        Where ramps are added up to `LINK_KM_PER_KM2`; none are elsewhere.
+    built_m
+        Length of expressway ramps that is already there.
     rng
         Source of chance.
     """
@@ -58,26 +61,29 @@ def interchanges(
     lines = {k: shapely.LineString(streets[k].line) for k in main}
     tree = shapely.STRtree([lines[k] for k in main])
     first, second = tree.query([lines[k] for k in trunk], predicate="crosses")
+    wanted_m = max(LINK_KM_PER_KM2 * 1e-3 * core.area - built_m, 0.0)
     roads: dict[int, Expressway] = {}
     ramps: list[Street] = []
     passes: list[tuple[int, int]] = []
     places: list[Floats] = []
     pairs = [(trunk[i], main[j]) for i, j in zip(first.tolist(), second.tolist(), strict=True)]
-    pairs.sort(key=lambda pair: (streets[pair[1]].highway != "trunk", pair))
+    pairs = [pairs[k] for k in rng.permutation(len(pairs))]
+    pairs.sort(key=lambda pair: streets[pair[1]].highway != "trunk")
     for a, b in pairs:
         both = streets[b].highway == "trunk" and streets[b].width_m > 0
         if both and a > b:
             continue
         for xy in shapely.get_coordinates(shapely.intersection(lines[a], lines[b])):
             scale = SCALE if both else TURN_SCALE
-            room = _room(xy, (lines[a], lines[b]), places, scale)
-            if not room or rng.random() > (SHARE if both else TURN_SHARE):
+            here = wanted_m > 0 and shapely.contains_xy(core, xy[0], xy[1])
+            if not here or not _room(xy, (lines[a], lines[b]), places, scale):
                 continue
             pair = [roads.setdefault(k, _road(streets[k])) for k in (a, b)]
             made = _leaves(pair[0], pair[1], xy, scale, loops=both)
             if made:
                 places.append(xy)
                 ramps += made
+                wanted_m -= sum(float(lengths(ramp.line)[-1]) for ramp in made)
                 passes += [(streets[a].key, streets[b].key)] if both else []
     done = list(streets)
     for row, road in roads.items():
