@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pyproj import CRS
 
     from siting.frames import CityMap, Roads
-    from siting.model import Model
+    from siting.model import Hydrogen, Model
 
 MARGIN_DEG = 0.02
 """Roads this far outside the districts (about 2 km) still carry traffic of the city."""
@@ -42,7 +42,7 @@ ones it only touches 0.12 km and less.
 """
 LEAST_ROAD_KM_PER_KM2 = 0.2
 """The same test where there is no census."""
-APPORTIONED = frozenset({"stations", "piles"})
+APPORTIONED = frozenset({"stations", "piles", "hydrogen_stations"})
 """Measures counted over the whole city, which a part of it takes its share of."""
 
 
@@ -266,7 +266,7 @@ def join_city(
         districts=chosen,
         crs=metric_crs(west, south, east, north),
         share=share,
-        notes=notes,
+        notes=(*city_map.notes, *notes),
         target_notes=target_notes,
         inputs=inputs,
     )
@@ -329,9 +329,22 @@ def _apportion(
             "demand": model.demand.model_copy(update=fleets),
             "targets": targets,
             "charging": charging,
+            "hydrogen": _hydrogen_share(model, share),
         }
     )
     return scaled, (note, whole), notes
+
+
+def _hydrogen_share(model: Model, share: float) -> Hydrogen | None:
+    """Give the planned districts their share of the hydrogen budget and of existing stations."""
+    hydrogen = model.hydrogen
+    if hydrogen is None:
+        return None
+    budget = hydrogen.budget_cny
+    # Rounded down: a station that may lie elsewhere doesn't spare one here.
+    existing = math.floor(hydrogen.existing_stations * share + 1e-9)
+    changes = {"existing_stations": existing, "budget_cny": budget and budget * share}
+    return hydrogen.model_copy(update=changes)
 
 
 def _km_by_district(
