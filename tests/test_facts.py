@@ -10,9 +10,10 @@ import yaml
 
 from siting import facts
 from siting.demand import SEGMENTS
+from siting.figures import Figure
 from siting.files import sha256_of
 from siting.frames import FACILITY_KINDS, ROAD_CLASSES
-from siting.model import Figure, load_model
+from siting.model import load_model
 
 POLICIES = Path(__file__).parents[1].parent / "shared" / "policies"
 
