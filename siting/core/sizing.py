@@ -9,17 +9,33 @@ from dataclasses import field as default
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array, vstack
 
 from siting.core.outcome import TracePoint
 from siting.core.pdhg import Iterate, maximise
-from siting.core.sizing_bound import can_open, clean_duals, site_values, sizing_bound, with_saving
+from siting.core.sizing_bound import (
+    can_open,
+    clean_duals,
+    plain_duals,
+    site_values,
+    sizing_bound,
+    with_saving,
+)
 from siting.core.sizing_check import check_sizing
 from siting.core.sizing_count import colliding_rows, deletion_filter, select_open
 from siting.core.sizing_part import Siting, keep_rows, solve_part
 from siting.core.sizing_relax import Relaxation, duals_of, relaxation
 from siting.core.sizing_round import choose_open, shaved, size_open
-from siting.core.sizing_search import Field, Goal, cost_of, energy_of, improve, neighbours
+from siting.core.sizing_search import (
+    Field,
+    Goal,
+    cheapen,
+    cost_of,
+    energy_of,
+    improve,
+    least_cost,
+    neighbours,
+    tight,
+)
 from siting.core.sizing_tidy import tidy
 from siting.structures import Sizing
 
@@ -113,6 +129,16 @@ class _Run:
         if self.progress is not None:
             self.progress(self.objective, bound)
 
+    def learn(self, duals: Mapping[str, npt.NDArray[np.float64]]) -> float:
+        """Keep multipliers that lower the bound; their own bound."""
+        bound = sizing_bound(self.sizing, duals)
+        if bound < self.priced:
+            self.priced, self.duals = bound, clean_duals(self.sizing, duals)
+            if bound < self.bound:
+                self.bound, self.bound_by = bound, "multipliers"
+            self.tell()
+        return bound
+
     def take(self, plan: Siting) -> None:
         """Keep a plan that keeps every row and beats the best by energy, or equals it for less."""
         if check_sizing(self.sizing, plan):
@@ -179,6 +205,7 @@ def solve_sizing(
         small = _small(run)
         if small is not None:
             return small
+    run.learn(plain_duals(sizing))
     relaxed = relaxation(sizing, saving=run.saving)
     until = run.started + BOUND_SHARE * seconds
     point = _relax(run, relaxed, None, until)
@@ -201,22 +228,18 @@ def _relax(run: _Run, relaxed: Relaxation, start: Iterate | None, until: float) 
     scale = np.maximum(abs(program.matrix).max(axis=1).toarray().ravel(), 1e-12)
     money = np.concatenate([sizing.fixed_cny, (sizing.pile_cny * relaxed.pile_scale).ravel()])
 
+    own = [math.inf]
+
     def stop(point: Iterate) -> bool:
         duals = duals_of(sizing, relaxed, point.y)
-        priced = with_saving(sizing, duals, run.saving)
-        bound = sizing_bound(sizing, priced)
-        if bound < run.priced:
-            run.priced, run.duals = bound, clean_duals(sizing, priced)
-            if bound < run.bound:
-                run.bound, run.bound_by = bound, "multipliers"
-            run.tell()
+        own[0] = min(own[0], run.learn(with_saving(sizing, duals, run.saving)), run.learn(duals))
         if run.bound < 0 or run.closed() or time.monotonic() > until:
             return True
         activity = program.matrix @ point.x
         over = np.maximum(activity - program.row_upper, program.row_lower - activity) / scale
         saved = run.saving * float(money @ point.x[: sites * (1 + types)])
         value = float(program.cost @ point.x) + saved
-        near = run.priced - value <= max(0.05 * run.gap, 1e-4) * abs(value) + saved
+        near = own[0] - value <= max(0.05 * run.gap, 1e-4) * abs(value) + saved
         run.settled = near and float(over.max(initial=0.0)) <= 0.05  # noqa: PLR2004
         return run.settled
 
@@ -252,6 +275,10 @@ def _search(run: _Run, relaxed: Relaxation, point: Iterate) -> None:
             point = _relax(run, relaxed, point, time.monotonic() + left / 3)
     if branching and not run.closed():
         _branch(run, run.deadline - time.monotonic())
+    if run.plan is not None and not tight(run.sizing, run.plan):
+        goal = Goal(run.saving, math.inf, run.deadline, run.seed)
+        field = Field(run.plan.opened, run.plan.opened, near, arcs)
+        run.take(cheapen(run.sizing, run.plan, field, goal))
 
 
 def _hopeful(run: _Run, plan: Siting) -> npt.NDArray[np.bool_]:
@@ -324,16 +351,7 @@ def _cheapest(run: _Run) -> Siting:
     sizing, plan = run.sizing, run.plan
     assert plan is not None  # noqa: S101
     level = run.objective - 1e-7 * max(1.0, abs(run.objective))
-    same = replace(
-        sizing,
-        weight=np.zeros_like(sizing.weight),
-        row_name=(*sizing.row_name, "energy served"),
-        row_open=csr_array(vstack([sizing.row_open, csr_array((1, len(plan.opened)))])),
-        row_piles=csr_array(vstack([sizing.row_piles, csr_array((1, plan.piles.size))])),
-        row_served=csr_array(vstack([sizing.row_served, csr_array(sizing.weight[None])])),
-        row_lower=np.append(sizing.row_lower, level),
-        row_upper=np.append(sizing.row_upper, np.inf),
-    )
+    same = least_cost(sizing, level)
     left = min(10.0, max(1.0, run.deadline - time.monotonic()))
     found, _, _ = solve_part(same, saving=1e-3, gap=1e-4, seconds=left, start=plan, seed=run.seed)
     if found is None:

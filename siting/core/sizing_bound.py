@@ -116,6 +116,20 @@ def clean_duals(
     return clean
 
 
+def plain_duals(sizing: Sizing) -> dict[str, npt.NDArray[np.float64]]:
+    """Multipliers of the plainest bound: every demand point within reach is served in full."""
+    sites, groups = len(sizing.fixed_cny), len(segment_groups(sizing.serves)[0])
+    reached = np.bincount(sizing.point, minlength=len(sizing.demand_kwh)) > 0
+    return {
+        "demand": np.where(reached, sizing.weight, 0.0),
+        "capacity": np.zeros((sites, groups)),
+        "most": np.zeros(sites),
+        "least": np.zeros(sites),
+        "grid": np.zeros(sites),
+        "rows": np.zeros(len(sizing.row_name)),
+    }
+
+
 def with_saving(
     sizing: Sizing, duals: Mapping[str, npt.NDArray[np.float64]], saving: float
 ) -> dict[str, npt.NDArray[np.float64]]:

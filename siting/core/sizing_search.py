@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import coo_array, csr_array, vstack
 
 from siting.core.sizing_part import (
     Effort,
@@ -39,6 +39,10 @@ MOST_NODES = 60
 node settles it. Counted, not timed, so that the same seed gives the same plan."""
 MOST_ARCS = 6000
 """Arcs in a neighbourhood."""
+TIGHT = 0.01
+"""Room in a capped row, as a share of its bound, below which money is not saved any more."""
+MOST_CHEAPENED = 3
+"""Neighbourhoods that are made cheaper at most."""
 PART_GAP = 4e-4
 """Relative gap at which a neighbourhood counts as solved."""
 
@@ -225,3 +229,62 @@ def _resolve(
         return None, nodes
     whole = put_back(plan, part, found)
     return replace(whole, serve=shaved(sizing, whole.piles, whole.serve)), nodes
+
+
+def least_cost(sizing: Sizing, energy: float) -> Sizing:
+    """Turn an instance into that of least cost at no less than some weighted energy served."""
+    sites, types = sizing.allowed.shape
+    return replace(
+        sizing,
+        weight=np.zeros_like(sizing.weight),
+        row_name=(*sizing.row_name, "energy served"),
+        row_open=csr_array(vstack([sizing.row_open, csr_array((1, sites))])),
+        row_piles=csr_array(vstack([sizing.row_piles, csr_array((1, sites * types))])),
+        row_served=csr_array(vstack([sizing.row_served, csr_array(sizing.weight[None])])),
+        row_lower=np.append(sizing.row_lower, energy),
+        row_upper=np.append(sizing.row_upper, np.inf),
+    )
+
+
+def tight(sizing: Sizing, plan: Siting) -> bool:
+    """Whether a row with an upper bound, such as the budget, leaves next to nothing."""
+    level = activity(sizing, plan)
+    capped = np.isfinite(sizing.row_upper)
+    room = sizing.row_upper[capped] - level[capped]
+    return bool((room <= TIGHT * abs(sizing.row_upper[capped])).any())
+
+
+def cheapen(sizing: Sizing, plan: Siting, field: Field, goal: Goal) -> Siting:
+    """
+    Serve as much for less money: least cost in one neighbourhood after another.
+
+    Looks at each open station about once, so the effort is counted, not timed.
+    """
+    rng = np.random.default_rng(goal.seed)
+    stale = np.zeros(len(field.core))
+    for _ in range(MOST_CHEAPENED):
+        if time.monotonic() > goal.deadline:
+            break
+        looked = stale[plan.opened] > 0
+        if looked.all():
+            break
+        usable = field.near.diagonal() > 0
+        sites = _neighbourhood(sizing, plan, (field, usable, stale), FIRST, rng)
+        if not len(sites):
+            break
+        stale[sites] += 1.0
+        part = cut_out(sizing, plan, sites)
+        own = Siting(plan.opened[sites], plan.piles[sites], plan.serve[part.arcs])
+        level = energy_of(part.sizing, own)
+        aim = least_cost(part.sizing, level * (1 - 1e-9))
+        left = max(0.2, goal.deadline - time.monotonic())
+        effort = Effort(1e-3, left, MOST_NODES, goal.seed)
+        found, _ = search_part(aim, own, saving=1e-3, effort=effort)
+        if found is None:
+            continue
+        trial = put_back(plan, part, found)
+        trial = replace(trial, serve=shaved(sizing, trial.piles, trial.serve))
+        kept = energy_of(sizing, trial) >= energy_of(sizing, plan) * (1 - 1e-9)
+        if kept and cost_of(sizing, trial) < cost_of(sizing, plan) - 1.0:
+            plan = trial
+    return plan
