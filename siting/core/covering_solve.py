@@ -41,7 +41,9 @@ _SMALL_SITES, _SMALL_ENTRIES = 150, 60_000
 _TREE_ENTRIES = 400_000
 """Up to this many entries, branch and bound gets the time that search leaves."""
 _SEARCH_SHARE = 0.6
-_RUNS_A_LENGTH = 6
+_MOVES_ENTRIES = 80_000
+"""Entries of cover from which on annealing runs grow longer with the problem."""
+_RUNS_A_LENGTH = 4
 """Annealing runs before they become twice as long."""
 _POOL = 12
 """Good plans kept to be merged."""
@@ -210,9 +212,10 @@ def _rounds(run: _Run, table: Tables) -> None:
     branch = covering.cover.nnz <= _TREE_ENTRIES and not _is_easy(covering)
     pool: list[tuple[float, int, Mask]] = []
     number = 0
+    base = int(_MOVES * max(1.0, covering.cover.nnz / _MOVES_ENTRIES) ** 0.75)
     while not run.over():
         number += 1
-        moves = min(_MOVES * 2 ** (number // _RUNS_A_LENGTH), _MOST_MOVES)
+        moves = min(base * 2 ** (number // _RUNS_A_LENGTH), _MOST_MOVES)
         value, opened = _search(run, table, moves, number)
         pool.append((-value, number, opened))
         if len(pool) > 1 and not run.over():
