@@ -31,6 +31,9 @@ from siting.plan import (
     road_frame,
     station_frame,
 )
+from siting.queueing import waiting_columns, waiting_note
+from siting.service import nearest_by_segment, service_record, service_table
+from siting.transformer import transformer_kva
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -103,11 +106,20 @@ def assemble_plan(
     )
     catchments = catchment_frame(candidates, demand, reach, decision.serve)
     points = demand_frame(demand, network, catchments)
+    points["nearest_m"] = nearest_by_segment(network, demand, candidates, decision.piles, types)
     served_by_site = catchments.groupby("site_id").kwh_day.sum()
     stations["served_kwh_day"] = stations.site_id.map(served_by_site).fillna(0.0)
     stations["utilisation"] = stations.served_kwh_day / stations.capacity_kwh_day
+    stations["transformer_kva"] = transformer_kva(
+        stations.installed_kw,
+        simultaneity=charging.simultaneity.value,
+        power_factor=charging.power_factor.value,
+    )
+    waiting = waiting_columns(stations, catchments, points, types, charging.queueing)
+    stations[list(waiting.columns)] = waiting
     districts = district_frame(city.districts, stations, points)
-    considered = candidate_frame(candidates, decision.piles)
+    service = service_table(points, districts, _settings(model))
+    considered = candidate_frame(candidates, network, types, decision.piles)
     measured = measure_plan(
         stations, considered, points, districts, types, existing_count=charging.existing_count
     )
@@ -123,7 +135,8 @@ def assemble_plan(
         roads=road_frame(network, city.map.roads),
         pile_types=types,
         assumptions=assumption_table(model),
-        run=_run_record(city, stations, catchments, ledger, outcome, seconds),
+        run=_run_record(city, stations, catchments, ledger, service, outcome, seconds),
+        service=service,
     )
 
 
@@ -132,6 +145,7 @@ def _run_record(
     stations: pd.DataFrame,
     catchments: pd.DataFrame,
     ledger: pd.DataFrame,
+    service: pd.DataFrame,
     outcome: Outcome,
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:
@@ -140,6 +154,7 @@ def _run_record(
     now = datetime.now(UTC).replace(microsecond=0)
     served = float(catchments.kwh_day.sum())
     gap = max(0.0, outcome.bound - served) / max(served, 1e-9)
+    queues = waiting_note(stations, model.charging.queueing.longest_wait_minutes.value)
     return {
         "model": model.name,
         "run_id": f"{now:%Y%m%d-%H%M%S}-{_question_hash(city)}",
@@ -175,8 +190,9 @@ def _run_record(
             "cost_cny": int(stations.cost_cny.sum()),
         },
         "clauses": [_clause_record(row) for row in ledger.to_dict("records")],
+        "service": service_record(service),
         "settings": _settings(model),
-        "notes": [*model.notes, *city.notes],
+        "notes": [*model.notes, *city.notes, *([queues] if queues else [])],
         "inputs": list(city.inputs),
         "versions": {
             "siting": __version__,
@@ -209,6 +225,8 @@ def _settings(model: Model) -> dict[str, Any]:
         "heavy_radius_m": charging.heavy_radius_m.value,
         "nearest_sites": charging.nearest_sites,
         "simultaneity": charging.simultaneity.value,
+        "power_factor": charging.power_factor.value,
+        "queueing": {name: figure.value for name, figure in charging.queueing},
         "existing_count": charging.existing_count,
         "budget_cny": charging.budget_cny,
         "gap": model.solve.gap,

@@ -100,6 +100,21 @@ def _distinct(piles: tuple[PileType, ...]) -> tuple[PileType, ...]:
     return piles
 
 
+class Queueing(_Part):
+    """How vehicles come to piles in the busiest hour, for the waiting times of a plan."""
+
+    private_session_kwh: Positive
+    """Energy that a private car takes a visit, kWh."""
+    fleet_session_kwh: Positive
+    heavy_session_kwh: Positive
+    peak_hour_share: PartOfOne
+    """Share of a day's energy that is charged in the busiest hour."""
+    changeover_minutes: NotNegative
+    """Time that a pile is held beside charging: to park, plug in, pay and leave."""
+    longest_wait_minutes: Positive
+    """Stations with a longer mean wait are named in the notes."""
+
+
 class Charging(_Part):
     """The charging programme."""
 
@@ -114,6 +129,7 @@ class Charging(_Part):
     grid_cny_per_kva: NotNegative
     simultaneity: PartOfOne
     power_factor: PartOfOne
+    queueing: Queueing
     budget_cny: float | None = Field(default=None, gt=0)
     existing_count: bool = True
     """Whether existing stations count towards the targets."""
@@ -278,7 +294,8 @@ def model_schema() -> dict[str, Any]:
     """
     schema = Model.model_json_schema()
     parts = schema.pop("$defs")
-    for part in (schema, *(parts[name] for name in ("DemandSettings", "Fleet", "Charging", "Hydrogen"))):
+    filled = ("DemandSettings", "Fleet", "Charging", "Queueing", "Hydrogen")
+    for part in (schema, *(parts[name] for name in filled)):
         part.pop("required", None)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

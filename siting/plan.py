@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -41,13 +41,18 @@ class Plan:
         (`piles_<type id>`), `piles` (int), `min_piles`, `max_piles`, `kw_limit`, `installed_kw`,
         `peak_kw`, `capacity_kwh_day`, `served_kwh_day`, `utilisation` (served / capacity),
         `fixed_cost_cny`, `cost_cny` (int), `clauses` (str), `node_id` (int, network node),
-        `access_m`.
+        `access_m`, `transformer_kva` (int), `wait_minutes` (mean wait in the peak hour of the worst
+        pile type; `inf` where the queue never settles), `wait_probability`, `wait_type` (that pile
+        type, "" where nobody comes).
     candidates
         Points, all sites that were considered. `site_id`, `name`, `kind`, `district_id`,
-        `existing`, `mandatory`, `max_piles`, `kw_limit`, `fixed_cost_cny`, `chosen` (bool).
+        `existing`, `mandatory`, `max_piles`, `kw_limit`, `fixed_cost_cny`, `chosen` (bool),
+        `urban`, `min_piles`, `clauses`, `pile_types` (ids of those that may stand there, joined by
+        a space), `node_id` (int), `access_m`.
     demand
         Points. `demand_id`, `cell_id`, `segment`, `kwh_day`, `served_kwh_day`, `district_id`,
-        `urban`, `population`, `node_id`, `access_m`.
+        `urban`, `population`, `node_id`, `access_m`, `nearest_m` (network distance to the nearest
+        open station with a pile type for the segment, NaN where none can be reached).
     catchments
         Table. `demand_id`, `site_id`, `kwh_day`, `distance_m`; what each station serves.
     districts
@@ -67,6 +72,12 @@ class Plan:
         (bool).
     run
         run.json as a mapping (`docs/run.schema.json`), without what only the store knows.
+    service
+        Table of service quality; the first row, `all`, sums the rows of the districts.
+        `district_id`, `name`, `kwh_day`, `population`, `rural_population`, `kwh_share_within`,
+        `people_share_within`, `rural_people_share_within` (0..1 within the radius of the nearest
+        station, whatever its capacity; NaN of nothing), `distance_p95_m` (weighted by demand, NaN
+        where more than 5 % reach none), `kwh_unreached` (kWh a day that reach no station).
     """
 
     stations: gpd.GeoDataFrame
@@ -79,6 +90,7 @@ class Plan:
     pile_types: pd.DataFrame
     assumptions: pd.DataFrame
     run: Mapping[str, Any]
+    service: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def station_frame(
@@ -137,8 +149,13 @@ def station_frame(
     return stations.sort_values("site_id", ignore_index=True)
 
 
-def candidate_frame(candidates: Candidates, piles: npt.NDArray[np.int64]) -> gpd.GeoDataFrame:
-    """List every site that was considered, with whether it was chosen."""
+def candidate_frame(
+    candidates: Candidates,
+    network: Network,
+    pile_types: pd.DataFrame,
+    piles: npt.NDArray[np.int64],
+) -> gpd.GeoDataFrame:
+    """List every site that was considered, with what bounds it and whether it was chosen."""
     kept = [
         "site_id",
         "name",
@@ -149,10 +166,17 @@ def candidate_frame(candidates: Candidates, piles: npt.NDArray[np.int64]) -> gpd
         "max_piles",
         "kw_limit",
         "fixed_cost_cny",
+        "urban",
+        "min_piles",
+        "clauses",
         "geometry",
     ]
     frame = candidates.frame[kept].copy()
     frame["chosen"] = piles.sum(axis=1) > 0
+    names = pile_types["type_id"].to_numpy(dtype=object)
+    frame["pile_types"] = [" ".join(names[row]) for row in candidates.allowed]
+    frame["node_id"] = np.where(candidates.node >= 0, network.node_id[candidates.node], -1)
+    frame["access_m"] = candidates.access_m
     return frame
 
 

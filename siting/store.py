@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LAYERS = ("stations", "candidates", "demand", "districts", "roads")
 """Layers with geometry in plan.gpkg."""
-TABLES = ("catchments", "clauses", "pile_types", "assumptions")
+TABLES = ("catchments", "clauses", "pile_types", "assumptions", "service")
 """Tables without geometry in plan.gpkg."""
 GPKG = "plan.gpkg"
 RUN = "run.json"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from siting.verify.charging import charging_findings
 from siting.verify.finding import Finding, failures
+from siting.verify.service import service_findings
 
 if TYPE_CHECKING:
     from siting.plan import Plan
@@ -15,7 +16,7 @@ __all__ = ["Finding", "failures", "verify_plan"]
 
 def verify_plan(plan: Plan) -> tuple[Finding, ...]:
     """
-    Recompute stations, piles, cost, districts, distances, served demand and targets.
+    Recompute stations, piles, cost, districts, distances, served demand, targets and service.
 
     Parameters
     ----------
@@ -27,4 +28,4 @@ def verify_plan(plan: Plan) -> tuple[Finding, ...]:
     findings
         One a claim, in a fixed order; the plan stands when all are ok.
     """
-    return tuple(charging_findings(plan))
+    return (*charging_findings(plan), *service_findings(plan))
