@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
@@ -39,19 +40,89 @@ def lost_energy(
     return np.asarray(np.maximum((energy - room).max(axis=-1, initial=0.0), 0.0))
 
 
+def _row_scale(sizing: Sizing) -> npt.NDArray[np.float64]:
+    """Return what the violation of each global row is relative to, shape (R,)."""
+    low = np.where(np.isfinite(sizing.row_lower), abs(sizing.row_lower), 0.0)
+    high = np.where(np.isfinite(sizing.row_upper), abs(sizing.row_upper), 0.0)
+    return np.asarray(np.maximum(np.maximum(low, high), 1.0))
+
+
 def violation_of(sizing: Sizing, activity: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Sum of the relative violations of the global rows, activity of shape (..., R)."""
-    scale = np.maximum(
-        np.maximum(
-            np.where(np.isfinite(sizing.row_lower), abs(sizing.row_lower), 0.0),
-            np.where(np.isfinite(sizing.row_upper), abs(sizing.row_upper), 0.0),
-        ),
-        1.0,
-    )
+    scale = _row_scale(sizing)
     short = np.maximum(sizing.row_lower - activity, 0.0) / scale
     over = np.maximum(activity - sizing.row_upper, 0.0) / scale
     worst = np.where(short > TOLERANCE, short, 0.0) + np.where(over > TOLERANCE, over, 0.0)
     return np.asarray(worst.sum(axis=-1))
+
+
+@dataclass(frozen=True, slots=True)
+class _Touched:
+    """
+    The global rows that a site's piles weigh in, few a site however many there are in all.
+
+    Attributes
+    ----------
+    row
+        Rows of each site, padded with R, shape (J, T).
+    change
+        What each move adds to them, shape (J, M, T).
+    lower, upper, scale
+        Bounds of the rows and what their violation is relative to, with a row R that holds always,
+        shape (R + 1,).
+    """
+
+    row: npt.NDArray[np.int64]
+    change: npt.NDArray[np.float64]
+    lower: npt.NDArray[np.float64]
+    upper: npt.NDArray[np.float64]
+    scale: npt.NDArray[np.float64]
+
+    def gain(self, activity: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """By how much each move lowers the violation of the rows, shape (J, M)."""
+        now = np.append(activity, 0.0)[self.row][:, None, :]
+        return np.asarray(self._broken(now).sum(axis=-1) - self._broken(now + self.change).sum(-1))
+
+    def run(
+        self,
+        activity: npt.NDArray[np.float64],
+        site: npt.NDArray[np.int64],
+        move: npt.NDArray[np.int64],
+    ) -> npt.NDArray[np.float64]:
+        """Activity of the rows after the first 1, 2, ... moves, shape (moves, R)."""
+        each = np.zeros((len(site), len(activity) + 1))
+        each[np.arange(len(site))[:, None], self.row[site]] = self.change[site, move]
+        return np.asarray(activity + np.cumsum(each[:, :-1], axis=0))
+
+    def _broken(self, activity: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        lower, upper, scale = (bound[self.row][:, None, :] for bound in self._bounds())
+        worst = np.maximum(lower - activity, activity - upper) / scale
+        return np.where(worst > TOLERANCE, worst, 0.0)
+
+    def _bounds(self) -> tuple[npt.NDArray[np.float64], ...]:
+        return self.lower, self.upper, self.scale
+
+
+def _touched(sizing: Sizing, delta: npt.NDArray[np.float64]) -> _Touched:
+    sites, types = sizing.allowed.shape
+    entries = sizing.row_piles.tocoo()
+    row, column = (np.asarray(part, dtype=np.int64) for part in entries.coords)
+    rows = len(sizing.row_name)
+    pair, entry = np.unique((column // types) * rows + row, return_inverse=True)
+    first = np.searchsorted(pair // max(rows, 1), np.arange(sites))
+    slot = np.arange(len(pair)) - first[pair // max(rows, 1)]
+    width = int(slot.max(initial=-1)) + 1
+    weight = np.zeros((sites, width, types))
+    weight[column // types, slot[entry], column % types] = entries.data
+    index = np.full((sites, width), rows, dtype=np.int64)
+    index[pair // max(rows, 1), slot] = pair % max(rows, 1)
+    return _Touched(
+        index,
+        np.einsum("jtk,mk->jmt", weight, delta),
+        np.append(sizing.row_lower, -np.inf),
+        np.append(sizing.row_upper, np.inf),
+        np.append(_row_scale(sizing), 1.0),
+    )
 
 
 def _moves(types: int) -> npt.NDArray[np.float64]:
@@ -94,17 +165,11 @@ def mend_piles(
         Whole piles within the limits of each site; the rows may still be broken where no single
         move helps.
     """
-    sites, types = piles.shape
     limit = pile_limit(sizing)
     peak = sizing.simultaneity * sizing.pile_kw
     held = _within_site(sizing, np.minimum(np.maximum(piles, 0), limit), energy)
-    delta = _moves(types)
-    rows = sizing.row_piles.toarray().reshape(-1, sites, types) if sizing.row_piles.shape[0] else (
-        np.zeros((0, sites, types))
-    )  # fmt: skip
-    rows = rows[np.any(rows != 0, axis=(1, 2))]
-    touched = np.diff(sizing.row_piles.indptr) > 0
-    effect = np.einsum("rjk,mk->jmr", rows, delta)
+    delta = _moves(piles.shape[1])
+    touched = _touched(sizing, delta)
     activity = fixed + sizing.row_piles @ held.ravel()
     for _ in range(rounds):
         trial = held[:, None, :] + delta
@@ -114,11 +179,9 @@ def mend_piles(
         fits &= trial @ peak <= sizing.kw_limit[:, None] + TOLERANCE
         now = lost_energy(sizing, energy, held)
         loss = lost_energy(sizing, energy[:, None, :], trial) - now[:, None]
-        after = np.broadcast_to(activity, (*fits.shape, len(activity))).copy()
-        after[:, :, touched] += effect
         broken = float(violation_of(sizing, activity))
-        gain = broken - violation_of(sizing, after)
-        chosen = _batch(sizing, (fits, loss, gain), broken, effect, (activity, touched))
+        gain = touched.gain(activity)
+        chosen = _batch(sizing, (fits, loss, gain), broken, activity, touched)
         if chosen is None:
             break
         site, move = chosen
@@ -131,12 +194,11 @@ def _batch(
     sizing: Sizing,
     scored: tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64], npt.NDArray[np.float64]],
     broken: float,
-    effect: npt.NDArray[np.float64],
-    state: tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]],
+    activity: npt.NDArray[np.float64],
+    touched: _Touched,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None:
     """Best move of each site, and the longest useful run of them in order of merit."""
     fits, loss, gain = scored
-    activity, touched = state
     if broken > 0:
         merit = np.where(fits & (gain > 0), gain / (np.maximum(loss, 0.0) + 1.0), -np.inf)
     else:
@@ -147,9 +209,7 @@ def _batch(
     order = order[np.isfinite(best[order])]
     if not len(order):
         return None
-    run = np.tile(activity, (len(order), 1))
-    run[:, touched] += np.cumsum(effect[order, move[order]], axis=0)
-    left = violation_of(sizing, run)
+    left = violation_of(sizing, touched.run(activity, order, move[order]))
     if broken > 0:
         # Take the moves of like merit only: later ones are priced anew.
         like = best[order] >= 0.5 * best[order[0]]

@@ -80,22 +80,24 @@ def _spread_idle(sizing: Sizing, plan: Siting) -> Siting:
     asked = np.bincount(sizing.site, sizing.demand_kwh[sizing.point], minlength=len(piles))
     reached = np.where(plan.opened, asked, 0.0).astype(float)
     for kind in range(types):
-        alike = _alike(sizing, kind)
-        idle = np.where(alike & plan.opened, idle_piles(sizing, plan, piles, kind), 0)
-        if idle.sum() == 0:
-            continue
-        piles[:, kind] -= idle
-        piles[:, kind] += _by_demand(sizing, piles, reached, (kind, int(idle.sum()), alike))
+        group = _alike(sizing, kind)
+        idle = np.where(plan.opened, idle_piles(sizing, plan, piles, kind), 0)
+        for number in np.unique(group[idle > 0]).tolist():
+            alike = group == number
+            spare = np.where(alike, idle, 0)
+            piles[:, kind] -= spare
+            piles[:, kind] += _by_demand(sizing, piles, reached, (kind, int(spare.sum()), alike))
     return replace(plan, piles=piles)
 
 
-def _alike(sizing: Sizing, kind: int) -> npt.NDArray[np.bool_]:
-    """Sites whose pile of a type weighs the same in every global row as at most sites."""
+def _alike(sizing: Sizing, kind: int) -> npt.NDArray[np.int64]:
+    """Return the group of each site; piles of a type weigh alike in every row within a group."""
     sites, types = sizing.allowed.shape
     column = sizing.row_piles[:, np.arange(sites) * types + kind].toarray()
     if not column.size:
-        return np.ones(sites, dtype=bool)
-    return np.asarray((column == np.median(column, axis=1)[:, None]).all(axis=0))
+        return np.zeros(sites, dtype=np.int64)
+    _, group = np.unique(column, axis=1, return_inverse=True)
+    return np.asarray(group, dtype=np.int64).ravel()
 
 
 def _by_demand(
