@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import platform
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from siting.core.outcome import Outcome
     from siting.demand import Demand
     from siting.formulate.charging import Decision
+    from siting.hydrogen import HydrogenPlan
     from siting.model import Model
     from siting.network import Network
     from siting.reach import Reach
@@ -62,14 +64,33 @@ LIBRARIES = (
 """Libraries whose versions a run records."""
 
 
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """
+    What the programmes decided.
+
+    Attributes
+    ----------
+    decision
+        Piles by site and type, and energy on each arc.
+    outcome
+        How the charging programme ended.
+    hydrogen
+        The hydrogen stations, where a target asks for them.
+    """
+
+    decision: Decision
+    outcome: Outcome
+    hydrogen: HydrogenPlan | None = None
+
+
 def assemble_plan(
     city: City,
     network: Network,
     demand: Demand,
     candidates: Candidates,
     reach: Reach,
-    decision: Decision,
-    outcome: Outcome,
+    solved: Solved,
     seconds: Mapping[str, float],
 ) -> Plan:
     """
@@ -79,10 +100,8 @@ def assemble_plan(
     ----------
     city, network, demand, candidates, reach
         What was planned on.
-    decision
-        Piles by site and type, and energy on each arc.
-    outcome
-        How the solve ended.
+    solved
+        What was decided.
     seconds
         Wall time by stage so far.
 
@@ -93,6 +112,7 @@ def assemble_plan(
     """
     model = city.model
     charging = model.charging
+    decision, outcome, hydrogen = solved.decision, solved.outcome, solved.hydrogen
     types = pile_table(charging)
     served = np.bincount(reach.site, weights=decision.serve, minlength=reach.sites).astype(float)
     stations = station_frame(
@@ -123,9 +143,12 @@ def assemble_plan(
     measured = measure_plan(
         stations, considered, points, districts, types, existing_count=charging.existing_count
     )
+    if hydrogen is not None:
+        measured["hydrogen_stations"] = float(hydrogen.counted)
     known = clauses(model.area.city) if model.area.city else ()
-    ledger = clause_ledger(model.targets, measured, known, city.target_notes)
-    return Plan(
+    leanings = hydrogen.clauses if hydrogen is not None else {}
+    ledger = clause_ledger(model.targets, measured, known, city.target_notes, leanings)
+    found = Plan(
         stations=stations,
         candidates=considered,
         demand=points,
@@ -137,6 +160,32 @@ def assemble_plan(
         assumptions=assumption_table(model),
         run=_run_record(city, stations, catchments, ledger, service, outcome, seconds),
         service=service,
+    )
+    return found if hydrogen is None else _with_hydrogen(found, hydrogen)
+
+
+def _with_hydrogen(plan: Plan, hydrogen: HydrogenPlan) -> Plan:
+    """Add the hydrogen stations to a plan, its totals and its settings."""
+    run = plan.run
+    cost_cny = int(hydrogen.stations.cost_cny.sum())
+    totals = {
+        **run["totals"],
+        "hydrogen_stations": len(hydrogen.stations),
+        "hydrogen_cost_cny": cost_cny,
+        "cost_cny": run["totals"]["charging_cost_cny"] + cost_cny,
+    }
+    return replace(
+        plan,
+        hydrogen=hydrogen.stations,
+        hydrogen_candidates=hydrogen.candidates,
+        hydrogen_demand=hydrogen.demand,
+        protected=hydrogen.protected,
+        run={
+            **run,
+            "totals": totals,
+            "settings": {**run["settings"], "hydrogen": hydrogen.settings},
+            "hydrogen": hydrogen.record,
+        },
     )
 
 
@@ -187,6 +236,8 @@ def _run_record(
             "built_area_footprint_km2": 0,
             "test_road_km": 0,
             "served_kwh_day": served,
+            "charging_cost_cny": int(stations.cost_cny.sum()),
+            "hydrogen_cost_cny": 0,
             "cost_cny": int(stations.cost_cny.sum()),
         },
         "clauses": [_clause_record(row) for row in ledger.to_dict("records")],
@@ -268,13 +319,21 @@ def assumption_table(model: Model) -> pd.DataFrame:
             "source": figure.source,
             "confidence": figure.confidence,
         }
-        for key, figure in _figures(model.charging, "charging")
+        for key, figure in _all_figures(model)
     ]
     table = pd.DataFrame(rows)
     # Some values are lists of weights: a column of text holds them all.
     table["value"] = [f"{v:,g}" if isinstance(v, float) else str(v) for v in table["value"]]
     table["unsourced"] = table.confidence == "memory"
     return table
+
+
+def _all_figures(model: Model) -> Iterator[tuple[str, Figure]]:
+    """Yield the figures of the programmes that the model's targets ask for."""
+    yield from _figures(model.charging, "charging")
+    asked = any(target.measure == "hydrogen_stations" for target in model.targets)
+    if asked and model.hydrogen is not None:
+        yield from _figures(model.hydrogen, "hydrogen")
 
 
 def _figures(part: BaseModel, path: str) -> Iterator[tuple[str, Figure]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ UNITS = {
     "district_stations": "stations",
     "served_share": "share",
     "district_served_share": "share",
+    "hydrogen_stations": "stations",
 }
 """Unit of each measure."""
 
@@ -78,6 +80,7 @@ def clause_ledger(
     measured: Mapping[str, float],
     clauses: Sequence[Clause],
     notes: Mapping[str, str],
+    leanings: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """
     Set each clause against the plan.
@@ -92,6 +95,8 @@ def clause_ledger(
         Every clause of the city's documents.
     notes
         Measure to a sentence printed with its target, for example how it was apportioned.
+    leanings
+        Clause without a number to a sentence on how the plan leans towards it.
 
     Returns
     -------
@@ -103,7 +108,8 @@ def clause_ledger(
     by_id = {clause.id: clause for clause in clauses}
     rows = [_target_row(t, measured, by_id.get(t.clause), notes) for t in targets]
     bound = {target.clause for target in targets}
-    rows += [_other_row(clause) for clause in clauses if clause.id not in bound]
+    rest = [clause for clause in clauses if clause.id not in bound]
+    rows += [_other_row(clause, leanings.get(clause.id, "")) for clause in rest]
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
@@ -142,8 +148,10 @@ def _target_row(
     }
 
 
-def _other_row(clause: Clause) -> dict[str, object]:
-    if clause.use == "parameter":
+def _other_row(clause: Clause, leaning: str) -> dict[str, object]:
+    if leaning:
+        status, note = "preference", leaning
+    elif clause.use == "parameter":
         status, note = "context", PARAMETER_NOTE
     elif clause.use in {"context", "report", "phasing"}:
         status, note = "context", ""

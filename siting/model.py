@@ -135,6 +135,14 @@ class Charging(_Part):
     """Whether existing stations count towards the targets."""
 
 
+def _known_clause(id_: str) -> str:
+    if id_:
+        from siting.facts import clause  # noqa: PLC0415
+
+        clause(id_)
+    return id_
+
+
 class Hydrogen(_Part):
     """The hydrogen programme; stations are planned where a target asks for them."""
 
@@ -175,14 +183,8 @@ class Hydrogen(_Part):
     """Whether those count towards the target; then fewer are planned."""
     budget_cny: float | None = Field(default=None, gt=0)
     """Empty: as many stations as the target asks for and no more."""
-
-
-def _known_clause(id_: str) -> str:
-    if id_:
-        from siting.facts import clause  # noqa: PLC0415
-
-        clause(id_)
-    return id_
+    clauses: tuple[Annotated[str, AfterValidator(_known_clause)], ...] = ()
+    """Clauses without a number that the plan leans towards; the ledger calls them preferences."""
 
 
 class Target(_Part):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from siting.assemble import assemble_plan, assumption_table
+from siting.assemble import Solved, assemble_plan, assumption_table
 from siting.candidates.charging import charging_candidates
 from siting.catchment import charging_reach
 from siting.cells import build_cells
@@ -18,6 +18,7 @@ from siting.core.solve import solve
 from siting.demand import charging_demand
 from siting.errors import InfeasibleError, VerificationError
 from siting.formulate.charging import charging_programme, decode
+from siting.hydrogen import plan_hydrogen
 from siting.model import load_model
 from siting.network import build_network, centreline_km, components_report
 from siting.store import read_run, write_run
@@ -108,6 +109,9 @@ def plan(
         reach = charging_reach(network, candidates, demand, city.model.charging)
         report(Event("reach", _reach_text(demand, candidates, reach)))
     with stage("solve", seconds, report):
+        hydrogen = plan_hydrogen(city, network, demand, candidates, cells)
+        if hydrogen is not None:
+            report(Event("solve", hydrogen.text))
         programme = charging_programme(candidates, demand, reach, city.model)
         outcome = solve(
             programme,
@@ -120,7 +124,8 @@ def plan(
         refuse_impossible(outcome)
         decision = decode(programme, outcome)
     with stage("check", seconds, report):
-        found = assemble_plan(city, network, demand, candidates, reach, decision, outcome, seconds)
+        solved = Solved(decision, outcome, hydrogen)
+        found = assemble_plan(city, network, demand, candidates, reach, solved, seconds)
         checked = pass_only_verified(found)
     with stage("publish", seconds, report):
         folder, published = write_run(checked, out, write_map, seconds)

@@ -28,6 +28,10 @@ LEAST_FLOW_KWH = 1e-6
 """Catchment flows below this a day are solver noise and are not published."""
 
 
+def _no_points() -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame(geometry=[], crs="EPSG:4326")
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """
@@ -72,6 +76,24 @@ class Plan:
         (bool).
     run
         run.json as a mapping (`docs/run.schema.json`), without what only the store knows.
+    hydrogen
+        Points, the hydrogen stations; empty where no target asks for them, as are the next three.
+        `site_id`, `name`, `kind`, `combined` (bool, on a fuel station or service area),
+        `district_id`, `district`, `urban` (bool), `capacity_kg_day`, `cost_cny` (int),
+        `nearest_protected_m` (to the edge of the nearest important public building, -1 where there
+        is none), `nearest_junction_m` (of arterial roads), `supply_m` (to a hydrogen supply),
+        `served_kwh_day` and `served_share` (heavy-vehicle demand that it is the nearest station
+        of), `corridor_km`, `clauses`, `node_id`, `access_m`.
+    hydrogen_candidates
+        Points, every place that was looked at, with the columns of `hydrogen` up to `supply_m`,
+        `reason` (why it is no site, "" for one) and `chosen` (bool).
+    hydrogen_demand
+        Points to be covered. `point_id`, `purpose` (`heavy` | `corridor`), `kwh_day`,
+        `corridor_km`, `district_id`, `site_id` (nearest station within the radius, "" for none),
+        `distance_m` (-1 for none), `node_id`, `access_m`.
+    protected
+        Points that the exclusion distances run from. `place_id`, `role` (`protected` | `supply`),
+        `kind`, `name`, `extent_m`.
     service
         Table of service quality; the first row, `all`, sums the rows of the districts.
         `district_id`, `name`, `kwh_day`, `population`, `rural_population`, `kwh_share_within`,
@@ -91,6 +113,10 @@ class Plan:
     assumptions: pd.DataFrame
     run: Mapping[str, Any]
     service: pd.DataFrame = field(default_factory=pd.DataFrame)
+    hydrogen: gpd.GeoDataFrame = field(default_factory=_no_points)
+    hydrogen_candidates: gpd.GeoDataFrame = field(default_factory=_no_points)
+    hydrogen_demand: gpd.GeoDataFrame = field(default_factory=_no_points)
+    protected: gpd.GeoDataFrame = field(default_factory=_no_points)
 
 
 def station_frame(

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 LAYERS = ("stations", "candidates", "demand", "districts", "roads")
 """Layers with geometry in plan.gpkg."""
+OPTIONAL = ("hydrogen", "hydrogen_candidates", "hydrogen_demand", "protected")
+"""Layers that are there only when the plan has something on them."""
 TABLES = ("catchments", "clauses", "pile_types", "assumptions", "service")
 """Tables without geometry in plan.gpkg."""
 GPKG = "plan.gpkg"
@@ -98,7 +100,7 @@ def write_layers(plan: Plan, path: Path) -> None:
     synthetic = "Synthetic roads and facilities. " if run["synthetic_roads"] else ""
     text = f"{run['attribution']}. {synthetic}Planned by siting {run['versions']['siting']}."
     with replacing(path) as part:
-        for name in LAYERS:
+        for name in (*LAYERS, *(name for name in OPTIONAL if len(getattr(plan, name)))):
             frame = getattr(plan, name)
             pyogrio.write_dataframe(
                 frame,
@@ -142,18 +144,19 @@ def read_run(folder: Path) -> Plan:
         raise InputError("the run has no layers", where=path, cure="Plan again")
     frames: dict[str, Any] = {}
     try:
-        for name in LAYERS + TABLES:
+        there = set(pyogrio.list_layers(path)[:, 0])
+        for name in LAYERS + TABLES + tuple(name for name in OPTIONAL if name in there):
             frames[name] = _read_layer(path, name)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         raise InputError(f"the layers can't be read: {error}", where=path) from error
-    missing = {field.name for field in fields(Plan)} - frames.keys() - {"run"}
+    missing = {field.name for field in fields(Plan)} - frames.keys() - {"run", *OPTIONAL}
     if missing:
         raise InputError("layers are missing", where=path, value=", ".join(sorted(missing)))
     return Plan(**frames, run=run)
 
 
 def _read_layer(path: Path, name: str) -> pd.DataFrame | gpd.GeoDataFrame:
-    frame = pyogrio.read_dataframe(path, layer=name, read_geometry=name in LAYERS)
+    frame = pyogrio.read_dataframe(path, layer=name, read_geometry=name in LAYERS + OPTIONAL)
     text = [
         c for c in frame.columns if c != "geometry" and not pd.api.types.is_numeric_dtype(frame[c])
     ]

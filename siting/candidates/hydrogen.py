@@ -301,7 +301,7 @@ def _edge_m(xy: Floats, others: Floats, extent_m: Floats) -> Floats:
     gap = np.hypot(*(xy[place] - others[other]).T) - extent_m[other]
     best = np.full(len(xy), np.inf)
     np.minimum.at(best, place, gap)
-    return np.maximum(best, 0.0)
+    return np.asarray(np.maximum(best, 0.0), dtype=np.float64)
 
 
 def _reasons(places: pd.DataFrame, node: Ints, hydrogen: Hydrogen) -> npt.NDArray[np.object_]:

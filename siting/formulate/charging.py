@@ -307,6 +307,8 @@ def business_rows(candidates: Candidates, demand: Demand, model: Model) -> tuple
     new = (~existing).astype(float)
     counted = np.where(model.charging.existing_count, 1.0, new).astype(float)
     for number, target in enumerate(model.targets):
+        if target.measure == "hydrogen_stations":
+            continue
         for row in _target_rows(target, candidates, demand, dc, counted):
             name = (
                 row.name

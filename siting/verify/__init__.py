@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from siting.verify.charging import charging_findings
 from siting.verify.finding import Finding, failures
+from siting.verify.hydrogen import hydrogen_findings
 from siting.verify.service import service_findings
 
 if TYPE_CHECKING:
@@ -28,4 +29,4 @@ def verify_plan(plan: Plan) -> tuple[Finding, ...]:
     findings
         One a claim, in a fixed order; the plan stands when all are ok.
     """
-    return (*charging_findings(plan), *service_findings(plan))
+    return (*charging_findings(plan), *service_findings(plan), *hydrogen_findings(plan))
