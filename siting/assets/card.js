@@ -51,6 +51,26 @@ siting.card = (function () {
     return [head(S.stations.name(i), actions.close), chips, list, el("p", "s-catchment", `${t("card.catchment")}${t("colon")}${text}`), S.button("s-link", actions.locate, t("card.locate"))];
   }
 
+  function hydrogen(i, actions) {
+    const table = S.hydrogen.table, place = data.districts.district_id.indexOf(table.district_id[i]);
+    const where = place >= 0 ? S.basemap.districtName(place) : table.district[i], list = el("dl", "s-rows");
+    const add = (name, value) => { const node = row(t(`card.${name}`), value); node.dataset.field = name; list.append(node); };
+    add("id", table.site_id[i]);
+    add("district.label", `${where} · ${t(table.urban[i] ? "card.urban" : "card.rural")}`);
+    add("hydrogen.capacity", amount(table.capacity_kg_day[i], 1, t("unit.kgday")));
+    add("hydrogen.served", amount(table.served_kwh_day[i], 1, t("unit.kwhday")));
+    add("hydrogen.share", S.percent(table.served_share[i]));
+    add("hydrogen.corridor", amount(table.corridor_km[i], 1, "km"));
+    add("hydrogen.protected", amount(table.nearest_protected_m[i], 1, t("unit.m")));
+    add("hydrogen.junction", amount(table.nearest_junction_m[i], 1, t("unit.m")));
+    add("hydrogen.supply", amount(table.supply_m[i], 1, t("unit.m")));
+    add("cost", S.costText(table.cost_cny[i]));
+    add("access", amount(table.access_m[i], 0, t("unit.m")));
+    add("clauses", table.clauses[i] || S.UNKNOWN);
+    const chips = el("div", "s-chips", chip(t("card.hydrogen"), S.hydrogen.COLOUR), chip(S.known("kind", table.kind[i])), chip(t(table.combined[i] ? "hydrogen.combined" : "hydrogen.alone")));
+    return [head(S.hydrogen.name(i), actions.close), chips, list, S.button("s-link", actions.locate, t("card.locate"))];
+  }
+
   function district(d, actions) {
     const table = data.districts, list = el("dl", "s-rows");
     const add = (name, value) => { const node = row(t(`districts.${name}`), value); node.dataset.field = name; list.append(node); };
@@ -64,5 +84,5 @@ siting.card = (function () {
     add("cost", S.moneyText(table.cost_cny[d]));
     return [head(S.basemap.districtName(d), actions.close), el("div", "s-chips", chip(t("card.district"))), list, S.button("s-link", actions.locate, t("card.locate"))];
   }
-  return { station, district };
+  return { station, hydrogen, district };
 })();

@@ -16,6 +16,7 @@ siting.legend = (function () {
   }
   const dot = (colour, ring) => svg(12, 12, ["circle", ring
     ? { cx: 6, cy: 6, r: 4, fill: "#fff", stroke: colour, "stroke-width": 2.4 } : { cx: 6, cy: 6, r: 5.2, fill: colour }]);
+  const diamond = (filled) => svg(14, 14, ["path", { d: "M7 1 13 7 7 13 1 7z", fill: filled ? S.hydrogen.COLOUR : "#fff", stroke: S.hydrogen.COLOUR, "stroke-width": 1.6 }]);
   const soft = (colour) => svg(12, 12, ["circle", { cx: 6, cy: 6, r: 5.2, fill: colour, "fill-opacity": 0.5 }]);
   function roadKey(style) {
     const wide = style.fill !== "#ffffff";
@@ -73,6 +74,10 @@ siting.legend = (function () {
     if (stations.table.kept.some(Boolean)) items.push(key(dot("#66727e", true), t("legend.kept")));
     return keys(...items);
   }
+  function hydrogenKeys() {
+    const combined = S.hydrogen.table.combined.filter(Boolean).length, alone = S.hydrogen.at.n - combined;
+    return keys(combined ? key(diamond(true), t("hydrogen.combined"), combined) : null, alone ? key(diamond(false), t("hydrogen.alone"), alone) : null);
+  }
   function roadKeys(shown) {
     const list = keys(...shown.map((road) => key(roadKey(road.style), t(`road.${road.id}`))));
     list.classList.add("s-two");
@@ -95,6 +100,7 @@ siting.legend = (function () {
       layer("stations", "legend.stations", "", stations.show, changed, sizes(zoom),
         segment([["kind", t("legend.kind")], ["status", t("legend.status")], ["utilisation", t("legend.utilisation")]], stations.show.colour, (value) => { stations.show.colour = value; again(); }),
         stationKeys(again)),
+      ...(S.hydrogen.at.n ? [layer("hydrogen", "legend.hydrogen", S.number(S.hydrogen.at.n), S.hydrogen.show, changed, hydrogenKeys())] : []),
       ...(stations.unchosen.n ? [layer("unchosen", "legend.unchosen", S.number(stations.unchosen.n), stations.show, changed)] : []),
       layer("catchment", "legend.catchment", "", stations.show, changed),
       layer("demand", "legend.demand", t("legend.demand.note"), base.show, changed,

@@ -1,12 +1,12 @@
 /* Puts the map together: painters, pointer, search, tabs, language. */
 "use strict";
 siting.mount = function (map) {
-  const S = siting, { data, t, el } = S, base = S.basemap, stations = S.stations;
+  const S = siting, { data, t, el } = S, base = S.basemap, stations = S.stations, hydrogen = S.hydrogen;
   const app = document.getElementById("siting"), tip = S.one(".s-tip"), card = S.one(".s-card"), panel = S.one(".s-panel");
   const chosen = { kind: "", row: -1 };
 
   /* Painters in panes that let the pointer through; the map asks what lies under it. */
-  const painters = [["siting-ground", 200, base.paint], ["siting-stations", 400, stations.paint]].map(([pane, z, paint]) => {
+  const painters = [["siting-ground", 200, base.paint], ["siting-stations", 400, (view) => { stations.paint(view); hydrogen.paint(view); }]].map(([pane, z, paint]) => {
     const node = map.createPane(pane);
     node.style.zIndex = z;
     node.style.pointerEvents = "none";
@@ -23,13 +23,14 @@ siting.mount = function (map) {
   function choose(kind, row) {
     Object.assign(chosen, { kind, row });
     stations.show.selected = kind === "station" ? row : -1;
+    hydrogen.show.selected = kind === "hydrogen" ? row : -1;
     if (!kind) {
       card.hidden = true;
       card.replaceChildren();
     } else {
       const actions = {
         close: () => choose("", -1),
-        locate: () => (kind === "station" ? map.setView([stations.at.lat[row], stations.at.lon[row]], Math.max(map.getZoom(), 15)) : fit(base.districtBounds(row))),
+        locate: () => (kind === "district" ? fit(base.districtBounds(row)) : map.setView(place(kind, row), Math.max(map.getZoom(), 15))),
       };
       S.clear(card, ...S.card[kind](row, actions));
       card.dataset.kind = kind;
@@ -37,11 +38,15 @@ siting.mount = function (map) {
       card.scrollTop = 0;
     }
     painters[1].redraw();
-    if (kind === "station") uncover(row);
+    if (kind === "station" || kind === "hydrogen") uncover(kind, row);
+  }
+  function place(kind, row) {
+    const { at } = kind === "hydrogen" ? hydrogen : stations;
+    return [at.lat[row], at.lon[row]];
   }
   /* Moves the map when the card lies over the station that it is about. */
-  function uncover(row) {
-    const at = map.latLngToContainerPoint([stations.at.lat[row], stations.at.lon[row]]);
+  function uncover(kind, row) {
+    const at = map.latLngToContainerPoint(place(kind, row));
     const home = map.getContainer().getBoundingClientRect(), box = card.getBoundingClientRect();
     const x = at.x + home.left, y = at.y + home.top, inside = x > box.left - 20 && x < box.right + 20 && y > box.top - 20;
     if (!inside || y > box.bottom + 20) return;
@@ -57,6 +62,8 @@ siting.mount = function (map) {
   const world = (event) => map.getPixelOrigin().add(map.latLngToLayerPoint(event.latlng));
   function under(event, reach) {
     const point = world(event), zoom = map.getZoom(), scale = 256 * 2 ** zoom;
+    const fuel = hydrogen.stationAt(zoom, point.x, point.y, reach);
+    if (fuel >= 0) return ["hydrogen", fuel];
     const station = stations.stationAt(zoom, point.x, point.y, reach);
     if (station >= 0) return ["station", station];
     const cell = base.demandAt({ scale }, point.x, point.y);
@@ -65,31 +72,34 @@ siting.mount = function (map) {
   map.on("click", (event) => {
     openPanel(false);
     const [kind, row] = under(event, phone() ? 9 : 3);
-    if (kind === "station") choose("station", row);
+    if (kind === "station" || kind === "hydrogen") choose(kind, row);
     else {
       const point = world(event), scale = 256 * 2 ** map.getZoom(), district = base.districtAt(point.x / scale, point.y / scale);
       choose(district >= 0 && !chosen.kind ? "district" : "", district);
     }
   });
   map.on("mousemove", (event) => {
-    const [kind, row] = under(event, 3), station = kind === "station" ? row : -1;
-    map.getContainer().classList.toggle("s-pointer", station >= 0);
-    if (stations.show.hover !== station) {
+    const [kind, row] = under(event, 3), station = kind === "station" ? row : -1, fuel = kind === "hydrogen" ? row : -1;
+    map.getContainer().classList.toggle("s-pointer", station >= 0 || fuel >= 0);
+    if (stations.show.hover !== station || hydrogen.show.hover !== fuel) {
       stations.show.hover = station;
+      hydrogen.show.hover = fuel;
       painters[1].redraw();
     }
     if (station >= 0) {
       const place = S.known("kind", stations.table.kinds[stations.table.kind[row]]);
       S.clear(tip, el("b", "", stations.name(row)), el("span", "", t("station.tip", { piles: S.number(stations.table.piles[row]), kind: place })));
+    } else if (fuel >= 0) {
+      S.clear(tip, el("b", "", hydrogen.name(row)), el("span", "", t(hydrogen.table.combined[row] ? "hydrogen.combined" : "hydrogen.alone")));
     } else if (kind === "demand") {
       S.clear(tip, el("b", "", t("demand.cell")), el("span", "", t("demand.tip", { kwh: S.number(base.demand.kwh[row]), share: S.percent(base.share(row)) })));
     }
-    tip.hidden = !(station >= 0 || kind === "demand");
+    tip.hidden = !(station >= 0 || fuel >= 0 || kind === "demand");
     const { clientX, clientY } = event.originalEvent;
     tip.style.left = `${Math.min(clientX + 14, window.innerWidth - 275)}px`;
     tip.style.top = `${clientY + (clientY > window.innerHeight - 90 ? -58 : 16)}px`;
   });
-  const leave = () => { tip.hidden = true; stations.show.hover = -1; painters[1].redraw(); };
+  const leave = () => { tip.hidden = true; stations.show.hover = -1; hydrogen.show.hover = -1; painters[1].redraw(); };
   map.on("mouseout", leave);
   map.on("movestart zoomstart", () => { tip.hidden = true; });
 
@@ -139,7 +149,7 @@ siting.mount = function (map) {
     repaint();
   });
 
-  S.search(choose, openDistrict, (row) => map.setView([stations.at.lat[row], stations.at.lon[row]], Math.max(map.getZoom(), 14)));
+  S.search(choose, openDistrict, (kind, row) => map.setView(place(kind, row), Math.max(map.getZoom(), 14)));
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") choose("", -1); });
   app.hidden = false;
   S.one(".s-synthetic").hidden = !data.synthetic;
@@ -162,6 +172,7 @@ siting.search = function (choose, openDistrict, goTo) {
   const entries = [];
   data.districts.name.forEach((name, row) => entries.push({ kind: "district", row, text: fold(`${name} ${data.districts.name_en[row]}`) }));
   S.stations.table.name.forEach((name, row) => entries.push({ kind: "station", row, text: fold(`${name} ${S.stations.table.site_id[row]}`) }));
+  S.hydrogen.table.name.forEach((name, row) => entries.push({ kind: "hydrogen", row, text: fold(`${name} ${S.hydrogen.table.site_id[row]} h2 hydrogen 加氢站`) }));
   let found = [], active = 0;
 
   function open(entry) {
@@ -169,8 +180,8 @@ siting.search = function (choose, openDistrict, goTo) {
     input.blur();
     if (entry.kind === "district") openDistrict(entry.row);
     else {
-      goTo(entry.row);
-      choose("station", entry.row);
+      goTo(entry.kind, entry.row);
+      choose(entry.kind, entry.row);
     }
   }
   function close() {
@@ -179,9 +190,12 @@ siting.search = function (choose, openDistrict, goTo) {
     input.removeAttribute("aria-activedescendant");
   }
   function option(entry, k) {
-    const stationRow = entry.kind === "station", table = S.stations.table;
-    const title = stationRow ? S.stations.name(entry.row) : S.basemap.districtName(entry.row);
-    const note = stationRow ? `${S.known("kind", table.kinds[table.kind[entry.row]])} · ${table.site_id[entry.row]}` : t("search.district");
+    const table = S.stations.table, row = entry.row;
+    const [title, note] = {
+      station: () => [S.stations.name(row), `${S.known("kind", table.kinds[table.kind[row]])} · ${table.site_id[row]}`],
+      hydrogen: () => [S.hydrogen.name(row), `${t("card.hydrogen")} · ${S.hydrogen.table.site_id[row]}`],
+      district: () => [S.basemap.districtName(row), t("search.district")],
+    }[entry.kind]();
     const node = el("li", "", el("b", "", title), el("span", "", note));
     node.id = `s-result-${k}`;
     node.setAttribute("role", "option");

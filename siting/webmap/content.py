@@ -46,6 +46,7 @@ def map_data(plan: Plan) -> dict[str, Any]:
         "districts": _districts(plan),
         "demand": cells["packed"],
         "stations": _stations(plan),
+        "hydrogen": _hydrogen(plan),
         "unchosen": pack_points(plan.candidates.geometry[~plan.candidates["chosen"].astype(bool)]),
         "catchments": _catchments(plan, cells["of"]),
         "pile_types": _pile_types(plan),
@@ -99,6 +100,32 @@ def _stations(plan: Plan) -> dict[str, Any]:
         "access_m": numbers(frame["access_m"]),
         "clauses": clauses,
         "clause_sets": clause_sets,
+    }
+
+
+def _hydrogen(plan: Plan) -> dict[str, Any]:
+    """Return the hydrogen stations; a distance of -1 stands for none."""
+    frame = plan.hydrogen
+    packed = pack_points(frame.geometry)
+    if not len(frame):
+        return {**packed, "site_id": [], "name": []}
+    known = {
+        name: numbers(frame[name].where(frame[name] >= 0), 1)
+        for name in ("nearest_protected_m", "nearest_junction_m", "supply_m")
+    }
+    return {
+        **packed,
+        **{name: texts(frame[name]) for name in ("site_id", "name", "kind", "district", "clauses")},
+        **known,
+        "district_id": texts(frame["district_id"]),
+        "combined": frame["combined"].astype(int).tolist(),
+        "urban": frame["urban"].astype(int).tolist(),
+        "capacity_kg_day": numbers(frame["capacity_kg_day"], 1),
+        "cost_cny": numbers(frame["cost_cny"]),
+        "served_kwh_day": numbers(frame["served_kwh_day"], 1),
+        "served_share": numbers(frame["served_share"], 6),
+        "corridor_km": numbers(frame["corridor_km"], 1),
+        "access_m": numbers(frame["access_m"]),
     }
 
 
@@ -209,6 +236,8 @@ def _totals(plan: Plan) -> dict[str, Any]:
         "kept": int((stations["status"] == "kept").sum()),
         "piles": int(stations["piles"].sum()),
         "cost_cny": int(stations["cost_cny"].sum()),
+        "hydrogen_stations": len(plan.hydrogen),
+        "hydrogen_cost_cny": int(plan.hydrogen["cost_cny"].sum()) if len(plan.hydrogen) else 0,
         "installed_kw": float(stations["installed_kw"].sum()),
         "peak_kw": float(stations["peak_kw"].sum()),
         "capacity_kwh_day": float(stations["capacity_kwh_day"].sum()),

@@ -19,6 +19,7 @@ SCRIPTS = (
     "core.js",
     "basemap.js",
     "stations.js",
+    "hydrogen.js",
     "panel.js",
     "card.js",
     "legend.js",
