@@ -84,6 +84,7 @@ def make_plan(
         pile_types=pile_types,
         assumptions=_assumptions(hostile=hostile),
         run=_run(sites, demand, run),
+        service=_service(demand, districts),
     )
 
 
@@ -154,6 +155,13 @@ def _stations(
     )
     frame["peak_kw"] = frame.installed_kw * 0.8
     frame["capacity_kwh_day"] = piles @ types.kwh_day.to_numpy()
+    other = np.random.default_rng(11)
+    frame["transformer_kva"] = other.choice([100, 630, 1250, 3200], count)
+    frame["wait_minutes"] = np.where(
+        np.arange(count) % 7 == 3, np.inf, other.gamma(1.0, 4.0, count)
+    )
+    frame["wait_probability"] = np.where(np.isinf(frame.wait_minutes), 1.0, other.random(count))
+    frame["wait_type"] = "dc60"
     return frame
 
 
@@ -204,6 +212,21 @@ def _catchments(
             "distance_m": gap.ravel() * 1.2e5,
         }
     )
+
+
+def _service(demand: gpd.GeoDataFrame, districts: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Invent the service of all and of each district; one has no rural people."""
+    rng = np.random.default_rng(12)
+    ids = ["all", *districts.district_id]
+    frame = pd.DataFrame({"district_id": ids, "name": ["", *districts.name]})
+    frame["kwh_day"] = [demand.kwh_day.sum(), *districts.kwh_day]
+    frame["population"] = [districts.population.sum(), *districts.population]
+    frame["rural_population"] = 0.2 * frame.population
+    for name in ("kwh", "people", "rural_people"):
+        frame[f"{name}_share_within"] = rng.uniform(0.4, 1.0, len(ids))
+    frame.loc[2, "rural_people_share_within"] = np.nan
+    frame["distance_p95_m"] = rng.uniform(500, 9000, len(ids))
+    return frame.assign(kwh_unreached=0.0)
 
 
 def _sum_by_district(

@@ -19,6 +19,12 @@ siting.card = (function () {
     return node;
   }
 
+  /* A wait without an end has no number; everybody waits then. */
+  function wait(minutes, probability) {
+    if (!S.finite(probability)) return S.UNKNOWN;
+    return S.finite(minutes) ? t("card.wait.text", { n: S.number(minutes, 1, 0), share: S.percent(probability) }) : t("card.wait.endless");
+  }
+
   function station(i, actions) {
     const table = S.stations.table, district = data.districts.district_id.indexOf(table.district_ids[table.district[i]]);
     const where = district >= 0 ? S.basemap.districtName(district) : table.districts[table.district[i]];
@@ -36,6 +42,8 @@ siting.card = (function () {
     });
     add("installed", amount(table.installed_kw[i], 1, t("unit.kw")));
     add("peak", amount(table.peak_kw[i], 1, t("unit.kw")));
+    add("transformer", amount(table.transformer_kva[i], 0, t("unit.kva")));
+    add("wait", wait(table.wait_minutes[i], table.wait_probability[i]));
     add("capacity", amount(table.capacity_kwh_day[i], 1, t("unit.kwhday")));
     add("served", amount(table.served_kwh_day[i], 1, t("unit.kwhday")));
     add("utilisation", S.percent(table.utilisation[i]));

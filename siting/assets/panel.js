@@ -106,6 +106,30 @@ siting.panel = (function () {
     return nodes;
   }
 
+  /* The first row sums all districts; the worst is the one with the least demand within reach. */
+  function service() {
+    const [all, ...rest] = data.service;
+    if (!all) return [];
+    const known = rest.filter((row) => S.finite(row.kwh_share_within));
+    const far = (row) => (S.finite(row.distance_p95_m) ? row.distance_p95_m : Infinity);
+    const worst = known.reduce((a, b) => (b.kwh_share_within < a.kwh_share_within || (b.kwh_share_within === a.kwh_share_within && far(b) > far(a)) ? b : a), known[0]);
+    const list = el("dl", "s-pairs");
+    const add = (key, value) => {
+      const [dt, dd] = pair(`service.${key}`, value);
+      dd.dataset.service = key;
+      list.append(dt, dd);
+    };
+    add("kwh", S.percent(all.kwh_share_within));
+    add("people", S.percent(all.people_share_within));
+    add("rural", S.percent(all.rural_people_share_within));
+    add("p95", S.metres(all.distance_p95_m));
+    if (worst) {
+      const d = data.districts.district_id.indexOf(worst.district_id);
+      add("worst", `${d >= 0 ? S.basemap.districtName(d) : worst.district_id} · ${S.percent(worst.kwh_share_within)}`);
+    }
+    return [heading("overview.service"), list, el("p", "s-muted", t("overview.service.note"))];
+  }
+
   function pileTypes() {
     const types = data.pile_types, all = Math.max(1, types.reduce((sum, type) => sum + type.piles, 0));
     const stack = el("div", "s-stack"), list = el("ul", "s-types");
@@ -163,7 +187,7 @@ siting.panel = (function () {
   function render(choose) {
     S.one(".s-title").textContent = S.pick(data.title.zh, data.title.en);
     S.one(".s-subtitle").textContent = [S.state.language === "zh" ? data.title.en : data.title.zh].filter((other) => other && other !== S.one(".s-title").textContent).join("");
-    S.clear(S.one("#s-overview"), banner(), figures(), heading("overview.targets"), targets(), heading("overview.piles"), pileTypes());
+    S.clear(S.one("#s-overview"), banner(), figures(), heading("overview.targets"), targets(), ...service(), heading("overview.piles"), pileTypes());
     S.clear(S.one("#s-clauses"), ...clauses());
     S.clear(S.one("#s-districts"), ...districts(choose));
     S.clear(S.one("#s-basis"), ...basis());

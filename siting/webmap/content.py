@@ -53,6 +53,7 @@ def map_data(plan: Plan) -> dict[str, Any]:
         "clauses": _clauses(plan),
         "assumptions": _assumptions(plan),
         "totals": _totals(plan),
+        "service": _service(plan),
         "run": _run(plan.run),
     }
 
@@ -96,6 +97,9 @@ def _stations(plan: Plan) -> dict[str, Any]:
         "capacity_kwh_day": numbers(frame["capacity_kwh_day"], 1),
         "served_kwh_day": numbers(frame["served_kwh_day"], 1),
         "utilisation": numbers(frame["utilisation"], 6),
+        "transformer_kva": numbers(frame["transformer_kva"]),
+        "wait_minutes": numbers(frame["wait_minutes"], 2),
+        "wait_probability": numbers(frame["wait_probability"], 6),
         "cost_cny": numbers(frame["cost_cny"]),
         "access_m": numbers(frame["access_m"]),
         "clauses": clauses,
@@ -245,6 +249,20 @@ def _totals(plan: Plan) -> dict[str, Any]:
         "kwh_day": float(demand["kwh_day"].sum()),
         "served_kwh_day": float(demand["served_kwh_day"].sum()),
     }
+
+
+def _service(plan: Plan) -> list[dict[str, Any]]:
+    """Return service in all, then by district; what has no value is None."""
+    return _records(
+        plan.service,
+        (
+            "district_id",
+            "kwh_share_within",
+            "people_share_within",
+            "rural_people_share_within",
+            "distance_p95_m",
+        ),
+    )
 
 
 def _run(run: Mapping[str, Any]) -> dict[str, Any]:
