@@ -1,4 +1,4 @@
-"""The command line: `siting plan | check | verify | sample`."""
+"""The command line: `siting plan | check | verify | why | sample`."""
 
 from __future__ import annotations
 
@@ -137,6 +137,24 @@ def verify(
         from siting.errors import VerificationError  # noqa: PLC0415
 
         raise VerificationError("the run does not hold", where=run_folder)
+
+
+@app.command()
+def why(
+    run_folder: Annotated[Path, typer.Argument(help="A folder that `siting plan` wrote.")],
+    site: Annotated[str, typer.Argument(help="A candidate site, by the id that the map shows.")],
+    *,
+    swaps: Annotated[
+        int, typer.Option(min=1, help="How many stations a site is tried in place of.")
+    ] = 8,
+) -> None:
+    """Explain why a site is open, or what it could replace."""
+    from siting.why import why as ask  # noqa: PLC0415
+    from siting.whytext import why_lines  # noqa: PLC0415
+
+    console = Console(highlight=False, soft_wrap=True)
+    for line in why_lines(ask(run_folder, site, most=swaps)):
+        console.print(line, markup=False)
 
 
 @app.command()
