@@ -17,10 +17,12 @@ from pydantic import BaseModel
 
 from siting import __version__
 from siting.clock import peak_memory_mb
+from siting.coverage import no_places, place_frame, unreached_note
 from siting.demand import demand_assumptions
 from siting.facts import clauses
 from siting.figures import Figure
 from siting.ledger import clause_ledger, measure_plan
+from siting.measures import measure_clauses, reading_notes
 from siting.model import PileType
 from siting.piles import pile_table
 from siting.plan import (
@@ -39,15 +41,19 @@ from siting.transformer import transformer_kva
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import geopandas as gpd
+
     from siting.candidates.charging import Candidates
     from siting.city import City
     from siting.core.outcome import Outcome
+    from siting.coverage import Places
     from siting.demand import Demand
     from siting.formulate.charging import Decision
     from siting.hydrogen import HydrogenPlan
     from siting.model import Model
     from siting.network import Network
     from siting.reach import Reach
+    from siting.substations import Substations
 
 LIBRARIES = (
     "numpy",
@@ -77,11 +83,15 @@ class Solved:
         How the charging programme ended.
     hydrogen
         The hydrogen stations, where a target asks for them.
+    places, substations
+        What the charging programme was to reach and to stay within.
     """
 
     decision: Decision
     outcome: Outcome
     hydrogen: HydrogenPlan | None = None
+    places: Places | None = None
+    substations: Substations | None = None
 
 
 def assemble_plan(
@@ -140,14 +150,16 @@ def assemble_plan(
     districts = district_frame(city.districts, stations, points)
     service = service_table(points, districts, _settings(model))
     considered = candidate_frame(candidates, network, types, decision.piles)
+    reached, fed = _clause_layers(network, candidates, stations, solved, types)
     measured = measure_plan(
         stations, considered, points, districts, types, existing_count=charging.existing_count
-    )
+    ) | measure_clauses(stations, considered, reached, types, charging)
     if hydrogen is not None:
         measured["hydrogen_stations"] = float(hydrogen.counted)
     known = clauses(model.area.city) if model.area.city else ()
     leanings = hydrogen.clauses if hydrogen is not None else {}
-    ledger = clause_ledger(model.targets, measured, known, city.target_notes, leanings)
+    notes = _target_notes(city, solved)
+    ledger = clause_ledger(model.targets, measured, known, notes, leanings)
     found = Plan(
         stations=stations,
         candidates=considered,
@@ -158,10 +170,47 @@ def assemble_plan(
         roads=road_frame(network, city.map.roads),
         pile_types=types,
         assumptions=assumption_table(model),
+        places=reached,
+        substations=fed,
         run=_run_record(city, stations, catchments, ledger, service, outcome, seconds),
         service=service,
     )
     return found if hydrogen is None else _with_hydrogen(found, hydrogen)
+
+
+def _clause_layers(
+    network: Network,
+    candidates: Candidates,
+    stations: gpd.GeoDataFrame,
+    solved: Solved,
+    types: pd.DataFrame,
+) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """Fill the layers of places and substations; stations get the id of their substation."""
+    places, fed, piles = solved.places, solved.substations, solved.decision.piles
+    ids = candidates.frame.site_id
+    reached = no_places()
+    if places is not None:
+        reached = place_frame(places, piles, types, ids)
+        on_road = places.node >= 0
+        reached["node_id"] = np.where(on_road, network.node_id[places.node], -1)
+    if fed is None:
+        return reached, no_places()
+    names = fed.frame.substation_id.to_numpy()[fed.of_site]
+    stations["substation_id"] = stations.site_id.map(dict(zip(ids, names, strict=True)))
+    load = stations.groupby("substation_id").peak_kw.sum()
+    loaded = fed.frame.assign(load_kw=fed.frame.substation_id.map(load).fillna(0.0))
+    return reached, loaded
+
+
+def _target_notes(city: City, solved: Solved) -> dict[str, str]:
+    """Say how each measure was read, apportioned and what it can't reach."""
+    notes = reading_notes(city.model.charging)
+    left = "" if solved.places is None else unreached_note(solved.places)
+    if left:
+        notes |= {name: f"{notes[name]}; {left}" for name in ("townships", "key_areas")}
+    for measure, text in city.target_notes.items():
+        notes[measure] = f"{text}; {notes[measure]}" if measure in notes else text
+    return notes
 
 
 def _with_hydrogen(plan: Plan, hydrogen: HydrogenPlan) -> Plan:
@@ -279,10 +328,18 @@ def _settings(model: Model) -> dict[str, Any]:
         "power_factor": charging.power_factor.value,
         "queueing": {name: figure.value for name, figure in charging.queueing},
         "existing_count": charging.existing_count,
+        "readings": _plain(charging.readings),
+        "rules": _plain(charging.rules),
         "budget_cny": charging.budget_cny,
         "gap": model.solve.gap,
         "seconds": model.solve.seconds,
     }
+
+
+def _plain(part: BaseModel) -> dict[str, Any]:
+    """Return a part of the model as JSON knows it, each figure as its value."""
+    values = {name: getattr(part, name) for name in type(part).model_fields}
+    return {n: v.value if isinstance(v, Figure) else v for n, v in values.items()}
 
 
 def _number(value: float) -> float | None:

@@ -42,7 +42,12 @@ ones it only touches 0.12 km and less.
 """
 LEAST_ROAD_KM_PER_KM2 = 0.2
 """The same test where there is no census."""
-APPORTIONED = frozenset({"stations", "piles", "hydrogen_stations"})
+APPORTIONED = frozenset(
+    {
+        *("stations", "piles", "hydrogen_stations"),
+        *("heavy_sites", "energy_stations", "residential_piles"),
+    }
+)
 """Measures counted over the whole city, which a part of it takes its share of."""
 
 

@@ -24,11 +24,20 @@ UNITS = {
     "district_stations": "stations",
     "served_share": "share",
     "district_served_share": "share",
+    "townships": "share",
+    "key_areas": "share",
+    "zone_areas": "share",
+    "heavy_sites": "stations",
+    "energy_stations": "stations",
+    "residential_piles": "piles",
+    "rest_areas": "share",
+    "utilisation": "share",
     "hydrogen_stations": "stations",
 }
 """Unit of each measure."""
 
 PARAMETER_NOTE = "a figure that the demand is built on, not a target of the plan"
+NOTHING_NOTE = "the map shows nothing of the kind"
 LATER_NOTE = "not a constraint of the charging programme"
 
 
@@ -133,6 +142,8 @@ def _target_row(
 ) -> dict[str, object]:
     planned = measured[target.measure]
     met = planned >= target.at_least * (1 - 1e-9)
+    nothing = bool(np.isnan(planned))
+    note = "; ".join(text for text in (NOTHING_NOTE * nothing, notes.get(target.measure)) if text)
     return {
         "clause": target.clause,
         "measure": target.measure,
@@ -140,11 +151,11 @@ def _target_row(
         "target": target.at_least,
         "planned": planned,
         "unit": UNITS[target.measure],
-        "status": "met" if met else "short",
+        "status": "not_modelled" if nothing else "met" if met else "short",
         "reading": target.reading or (clause.reading if clause else ""),
         "quote": clause.quote if clause else "",
         "document": clause.document.title if clause else "the planner's own target",
-        "note": notes.get(target.measure, ""),
+        "note": note,
     }
 
 

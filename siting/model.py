@@ -19,6 +19,7 @@ from siting.figures import NotNegative, PartOfOne, Positive, Share
 from siting.figures import Part as _Part
 from siting.modelchecks import DISTRICT_WORDS, ROAD_WORDS, cross_problems
 from siting.modelfile import DEFAULTS, Written, explain, find_model, read_model, resolve_file
+from siting.rules import ClauseRules, Readings
 from siting.text import slug
 from siting.yamlfile import Problem
 
@@ -89,6 +90,8 @@ class PileType(_Part):
     equipment_cny: NotNegative
     installation_cny: NotNegative
     segments: tuple[Literal["private", "fleet", "heavy"], ...]
+    guns: int = Field(default=1, ge=1)
+    """Vehicles that charge at it at once."""
 
 
 def _distinct(piles: tuple[PileType, ...]) -> tuple[PileType, ...]:
@@ -133,6 +136,11 @@ class Charging(_Part):
     budget_cny: float | None = Field(default=None, gt=0)
     existing_count: bool = True
     """Whether existing stations count towards the targets."""
+    readings: Readings = Readings()
+    rules: ClauseRules = ClauseRules()
+    substations: str = ""
+    """CSV of substations with `substation_id`, `lon`, `lat` (WGS-84) and `headroom_kw`, the load
+    that each can still take; empty: none are known."""
 
 
 def _known_clause(id_: str) -> str:
@@ -187,6 +195,10 @@ class Hydrogen(_Part):
     """Clauses without a number that the plan leans towards; the ledger calls them preferences."""
 
 
+SHARES = ("_share", "_areas", "townships", "utilisation")
+"""How the names of measures end that are shares of one."""
+
+
 class Target(_Part):
     """One target, from a clause or of the planner's own."""
 
@@ -200,6 +212,14 @@ class Target(_Part):
         "district_stations",
         "served_share",
         "district_served_share",
+        "townships",
+        "key_areas",
+        "zone_areas",
+        "heavy_sites",
+        "energy_stations",
+        "residential_piles",
+        "rest_areas",
+        "utilisation",
         "hydrogen_stations",
     ]
     at_least: float = Field(ge=0)
@@ -210,7 +230,7 @@ class Target(_Part):
     @classmethod
     def _possible(cls, value: float, info: ValidationInfo) -> float:
         measure = str(info.data.get("measure", ""))
-        if value > 1 and measure.endswith(("_share", "service_areas")):
+        if value > 1 and measure.endswith(SHARES):
             raise ValueError("this measure is a share, at most 1. Write 35 % as 0.35")
         return value
 
@@ -277,6 +297,7 @@ def load_model(model: str | Path, overrides: Mapping[str, Any] | None = None) ->
     problems = [
         *resolve_file(written, ("sources", "roads"), ROAD_WORDS),
         *resolve_file(written, ("sources", "districts"), DISTRICT_WORDS),
+        *resolve_file(written, ("charging", "substations"), ("",)),
         *cross_problems(written),
     ]
     try:

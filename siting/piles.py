@@ -27,7 +27,7 @@ def pile_table(charging: Charging) -> pd.DataFrame:
         Columns `type_id`, `label_zh`, `label_en`, `current` (`ac` | `dc`), `kw`, `kwh_day` (rated
         power x 24 h x the utilisation that a plan may count on), `cost_cny` (equipment,
         installation and the pile's share of the grid connection, yuan), `segments` (joined by a
-        space).
+        space), `guns` (vehicles that charge at once).
 
     Notes
     -----
@@ -55,5 +55,6 @@ def pile_table(charging: Charging) -> pd.DataFrame:
                 for pile in charging.piles
             ],
             "segments": [" ".join(pile.segments) for pile in charging.piles],
+            "guns": [pile.guns for pile in charging.piles],
         }
     )

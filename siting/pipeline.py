@@ -15,6 +15,7 @@ from siting.cells import build_cells
 from siting.city import read_city
 from siting.clock import Event, silent, stage
 from siting.core.solve import solve
+from siting.coverage import charging_places
 from siting.demand import charging_demand
 from siting.errors import InfeasibleError, VerificationError
 from siting.formulate.charging import charging_programme, decode
@@ -22,6 +23,7 @@ from siting.hydrogen import plan_hydrogen
 from siting.model import load_model
 from siting.network import build_network, centreline_km, components_report
 from siting.store import read_run, write_run
+from siting.substations import substations_of
 from siting.verify import failures, verify_plan
 from siting.webmap import write_map
 
@@ -107,12 +109,17 @@ def plan(
             network, city.districts, city.map, city.model.charging, cells=cells
         )
         reach = charging_reach(network, candidates, demand, city.model.charging)
+        rules = city.model.charging.rules
+        places = charging_places(network, city.districts, city.map, candidates, rules, cells=cells)
+        fed = substations_of(city.model.charging, network, candidates)
         report(Event("reach", _reach_text(demand, candidates, reach)))
     with stage("solve", seconds, report):
         hydrogen = plan_hydrogen(city, network, demand, candidates, cells)
         if hydrogen is not None:
             report(Event("solve", hydrogen.text))
-        programme = charging_programme(candidates, demand, reach, city.model)
+        programme = charging_programme(
+            candidates, demand, reach, city.model, places=places, substations=fed
+        )
         outcome = solve(
             programme,
             gap=city.model.solve.gap,
@@ -124,7 +131,7 @@ def plan(
         refuse_impossible(outcome)
         decision = decode(programme, outcome)
     with stage("check", seconds, report):
-        solved = Solved(decision, outcome, hydrogen)
+        solved = Solved(decision, outcome, hydrogen, places, fed)
         found = assemble_plan(city, network, demand, candidates, reach, solved, seconds)
         checked = pass_only_verified(found)
     with stage("publish", seconds, report):

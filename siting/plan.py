@@ -76,6 +76,15 @@ class Plan:
         (bool).
     run
         run.json as a mapping (`docs/run.schema.json`), without what only the store knows.
+    places
+        Points, townships and key areas that clauses ask to be reached. `place_id`, `name`, `kind`,
+        `measure` (`townships` | `key_areas`), `district_id`, `urban`, `radius_m`, `access_m`,
+        `sites` (candidate sites within the radius by road), `reached` (bool), `station_id` (nearest
+        open station within the radius, "" for none), `distance_m` (to it, NaN for none),
+        `fast_piles` (piles for taxis and vans at open stations within the radius), `node_id`.
+    substations
+        Points. `substation_id`, `headroom_kw`, `load_kw` (peak of the stations that it feeds);
+        stations then have `substation_id` too.
     hydrogen
         Points, the hydrogen stations; empty where no target asks for them, as are the next three.
         `site_id`, `name`, `kind`, `combined` (bool, on a fuel station or service area),
@@ -112,6 +121,8 @@ class Plan:
     pile_types: pd.DataFrame
     assumptions: pd.DataFrame
     run: Mapping[str, Any]
+    places: gpd.GeoDataFrame = field(default_factory=_no_points)
+    substations: gpd.GeoDataFrame = field(default_factory=_no_points)
     service: pd.DataFrame = field(default_factory=pd.DataFrame)
     hydrogen: gpd.GeoDataFrame = field(default_factory=_no_points)
     hydrogen_candidates: gpd.GeoDataFrame = field(default_factory=_no_points)

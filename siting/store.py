@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 LAYERS = ("stations", "candidates", "demand", "districts", "roads")
 """Layers with geometry in plan.gpkg."""
-OPTIONAL = ("hydrogen", "hydrogen_candidates", "hydrogen_demand", "protected")
+OPTIONAL = (
+    *("places", "substations"),
+    *("hydrogen", "hydrogen_candidates", "hydrogen_demand", "protected"),
+)
 """Layers that are there only when the plan has something on them."""
 TABLES = ("catchments", "clauses", "pile_types", "assumptions", "service")
 """Tables without geometry in plan.gpkg."""

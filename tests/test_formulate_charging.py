@@ -22,7 +22,7 @@ from siting.core.solve import solve
 from siting.demand import SEGMENTS, Demand
 from siting.errors import SolverError
 from siting.formulate.charging import charging_programme, decode
-from siting.model import Charging, DemandSettings, Fleet, Model, PileType, Target
+from siting.model import Charging, DemandSettings, Fleet, Model, PileType, Target, load_model
 from siting.reach import Reach
 from siting.structures import Sizing
 
@@ -51,6 +51,7 @@ def model_of(*targets: Target, budget: float | None = 900000, existing: bool = T
             piles=PILES, urban_radius_m=3000, rural_radius_m=10000, heavy_radius_m=10000,
             station_fixed_cny=200000, rural_grid_cny=100000, grid_cny_per_kva=400,
             simultaneity=0.65, power_factor=0.95, budget_cny=budget, existing_count=existing,
+            queueing=load_model("jinan").charging.queueing,
         ),
         targets=targets,
     )  # fmt: skip

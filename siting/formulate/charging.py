@@ -11,6 +11,14 @@ from scipy.sparse import coo_array, csr_array, diags_array, vstack
 
 from siting.demand import SEGMENTS
 from siting.errors import SolverError
+from siting.formulate.clauses import (
+    Question,
+    Row,
+    allowed_types,
+    clause_rows,
+    least_piles,
+    substation_rows,
+)
 from siting.piles import pile_table
 from siting.programme import Columns, Programme, Rows
 from siting.structures import Sizing, segment_groups
@@ -22,36 +30,11 @@ if TYPE_CHECKING:
 
     from siting.candidates.charging import Candidates
     from siting.core.outcome import Outcome
+    from siting.coverage import Places
     from siting.demand import Demand
     from siting.model import Model, Target
     from siting.reach import Reach
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """
-    A business row `lower <= sum <= upper` with its number in the note.
-
-    Attributes
-    ----------
-    name, title, clause
-        Name in the programme (`c9_stations`), as shown to the user, and clause id or "".
-    opened, piles
-        Coefficients on open sites (J,) and piles (J, K).
-    lower, upper
-        Bounds; one of them is infinite.
-    served
-        Coefficients on the energy served at each demand point (I,), or None.
-    """
-
-    name: str
-    title: str
-    clause: str
-    opened: npt.NDArray[np.float64]
-    piles: npt.NDArray[np.float64]
-    lower: float
-    upper: float = np.inf
-    served: npt.NDArray[np.float64] | None = None
+    from siting.substations import Substations
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +58,13 @@ class Decision:
 
 
 def charging_programme(
-    candidates: Candidates, demand: Demand, reach: Reach, model: Model
+    candidates: Candidates,
+    demand: Demand,
+    reach: Reach,
+    model: Model,
+    *,
+    places: Places | None = None,
+    substations: Substations | None = None,
 ) -> Programme:
     """
     Formulate the charging programme of a model; see `models/formulations/charging.md`.
@@ -90,6 +79,10 @@ def charging_programme(
         Sites, demand points, and the arcs between them.
     model
         The planning model: pile types, budget, targets.
+    places
+        Townships and key areas, where targets ask that they are reached.
+    substations
+        Substations with their head-room, where it is known.
 
     Returns
     -------
@@ -98,7 +91,8 @@ def charging_programme(
 
     """
     types = pile_table(model.charging)
-    rows = business_rows(candidates, demand, model)
+    question = Question(model, candidates, demand, types, places, substations)
+    rows = business_rows(question)
     sizing = _sizing(candidates, demand, reach, model, rows)
     problem = pulp.LpProblem("charging", pulp.LpMaximize)
     opened = [
@@ -173,11 +167,11 @@ def _sizing(
         site=reach.site.astype(np.int64),
         point=reach.demand.astype(np.int64),
         fixed_cny=frame["fixed_cost_cny"].to_numpy(dtype=float),
-        min_piles=frame["min_piles"].to_numpy(dtype=np.int64),
+        min_piles=least_piles(candidates, model, types).astype(np.int64),
         max_piles=frame["max_piles"].to_numpy(dtype=np.int64),
         kw_limit=frame["kw_limit"].fillna(np.inf).to_numpy(dtype=float),
         forced=frame["mandatory"].to_numpy(dtype=bool) | frame["existing"].to_numpy(dtype=bool),
-        allowed=candidates.allowed,
+        allowed=allowed_types(candidates, model, types),
         pile_kw=types["kw"].to_numpy(dtype=float),
         pile_kwh=types["kwh_day"].to_numpy(dtype=float),
         pile_cny=types["cost_cny"].to_numpy(dtype=float),
@@ -262,7 +256,7 @@ def _site_rows(sizing: Sizing) -> tuple[Rows, ...]:
 
 
 def _served_rows(sizing: Sizing, rows: Sequence[Row]) -> tuple[Rows, ...]:
-    """Rows (14) and (15), on the energy served, one block a row."""
+    """Rows (14), (15) and (24), on the energy served, one block a row."""
     arcs = len(sizing.site)
     point = _block(sizing.point, np.arange(arcs), np.ones(arcs), (len(sizing.demand_kwh), arcs))
     return tuple(
@@ -270,7 +264,10 @@ def _served_rows(sizing: Sizing, rows: Sequence[Row]) -> tuple[Rows, ...]:
             row.name,
             np.array([row.lower]),
             np.array([row.upper]),
-            {"serve": csr_array(csr_array(row.served[None]) @ point)},
+            {
+                **({"": _bought(row)} if row.opened.any() or row.piles.any() else {}),
+                "serve": csr_array(csr_array(row.served[None]) @ point),
+            },
             row.clause,
         )
         for row in rows
@@ -278,38 +275,41 @@ def _served_rows(sizing: Sizing, rows: Sequence[Row]) -> tuple[Rows, ...]:
     )
 
 
-def business_rows(candidates: Candidates, demand: Demand, model: Model) -> tuple[Row, ...]:
+def _bought(row: Row) -> csr_array:
+    """Coefficients of a row on the PuLP variables."""
+    return csr_array(np.concatenate([row.opened, row.piles.ravel()])[None])
+
+
+def business_rows(question: Question) -> tuple[Row, ...]:
     """
-    Rows (8) to (15): the budget and the model's targets, in the model's order.
+    Rows (8) to (25): the budget, the model's targets in their order, and the substations.
 
     Parameters
     ----------
-    candidates, demand
-        Sites and demand points.
-    model
-        The planning model.
+    question
+        Sites, demand points, places, substations and the planning model.
 
     Returns
     -------
     rows
-        One a target, one a district for the district measures.
+        One a target, one a district, place or substation for what is asked of each.
     """
-    types = pile_table(model.charging)
-    sites, kinds = len(candidates.frame), len(types)
+    types, model, candidates = question.types, question.model, question.candidates
+    sites, kinds = question.shape
     rows: list[Row] = []
     if model.charging.budget_cny is not None:
         fixed = candidates.frame["fixed_cost_cny"].to_numpy(dtype=float)
         paid = np.tile(types["cost_cny"].to_numpy(dtype=float), (sites, 1))
         budget = model.charging.budget_cny
         rows.append(Row("c8_budget", "budget", "", fixed, paid, -np.inf, budget))
-    dc = (types["current"] == "dc").to_numpy(dtype=float)
+    dc = np.asarray(types["current"] == "dc", dtype=float)
     existing = candidates.frame["existing"].to_numpy(dtype=bool)
     new = (~existing).astype(float)
-    counted = np.where(model.charging.existing_count, 1.0, new).astype(float)
+    counted = np.ones(sites) if model.charging.existing_count else new
     for number, target in enumerate(model.targets):
         if target.measure == "hydrogen_stations":
             continue
-        for row in _target_rows(target, candidates, demand, dc, counted):
+        for row in _target_rows(target, question, dc, counted):
             name = (
                 row.name
                 if all(row.name != other.name for other in rows)
@@ -317,26 +317,23 @@ def business_rows(candidates: Candidates, demand: Demand, model: Model) -> tuple
             )
             padded = row.piles if row.piles.shape == (sites, kinds) else np.zeros((sites, kinds))
             rows.append(replace(row, name=name, piles=padded))
-    return tuple(rows)
+    return (*rows, *substation_rows(question))
 
 
 def _target_rows(
     target: Target,
-    candidates: Candidates,
-    demand: Demand,
+    question: Question,
     dc: npt.NDArray[np.float64],
     counted: npt.NDArray[np.float64],
 ) -> list[Row]:
     """Rows of one target; an empty `piles` stands for zeros."""
+    candidates, demand = question.candidates, question.demand
     least, clause, measure = target.at_least, target.clause, target.measure
     empty, no_piles = np.zeros(len(counted)), np.zeros(0)
     kwh = demand.frame["kwh_day"].to_numpy(dtype=float)
     one = np.ones(len(kwh))
-    if measure == "stations":
-        return [Row("c9_stations", "stations", clause, counted, no_piles, least)]
-    if measure == "piles":
-        piles = np.outer(counted, np.ones(len(dc)))
-        return [Row("c10_piles", "piles", clause, empty, piles, least)]
+    if measure in {"stations", "piles"}:
+        return [_count_row(target, question, counted)]
     if measure == "dc_share":
         share = np.outer(counted, dc - least)
         return [Row("c11_dc_share", "share of fast piles", clause, empty, share, 0.0)]
@@ -347,7 +344,23 @@ def _target_rows(
     if measure == "served_share":
         floor = least * kwh.sum()
         return [Row("c14_served", "demand served", clause, empty, no_piles, floor, served=one)]
-    return _district_rows(target, candidates, demand, counted)
+    if measure.startswith("district_"):
+        return _district_rows(target, candidates, demand, counted)
+    return clause_rows(target, question)
+
+
+def _count_row(target: Target, question: Question, counted: npt.NDArray[np.float64]) -> Row:
+    """Row (9) or (10), by the readings of station, pile and public."""
+    readings, least = question.model.charging.readings, target.at_least
+    if target.measure == "stations":
+        swap = readings.swap_stations.value if readings.station == "charging_and_swap" else 0.0
+        rest = max(0.0, least - swap)
+        return Row("c9_stations", "stations", target.clause, counted, np.zeros(0), rest)
+    dedicated = question.of_kind(*readings.dedicated_kinds)
+    public = counted * (1.0 - dedicated) if readings.access == "public" else counted
+    guns = question.types["guns"].to_numpy(dtype=float)
+    piles = np.outer(public, guns if readings.pile == "gun" else np.ones(len(guns)))
+    return Row("c10_piles", "piles", target.clause, np.zeros(len(counted)), piles, least)
 
 
 def _district_rows(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from siting.verify.charging import charging_findings
+from siting.verify.clauses import clause_findings
 from siting.verify.finding import Finding, failures
 from siting.verify.hydrogen import hydrogen_findings
 from siting.verify.service import service_findings
@@ -29,4 +30,4 @@ def verify_plan(plan: Plan) -> tuple[Finding, ...]:
     findings
         One a claim, in a fixed order; the plan stands when all are ok.
     """
-    return (*charging_findings(plan), *service_findings(plan), *hydrogen_findings(plan))
+    return (*charging_findings(plan), *clause_findings(plan), *service_findings(plan), *hydrogen_findings(plan))

@@ -12,6 +12,7 @@ from pyproj import Geod
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
+from siting.verify.clauses import MEASURES, clause_measure
 from siting.verify.finding import Finding, none, same
 
 if TYPE_CHECKING:
@@ -266,15 +267,13 @@ def _check_totals(plan: Plan) -> Iterator[Finding]:
 
 def _measured(plan: Plan, measure: str) -> float:
     """Value of one target measure from the layers alone."""
+    if measure in MEASURES:
+        return clause_measure(plan, measure)
     stations, demand = plan.stations, plan.demand
     counts = bool(plan.run["settings"]["existing_count"])
     counted = stations if counts else stations[stations.status == "new"]
     value: float
-    if measure == "stations":
-        value = len(counted)
-    elif measure == "piles":
-        value = counted.piles.sum()
-    elif measure == "dc_share":
+    if measure == "dc_share":
         piles, current = _piles(plan), plan.pile_types.current.to_numpy()
         value = piles[:, current == "dc"].sum() / max(1.0, piles.sum())
     elif measure == "service_areas":

@@ -1,0 +1,68 @@
+"""What the clauses leave open: readings, reaches and sizes that a planner chooses."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from siting.figures import Figure, NotNegative, Part, Positive
+from siting.frames import FACILITY_KINDS
+
+
+def _known_kinds(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [kind for kind in kinds if kind not in FACILITY_KINDS]
+    if unknown:
+        known = ", ".join(FACILITY_KINDS)
+        raise ValueError(f"{unknown[0]!r} is no kind of facility. Known: {known}")
+    return kinds
+
+
+Kinds = Annotated[tuple[str, ...], AfterValidator(_known_kinds)]
+"""Kinds of facilities, values of `frames.FACILITY_KINDS`."""
+
+
+class Readings(Part):
+    """How words of the clauses are read where the text leaves it open; printed in the ledger."""
+
+    station: Literal["charging", "charging_and_swap"] = "charging"
+    """充换电站: `charging` counts the planned charging stations alone, `charging_and_swap` also
+    the swap stations in `swap_stations`."""
+    swap_stations: NotNegative = Figure(value=0, unit="stations", source="none are known")
+    """Swap stations in use or planned elsewhere; they count under `charging_and_swap`."""
+    pile: Literal["pile", "gun"] = "pile"
+    """充电桩: `pile` counts cabinets, `gun` the vehicles that can charge at once."""
+    access: Literal["public_and_dedicated", "public"] = "public_and_dedicated"
+    """Whether piles of dedicated sites (`dedicated_kinds`) count among the piles."""
+    dedicated_kinds: Kinds = ("bus_depot", "logistics", "port", "industrial")
+    """Kinds of sites that serve an operator's own vehicles (专用)."""
+
+
+class ClauseRules(Part):
+    """Reaches and sizes that clauses without a number of their own are held with."""
+
+    township_radius_m: Positive = Figure(
+        value=5000, unit="m", source="low end of U068 (rural reach 5 to 20 km)", confidence="memory"
+    )
+    """A township is reached by an open station within this network distance (村镇通)."""
+    key_area_radius_m: Positive = Figure(
+        value=2000, unit="m", source="middle of U067 (urban reach 2 km)", confidence="memory"
+    )
+    """A key area is covered by an open station within this network distance."""
+    key_area_kinds: Kinds = (
+        "railway_station",
+        "airport",
+        "port",
+        "bus_station",
+        "logistics",
+        "mall",
+    )
+    """What counts as a key area of use (重点应用区域): hubs, freight and core commerce."""
+    zone_piles: int = Field(default=4, ge=1)
+    """Piles for taxis and delivery vans within reach of each key area in town (绿色交通示范区)."""
+    heavy_kinds: Kinds = ("logistics", "port", "bus_depot")
+    """Where heavy vehicles load, park or are kept; where a model asks for heavy sites, stations
+    there are built of piles of `heavy_kw` and more alone."""
+    heavy_kw: float = Field(default=240, gt=0)
+    heavy_piles: int = Field(default=2, ge=1)
+    """Piles of `heavy_kw` and more that make a station one for heavy vehicles."""
