@@ -89,7 +89,12 @@ def plan(
     seconds: Annotated[float | None, typer.Option(help="Longest solve.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the search and the sample.")] = None,
 ) -> None:
-    """Plan a city: the whole line from the map to a checked, mapped plan."""
+    """
+    Plan a city: the whole line from the map to a checked, mapped plan.
+
+    Ctrl-C while it solves publishes the best plan so far with its proven gap; where there is none
+    yet, or at any other moment, nothing is written, and the exit code is 130 or the solver's.
+    """
     from siting.pipeline import plan as run  # noqa: PLC0415
 
     overrides: dict[str, Any] = {}

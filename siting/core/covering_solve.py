@@ -302,7 +302,7 @@ def _branch(run: _Run, seconds: float) -> None:
         seconds=seconds,
         seed=task.seed,
         abs_gap=0.999 if whole else 0.0,
-        stream=_Relay(run),  # type: ignore[arg-type]
+        stream=_Relay(run),
     )
     if found.values is not None:
         run.take(math.inf, found.values[: len(run.opened)] > 0.5)  # noqa: PLR2004

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import highspy
 import numpy as np
@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 _ROWWISE = 2
 _TICK_S = 0.2
 _MOST_SEED = 2**31 - 1
+
+
+class Listener(Protocol):
+    """What hears of better plans and bounds while HiGHS runs."""
+
+    def progress(self, objective: float, bound: float) -> None:
+        """Hear of incumbent and bound; NaN where there is none."""
+
+    def answer(self, answer: object) -> None:
+        """Hear of a better solution: a pair of values, shape (n,), and bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +88,7 @@ def solve_arrays(
     seed: int = 0,
     abs_gap: float = 0.0,
     nodes: int | None = None,
-    stream: Stream | None = None,
+    stream: Listener | None = None,
 ) -> HighsAnswer:
     """
     Solve a programme with HiGHS on one thread.
@@ -185,7 +195,7 @@ def _pass_start(highs: highspy.Highs, start: npt.NDArray[np.float64]) -> None:
         highs.setSolution(len(given), given, start[given])
 
 
-def _subscribe(highs: highspy.Highs, model: ArrayModel, stream: Stream) -> None:
+def _subscribe(highs: highspy.Highs, model: ArrayModel, stream: Listener) -> None:
     best = [math.nan, math.nan]
     last = [-math.inf]
 

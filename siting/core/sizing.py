@@ -121,11 +121,17 @@ class _Run:
     duals: dict[str, npt.NDArray[np.float64]] = default(default_factory=dict)
     priced: float = math.inf
     settled: bool = False
+    left: float = -math.inf
     trace: list[TracePoint] = default(default_factory=list)
 
-    def tell(self) -> None:
+    def tell(self, *, now: bool = False) -> None:
+        """Report, and leave the plan with its bound: each better plan, bounds once a second."""
+        clock = time.monotonic()
+        if self.leave is not None and self.plan is not None and (now or clock - self.left > 1.0):
+            self.left = clock
+            self.leave(_result(self))
         bound = self.bound if math.isfinite(self.bound) else math.nan
-        self.trace.append(TracePoint(time.monotonic() - self.started, self.objective, bound))
+        self.trace.append(TracePoint(clock - self.started, self.objective, bound))
         if self.progress is not None:
             self.progress(self.objective, bound)
 
@@ -139,19 +145,30 @@ class _Run:
             self.tell()
         return bound
 
-    def take(self, plan: Siting) -> None:
-        """Keep a plan that keeps every row and beats the best by energy, or equals it for less."""
+    def take(self, plan: Siting, saving: float | None = None) -> None:
+        """Keep a plan that keeps every row and beats the best by energy less what money saves."""
+        saving = self.saving if saving is None else saving
         if check_sizing(self.sizing, plan):
             return
         energy = energy_of(self.sizing, plan)
-        better = self.plan is None or energy - self.saving * cost_of(self.sizing, plan) > (
-            self.objective - self.saving * cost_of(self.sizing, self.plan)
+        better = self.plan is None or energy - saving * cost_of(self.sizing, plan) > (
+            self.objective - saving * cost_of(self.sizing, self.plan)
         )
         if better:
             self.plan, self.objective = plan, energy
+            self.tell(now=True)
+
+    def hear(self, plan: Siting | None, bound: float) -> None:
+        """Take a plan and a bound of branch and bound on the whole while it runs."""
+        if plan is not None:
+            self.take(replace(plan, serve=shaved(self.sizing, plan.piles, plan.serve)), 0.0)
+        self.trust(bound)
+
+    def trust(self, bound: float) -> None:
+        """Keep a better bound of branch and bound."""
+        if math.isfinite(bound) and bound < self.bound:
+            self.bound, self.bound_by = bound, "branch and bound"
             self.tell()
-            if self.leave is not None:
-                self.leave(_result(self))
 
     def closed(self) -> bool:
         return self.plan is not None and (
@@ -314,6 +331,8 @@ def _small(run: _Run) -> SizingResult | None:
         return _infeasible(run, _blocking_rows(run))
     if not run.closed():
         return None
+    # Multipliers that anyone can recompute stay with the result, though the tree proved more.
+    run.learn(plain_duals(run.sizing))
     run.take(_cheapest(run))
     return _result(run)
 
@@ -323,12 +342,9 @@ def _branch(run: _Run, seconds: float) -> str:
     sizing = run.sizing
     found, bound, kind = solve_part(
         sizing, saving=0.0, gap=run.gap if run.gap >= EXACT else 0.0, seconds=max(seconds, 0.1),
-        start=run.plan, seed=run.seed,
+        start=run.plan, seed=run.seed, better=run.hear,
     )  # fmt: skip
-    if math.isfinite(bound) and bound < run.bound:
-        run.bound, run.bound_by = bound, "branch and bound"
-    if found is not None:
-        run.take(replace(found, serve=shaved(sizing, found.piles, found.serve)))
+    run.hear(found, bound)
     return kind
 
 

@@ -13,6 +13,8 @@ from siting.core.highs import highs_of, solution_of, solve_arrays
 from siting.core.sizing_relax import relaxation, row_scale
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
 
     from siting.structures import Sizing
@@ -228,9 +230,19 @@ def solve_part(
     links: bool = True,
     start: Siting | None = None,
     seed: int = 0,
+    better: Callable[[Siting | None, float], None] | None = None,
 ) -> tuple[Siting | None, float, str]:
     """
     Solve a small instance with HiGHS.
+
+    Parameters
+    ----------
+    sizing, saving, links, start
+        See `array_model`.
+    gap, seconds, seed
+        How hard to try.
+    better
+        Called with each better plan of HiGHS's, or None, and its bound then (NaN without one).
 
     Returns
     -------
@@ -239,14 +251,35 @@ def solve_part(
         it ended.
     """
     model = array_model(sizing, saving=saving, links=links, start=start)
-    answer = solve_arrays(model, gap=gap, seconds=seconds, seed=seed)
+    relay = None if better is None else _Relay(sizing, better)
+    answer = solve_arrays(model, gap=gap, seconds=seconds, seed=seed, stream=relay)
     if answer.values is None:
         return None, answer.bound, answer.kind
+    return _plan_of(sizing, answer.values), answer.bound, answer.kind
+
+
+def _plan_of(sizing: Sizing, values: npt.NDArray[np.float64]) -> Siting:
     sites, types = sizing.allowed.shape
-    opened = answer.values[:sites] > 0.5  # noqa: PLR2004
-    piles = np.rint(answer.values[sites : sites * (1 + types)]).astype(np.int64)
-    serve = answer.values[sites * (1 + types) :] * sizing.demand_kwh[sizing.point]
-    return Siting(opened, piles.reshape(sites, types), serve), answer.bound, answer.kind
+    opened = values[:sites] > 0.5  # noqa: PLR2004
+    piles = np.rint(values[sites : sites * (1 + types)]).astype(np.int64)
+    serve = values[sites * (1 + types) :] * sizing.demand_kwh[sizing.point]
+    return Siting(opened, piles.reshape(sites, types), serve)
+
+
+@dataclass(frozen=True, slots=True)
+class _Relay:
+    """What HiGHS streams, as plans."""
+
+    sizing: Sizing
+    better: Callable[[Siting | None, float], None]
+
+    def progress(self, objective: float, bound: float) -> None:
+        del objective
+        self.better(None, bound)
+
+    def answer(self, answer: object) -> None:
+        assert isinstance(answer, tuple)  # noqa: S101
+        self.better(_plan_of(self.sizing, answer[0]), answer[1])
 
 
 @dataclass(frozen=True, slots=True)

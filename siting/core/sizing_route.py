@@ -33,13 +33,14 @@ class SizingTask:
 
 
 def solve_task(task: SizingTask, stream: Stream) -> SizingResult:
-    """Entry point in the child."""
+    """Entry point in the child; leaves each better plan and bound with the parent."""
     return solve_sizing(
         task.sizing,
         gap=task.gap,
         seconds=task.seconds,
         seed=task.seed,
         progress=stream.progress,
+        leave=stream.answer,
     )
 
 
