@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import platform
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -85,6 +85,8 @@ class Solved:
         The hydrogen stations, where a target asks for them.
     places, substations
         What the charging programme was to reach and to stay within.
+    evidence
+        What the bound can be recomputed from.
     """
 
     decision: Decision
@@ -92,6 +94,7 @@ class Solved:
     hydrogen: HydrogenPlan | None = None
     places: Places | None = None
     substations: Substations | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 def assemble_plan(
@@ -170,10 +173,11 @@ def assemble_plan(
         roads=road_frame(network, city.map.roads),
         pile_types=types,
         assumptions=assumption_table(model),
-        places=reached,
-        substations=fed,
         run=_run_record(city, stations, catchments, ledger, service, outcome, seconds),
         service=service,
+        evidence=solved.evidence,
+        places=reached,
+        substations=fed,
     )
     return found if hydrogen is None else _with_hydrogen(found, hydrogen)
 

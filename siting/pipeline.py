@@ -18,6 +18,7 @@ from siting.core.solve import solve
 from siting.coverage import charging_places
 from siting.demand import charging_demand
 from siting.errors import InfeasibleError, VerificationError
+from siting.evidence import evidence
 from siting.formulate.charging import charging_programme, decode
 from siting.hydrogen import plan_hydrogen
 from siting.model import load_model
@@ -131,7 +132,8 @@ def plan(
         refuse_impossible(outcome)
         decision = decode(programme, outcome)
     with stage("check", seconds, report):
-        solved = Solved(decision, outcome, hydrogen, places, fed)
+        proof = evidence(programme, outcome)
+        solved = Solved(decision, outcome, hydrogen, places, fed, proof)
         found = assemble_plan(city, network, demand, candidates, reach, solved, seconds)
         checked = pass_only_verified(found)
     with stage("publish", seconds, report):

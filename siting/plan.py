@@ -103,6 +103,9 @@ class Plan:
     protected
         Points that the exclusion distances run from. `place_id`, `role` (`protected` | `supply`),
         `kind`, `name`, `extent_m`.
+    evidence
+        Arrays that the bound can be recomputed from, see `evidence.evidence`; empty where the
+        route left none.
     service
         Table of service quality; the first row, `all`, sums the rows of the districts.
         `district_id`, `name`, `kwh_day`, `population`, `rural_population`, `kwh_share_within`,
@@ -123,11 +126,12 @@ class Plan:
     run: Mapping[str, Any]
     places: gpd.GeoDataFrame = field(default_factory=_no_points)
     substations: gpd.GeoDataFrame = field(default_factory=_no_points)
-    service: pd.DataFrame = field(default_factory=pd.DataFrame)
     hydrogen: gpd.GeoDataFrame = field(default_factory=_no_points)
     hydrogen_candidates: gpd.GeoDataFrame = field(default_factory=_no_points)
     hydrogen_demand: gpd.GeoDataFrame = field(default_factory=_no_points)
     protected: gpd.GeoDataFrame = field(default_factory=_no_points)
+    service: pd.DataFrame = field(default_factory=pd.DataFrame)
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 def station_frame(

@@ -12,6 +12,7 @@ import pandas as pd
 import pyogrio
 
 from siting.errors import InputError
+from siting.evidence import read_evidence, write_evidence
 from siting.files import publishing, remove_stale, replacing
 from siting.plan import Plan
 
@@ -31,6 +32,7 @@ OPTIONAL = (
 TABLES = ("catchments", "clauses", "pile_types", "assumptions", "service")
 """Tables without geometry in plan.gpkg."""
 GPKG = "plan.gpkg"
+EVIDENCE = "evidence.npz"
 RUN = "run.json"
 
 
@@ -68,6 +70,8 @@ def write_run(
     with publishing(folder) as part:
         write_layers(plan, part / GPKG)
         write_page(plan, part / "index.html")
+        if plan.evidence:
+            write_evidence(part / EVIDENCE, plan.evidence)
         spent = {**seconds, "publish": time.perf_counter() - begin}
         spent["total"] = sum(spent.values())
         run = {**plan.run, "seconds": {name: round(value, 3) for name, value in spent.items()}}
@@ -152,10 +156,12 @@ def read_run(folder: Path) -> Plan:
             frames[name] = _read_layer(path, name)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         raise InputError(f"the layers can't be read: {error}", where=path) from error
-    missing = {field.name for field in fields(Plan)} - frames.keys() - {"run", *OPTIONAL}
+    wanted = {field.name for field in fields(Plan)} - {"run", "evidence", *OPTIONAL}
+    missing = wanted - frames.keys()
     if missing:
         raise InputError("layers are missing", where=path, value=", ".join(sorted(missing)))
-    return Plan(**frames, run=run)
+    kept = folder / EVIDENCE
+    return Plan(**frames, run=run, evidence=read_evidence(kept) if kept.exists() else {})
 
 
 def _read_layer(path: Path, name: str) -> pd.DataFrame | gpd.GeoDataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from siting.verify.certificate import certificate_findings
 from siting.verify.charging import charging_findings
 from siting.verify.clauses import clause_findings
 from siting.verify.finding import Finding, failures
@@ -30,4 +31,10 @@ def verify_plan(plan: Plan) -> tuple[Finding, ...]:
     findings
         One a claim, in a fixed order; the plan stands when all are ok.
     """
-    return (*charging_findings(plan), *clause_findings(plan), *service_findings(plan), *hydrogen_findings(plan))
+    return (
+        *charging_findings(plan),
+        *clause_findings(plan),
+        *hydrogen_findings(plan),
+        *service_findings(plan),
+        *certificate_findings(plan),
+    )
