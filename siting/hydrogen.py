@@ -204,6 +204,8 @@ def _solve(
     hydrogen = model.hydrogen
     assert hydrogen is not None  # noqa: S101
     rows = sites.eligible
+    if len(rows) < asked.stations:
+        raise _no_room(hydrogen, len(rows), asked)
     frame = sites.frame.iloc[rows]
     xy = lonlat_to_metric(frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy(), network.crs)
     choice = hydrogen_choice(
@@ -225,14 +227,19 @@ def _solve(
         seed=limits.seed,
     )
     if outcome.status == "infeasible":
-        money = f", budget {choice.budget_cny:,.0f} CNY" if choice.budget_cny is not None else ""
-        raise InfeasibleError(
-            f"{asked.stations} hydrogen stations don't fit",
-            where="hydrogen",
-            value=f"{len(rows)} places, {hydrogen.spacing_m.value:,.0f} m apart{money}",
-            cure="Lower the target or the spacing, or raise the budget of `hydrogen`",
-        )
+        raise _no_room(hydrogen, len(rows), asked)
     return rows[opened_sites(programme, outcome)], outcome
+
+
+def _no_room(hydrogen: Hydrogen, places: int, asked: _Asked) -> InfeasibleError:
+    budget = hydrogen.budget_cny
+    money = "" if budget is None else f", budget {budget:,.0f} CNY"
+    return InfeasibleError(
+        f"{asked.stations} hydrogen stations don't fit",
+        where="hydrogen",
+        value=f"{places} places, {hydrogen.spacing_m.value:,.0f} m apart{money}",
+        cure="Lower the target or the spacing, or raise the budget of `hydrogen`",
+    )
 
 
 def _kept_clear_of(sites: HydrogenSites) -> gpd.GeoDataFrame:

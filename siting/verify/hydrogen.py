@@ -43,7 +43,10 @@ def hydrogen_findings(plan: Plan) -> Iterator[Finding]:
     if settings is None:
         return
     yield from _check_target(plan, settings)
-    if not len(plan.hydrogen):
+    twice = plan.hydrogen.site_id[plan.hydrogen.site_id.duplicated()] if len(plan.hydrogen) else ()
+    yield none("hydrogen station ids occur once", np.array(twice, dtype=object))
+    # What follows goes by id.
+    if not len(plan.hydrogen) or len(twice):
         return
     for part in (
         _check_sites,
@@ -71,8 +74,6 @@ def _check_target(plan: Plan, settings: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _check_sites(plan: Plan, _: Mapping[str, Any]) -> Iterator[Finding]:
     stations, candidates = plan.hydrogen, plan.hydrogen_candidates
-    twice = stations.site_id[stations.site_id.duplicated()]
-    yield none("hydrogen station ids occur once", twice)
     open_to = candidates.site_id[candidates.reason == ""]
     yield none(
         "hydrogen stations stand where they may", stations.site_id[~stations.site_id.isin(open_to)]
