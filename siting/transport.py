@@ -75,6 +75,9 @@ class Fresh:
         Most installed power.
     cny
         Most to be spent on piles.
+    worth, least_worth
+        What a pile of each type adds to a target on the mix of types, shape (types,), and how much
+        they have to add.
     """
 
     site: int
@@ -86,6 +89,8 @@ class Fresh:
     most: int
     kw: float
     cny: float
+    worth: Floats
+    least_worth: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +174,12 @@ def most_served(problem: Transport, fresh: Fresh | None = None) -> Served | None
 
 
 def _fresh_rows(fresh: Fresh, first: int, width: int) -> LinearConstraint:
-    """Bound the fresh station's piles by number, power and cost."""
-    rows = np.zeros((3, width))
-    rows[0, first:], rows[1, first:], rows[2, first:] = 1.0, fresh.pile_kw, fresh.pile_cny
+    """Bound the fresh station's piles by number, power, cost and what they add to the mix."""
+    rows = np.zeros((4, width))
+    rows[:, first:] = [np.ones(len(fresh.worth)), fresh.pile_kw, fresh.pile_cny, fresh.worth]
     slack = 1 + 1e-9
-    return LinearConstraint(
-        rows, [fresh.least, 0.0, 0.0], [fresh.most, fresh.kw * slack, fresh.cny * slack]
-    )
+    lower = [fresh.least, 0.0, 0.0, fresh.least_worth - 1e-9]
+    return LinearConstraint(rows, lower, [fresh.most, fresh.kw * slack, fresh.cny * slack, np.inf])
 
 
 def _solved(

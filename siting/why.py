@@ -12,13 +12,12 @@ from siting.errors import InputError
 from siting.neighbourhood import (
     Surroundings,
     local_transport,
-    metres_apart,
     open_sites,
     surroundings,
-    within_reach,
 )
 from siting.store import read_run
-from siting.transport import Fresh, most_served
+from siting.swaps import MOST_SWAPS, SWAP_COLUMNS, best_swaps, kw_limit, reached
+from siting.transport import most_served
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,10 +27,6 @@ if TYPE_CHECKING:
     from siting.plan import Plan
 
     Ints = npt.NDArray[np.int64]
-
-MOST_SWAPS = 8
-"""How many open stations, the nearest first, a site that was turned down is tried in place of."""
-NOTHING_KWH = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +94,8 @@ class RejectedSite:
         `served_change_kwh_day`, `cost_change_cny`, `piles` (of the swapped-in station), `sizes`
         (piles by type), `misses` (targets that the swap would miss, "" for none).
     passed_over
-        How many of the tried stations it can't replace within limits, power and cost.
+        How many of the tried stations it can't replace within land, power, cost and the targets
+        of piles and of fast piles.
     """
 
     site_id: str
@@ -168,12 +164,6 @@ def explain_site(plan: Plan, site_id: str, *, most: int = MOST_SWAPS) -> ChosenS
     return _rejected(around, site, most)
 
 
-def _reached(around: Surroundings, sites: Ints) -> Ints:
-    """Return the demand points that any of some sites reaches, sorted."""
-    _, points = within_reach(around, sites, np.arange(len(around.plan.demand)))
-    return np.unique(points)
-
-
 def _served(around: Surroundings, points: Ints) -> float:
     return float(around.plan.demand["served_kwh_day"].to_numpy(dtype=float)[points].sum())
 
@@ -182,7 +172,7 @@ def _chosen(around: Surroundings, site: int) -> ChosenSite:
     plan = around.plan
     row = int(np.flatnonzero(open_sites(around) == site)[0])
     station = plan.stations.iloc[row]
-    points = _reached(around, np.array([site]))
+    points = reached(around, np.array([site]))
     problem, stations, count = local_transport(around, points, np.zeros(0, dtype=np.int64))
     lost = 0.0
     if len(points):
@@ -247,12 +237,12 @@ def _counted(plan: Plan, row: int) -> pd.DataFrame:
 def _rejected(around: Surroundings, site: int, most: int) -> RejectedSite:
     plan = around.plan
     candidate = plan.candidates.iloc[site]
-    points = _reached(around, np.array([site]))
+    points = reached(around, np.array([site]))
     asked = float(plan.demand["kwh_day"].to_numpy(dtype=float)[points].sum())
     obstacles = _obstacles(around, site, points)
-    swaps, passed = pd.DataFrame(columns=_SWAP_COLUMNS), 0
+    swaps, passed = pd.DataFrame(columns=SWAP_COLUMNS), 0
     if not obstacles:
-        swaps, passed = _swaps(around, site, points, most)
+        swaps, passed = best_swaps(around, site, points, most)
     return RejectedSite(
         site_id=str(candidate["site_id"]),
         name=str(candidate["name"]),
@@ -276,132 +266,11 @@ def _obstacles(around: Surroundings, site: int, points: Ints) -> tuple[str, ...]
         found.append(f"the land holds {most} piles, and a station there has at least {least}")
     smallest = plan.pile_types["kw"].to_numpy(dtype=float)[may].min(initial=np.inf)
     peak_kw = max(1, least) * smallest * float(plan.run["settings"]["simultaneity"])
-    if may.any() and peak_kw > _kw_limit(candidate):
+    if may.any() and peak_kw > kw_limit(candidate):
         found.append(
-            f"the grid gives {_kw_limit(candidate):,.0f} kW, and {max(1, least)} of the smallest "
+            f"the grid gives {kw_limit(candidate):,.0f} kW, and {max(1, least)} of the smallest "
             f"piles draw {peak_kw:,.0f} kW"
         )
     if not found and not len(points):
         found.append("no demand lies within its reach")
     return tuple(found)
-
-
-def _kw_limit(candidate: pd.Series) -> float:
-    limit = float(candidate["kw_limit"])
-    return limit if np.isfinite(limit) else np.inf
-
-
-_SWAP_COLUMNS = [
-    "site_id",
-    "name",
-    "distance_m",
-    "served_change_kwh_day",
-    "cost_change_cny",
-    "piles",
-    "sizes",
-    "misses",
-]
-
-
-def _swaps(around: Surroundings, site: int, points: Ints, most: int) -> tuple[pd.DataFrame, int]:
-    """Try the site in place of each of the nearest new stations that share demand with it."""
-    plan = around.plan
-    _, near, _ = local_transport(around, points, np.zeros(0, dtype=np.int64))
-    free = (plan.stations["status"] == "new") & ~plan.stations["mandatory"].astype(bool)
-    near = near[free.to_numpy()[near]]
-    metres = metres_apart(around, site, open_sites(around)[near])
-    order = np.lexsort((near, metres))[:most]
-    near, metres = near[order], metres[order]
-    if not len(near):
-        return pd.DataFrame(columns=_SWAP_COLUMNS), 0
-    everything = _reached(around, np.append(open_sites(around)[near], site))
-    problem, stations, _ = local_transport(around, everything, np.array([site]))
-    base = most_served(problem)
-    served = base.kwh_day if base is not None else 0.0
-    rows = []
-    for station, far in zip(near.tolist(), metres.tolist(), strict=True):
-        fresh = _fresh(around, site, station, len(stations))
-        gone = np.append(stations == station, False)
-        closed = np.where(gone[:, None], 0.0, problem.capacity_kwh)
-        load = np.where(gone[:, None], 0.0, problem.load_kwh)
-        found = most_served(replace(problem, capacity_kwh=closed, load_kwh=load), fresh)
-        if found is not None:
-            rows.append(_swap(around, site, station, far, found.piles, found.kwh_day - served))
-    table = pd.DataFrame(rows, columns=_SWAP_COLUMNS)
-    keys = ["served_change_kwh_day", "cost_change_cny", "site_id"]
-    table = table.sort_values(keys, ascending=[False, True, True], ignore_index=True)
-    return table, len(near) - len(rows)
-
-
-def _fresh(around: Surroundings, site: int, station: int, row: int) -> Fresh:
-    """Size the site for no more money than the station it replaces, and what is left over."""
-    plan = around.plan
-    candidate, types = plan.candidates.iloc[site], plan.pile_types
-    settings, totals = plan.run["settings"], plan.run["totals"]
-    budget = settings.get("budget_cny")
-    spent = float(totals.get("charging_cost_cny", totals["cost_cny"]))
-    left = 0.0 if budget is None else max(0.0, float(budget) - spent)
-    allowance = float(plan.stations["cost_cny"].iloc[station]) + left
-    return Fresh(
-        site=row,
-        pile_kwh=types["kwh_day"].to_numpy(dtype=float),
-        pile_kw=types["kw"].to_numpy(dtype=float),
-        pile_cny=types["cost_cny"].to_numpy(dtype=float),
-        allowed=around.types_at[site],
-        least=max(1, int(candidate["min_piles"]), _piles_needed(plan, station)),
-        most=int(candidate["max_piles"]),
-        kw=_kw_limit(candidate) / float(settings["simultaneity"]),
-        cny=allowance - float(candidate["fixed_cost_cny"]),
-    )
-
-
-def _piles_needed(plan: Plan, station: int) -> int:
-    """Return how many piles a swapped-in station must have for the target of piles."""
-    rows = plan.clauses[(plan.clauses["measure"] == "piles") & plan.clauses["target"].notna()]
-    if rows.empty:
-        return 0
-    slack = float((rows["planned"] - rows["target"]).min())
-    return int(np.ceil(float(plan.stations["piles"].iloc[station]) - slack - 1e-9))
-
-
-def _swap(
-    around: Surroundings, site: int, station: int, metres: float, piles: Ints, change: float
-) -> dict[str, object]:
-    plan = around.plan
-    gone, candidate = plan.stations.iloc[station], plan.candidates.iloc[site]
-    names = [str(name) for name in plan.pile_types["type_id"]]
-    price = plan.pile_types["cost_cny"].to_numpy(dtype=float)
-    cost = float(candidate["fixed_cost_cny"]) + float(piles @ price)
-    return {
-        "site_id": str(gone["site_id"]),
-        "name": str(gone["name"]),
-        "distance_m": metres,
-        "served_change_kwh_day": 0.0 if abs(change) < NOTHING_KWH else change,
-        "cost_change_cny": cost - float(gone["cost_cny"]),
-        "piles": int(piles.sum()),
-        "sizes": ", ".join(f"{n} {name}" for n, name in zip(piles, names, strict=True) if n),
-        "misses": "; ".join(_misses(plan, station, site, piles)),
-    }
-
-
-def _misses(plan: Plan, station: int, site: int, piles: Ints) -> list[str]:
-    """Name the targets on stations by district and on fast piles that a swap would miss."""
-    gone, candidate = plan.stations.iloc[station], plan.candidates.iloc[site]
-    counted = plan.stations
-    if not plan.run["settings"]["existing_count"]:
-        counted = counted[counted["status"] == "new"]
-    fast = (plan.pile_types["current"] == "dc").to_numpy()
-    columns = [f"piles_{name}" for name in plan.pile_types["type_id"]]
-    after = counted[columns].to_numpy().sum(axis=0) - gone[columns].to_numpy(dtype=float) + piles
-    moved = gone["district_id"] != candidate["district_id"]
-    left = int((counted["district_id"] == gone["district_id"]).sum()) - int(moved)
-    values = {
-        "district_stations": float(left),
-        "dc_share": float(after[fast].sum() / max(1.0, after.sum())),
-    }
-    targets = plan.clauses[plan.clauses["measure"].isin(values) & plan.clauses["target"].notna()]
-    return [
-        f"{row['clause'] or 'own'} {row['measure']}"
-        for row in targets.to_dict("records")
-        if values[row["measure"]] < float(row["target"]) * (1 - 1e-9)
-    ]

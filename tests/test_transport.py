@@ -77,12 +77,16 @@ def test_a_fresh_station_gets_the_piles_of_full_enumeration(seed: int) -> None:
         most=4,
         kw=float(rng.choice([130.0, 310.0])),
         cny=float(rng.choice([60.0, 200.0])),
+        worth=np.array([-0.5, 0.5, 0.5]),
+        least_worth=float(rng.choice([-9.0, -0.5, 0.0, 1.0])),
     )
     best, cheapest = -1.0, np.inf
     for piles in product(range(5), repeat=3):
         counts = np.array(piles)
         fits = fresh.least <= counts.sum() <= fresh.most and (counts[~fresh.allowed] == 0).all()
         cost = float(counts @ fresh.pile_cny)
+        if counts @ fresh.worth < fresh.least_worth:
+            continue
         if not fits or counts @ fresh.pile_kw > fresh.kw or cost > fresh.cny:
             continue
         capacity = problem.capacity_kwh.copy()
@@ -110,5 +114,7 @@ def test_a_station_that_fits_nowhere_is_told() -> None:
         most=9,
         kw=200.0,
         cny=1e9,
+        worth=np.zeros(3),
+        least_worth=0.0,
     )
     assert most_served(_random(1), fresh) is None

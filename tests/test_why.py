@@ -202,6 +202,28 @@ def test_every_swap_is_worth_what_maximum_flow_says(plan: Plan, near: dict[str, 
     assert tried
 
 
+def test_a_swap_keeps_the_share_of_fast_piles_that_is_asked_for(plan: Plan) -> None:
+    counts = plan.stations[[f"piles_{name}" for name in plan.pile_types.type_id]].sum()
+    fast = (plan.pile_types.current == "dc").to_numpy()
+    share = float(counts.to_numpy()[fast].sum() / counts.sum())
+    row = plan.clauses.iloc[[0]].assign(measure="dc_share", target=share, planned=share)
+    asked = replace(plan, clauses=pd.concat([plan.clauses, row], ignore_index=True))
+    site_id = str(plan.candidates.site_id[~plan.candidates.chosen].iloc[0])
+    answer, free = (explain_site(some, site_id, most=3) for some in (asked, plan))
+    assert isinstance(answer, RejectedSite)
+    assert isinstance(free, RejectedSite)
+    assert len(answer.swaps) + answer.passed_over == len(free.swaps) + free.passed_over
+    for swap in answer.swaps.to_dict("records"):
+        sizes = {name: int(n) for n, name in (x.split() for x in swap["sizes"].split(", "))}
+        gone = plan.stations.set_index("site_id").loc[swap["site_id"]]
+        after = [
+            counts[f"piles_{name}"] - gone[f"piles_{name}"] + sizes.get(name, 0)
+            for name in plan.pile_types.type_id
+        ]
+        assert np.array(after)[fast].sum() / sum(after) >= share - 1e-9
+        assert swap["misses"] == ""
+
+
 def test_obstacles_are_named(plan: Plan) -> None:
     site_id = plan.candidates.site_id[~plan.candidates.chosen].iloc[0]
 
