@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 
 def test_run_folder_holds_map_layers_and_record(published: Published) -> None:
     names = sorted(path.name for path in published.folder.iterdir())
-    assert names == ["index.html", "plan.gpkg", "run.json"]
+    assert names == ["evidence.npz", "index.html", "plan.gpkg", "run.json"]
     latest = published.folder.parent / "tiny-latest"
     assert latest.resolve() == published.folder.resolve()
 
