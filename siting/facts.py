@@ -230,6 +230,20 @@ def site_clauses(city: str) -> dict[str, tuple[str, ...]]:
     return {str(kind): tuple(group) for kind, group in rows.groupby("kind")["clause"]}
 
 
+def clause_status() -> dict[str, tuple[str, str]]:
+    """
+    Return what a plan makes of clauses that are no target.
+
+    Returns
+    -------
+    dict
+        Clause id to status (`preference`, `context` or `not_modelled`) and the reason, from
+        `data/clause_status.csv`; a clause that isn't there has no reason of its own.
+    """
+    rows = _table("clause_status.csv").to_dict("records")
+    return {str(row["clause"]): (str(row["status"]), str(row["note"])) for row in rows}
+
+
 def figure(id_: str) -> dict[str, Any]:
     """
     Return the middle value of a row of `data/unit_costs.csv`, as the model takes figures.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from siting.facts import clause_status
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -112,7 +114,7 @@ def clause_ledger(
     ledger
         As `Plan.clauses`: the targets in the model's order, then every other clause. A clause is
         `context` where the documents only describe, `preference` where a plan may lean towards it,
-        and else `not_modelled`.
+        and else `not_modelled`; `data/clause_status.csv` gives status and reason where it can.
     """
     by_id = {clause.id: clause for clause in clauses}
     rows = [_target_row(t, measured, by_id.get(t.clause), notes) for t in targets]
@@ -160,8 +162,11 @@ def _target_row(
 
 
 def _other_row(clause: Clause, leaning: str) -> dict[str, object]:
+    stated = clause_status().get(clause.id)
     if leaning:
         status, note = "preference", leaning
+    elif stated is not None:
+        status, note = stated
     elif clause.use == "parameter":
         status, note = "context", PARAMETER_NOTE
     elif clause.use in {"context", "report", "phasing"}:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from siting.facts import clauses
-from siting.ledger import UNITS, clause_ledger, measure_plan
-from siting.model import load_model
+from siting.facts import clause_status, clauses
+from siting.ledger import LATER_NOTE, PARAMETER_NOTE, UNITS, clause_ledger, measure_plan
+from siting.model import Target, load_model
 
 NOTHING = {**dict.fromkeys(UNITS, 0.0), "service_areas": 1.0}
 
@@ -27,11 +27,34 @@ def test_a_target_is_met_from_its_number_on(planned: float, status: str) -> None
     assert ledger.set_index("measure").status["stations"] == status
 
 
-def test_hydrogen_is_not_claimed_by_the_charging_programme() -> None:
-    ledger = clause_ledger(load_model("jinan").targets, NOTHING, clauses("济南市"), {})
-    line = ledger.set_index("clause").loc["JN23-08"]
+def test_hydrogen_is_not_claimed_where_no_target_asks_for_it() -> None:
+    targets = [t for t in load_model("jinan").targets if t.measure != "hydrogen_stations"]
+    line = clause_ledger(targets, NOTHING, clauses("济南市"), {}).set_index("clause").loc["JN23-08"]
     assert line.status == "not_modelled"
     assert line.note
+
+
+def test_every_clause_of_jinan_that_is_no_target_has_a_reason_of_its_own() -> None:
+    ledger = clause_ledger(load_model("jinan").targets, NOTHING, clauses("JN23"), {})
+    others = ledger[ledger.status != "met"]
+    others = others[others.status != "short"]
+    assert (others.note != "").all()
+    assert not others.note.isin([LATER_NOTE, PARAMETER_NOTE]).any()
+    assert not others.note.duplicated().any()
+
+
+def test_the_table_of_reasons_names_clauses_and_statuses_that_exist() -> None:
+    known = {clause.id for clause in clauses()}
+    stated = clause_status()
+    assert set(stated) <= known
+    assert {status for status, _ in stated.values()} <= {"preference", "context", "not_modelled"}
+
+
+def test_a_measure_of_what_the_map_does_not_show_is_not_modelled() -> None:
+    target = Target(measure="townships", at_least=1.0)
+    line = clause_ledger([target], {**NOTHING, "townships": float("nan")}, (), {}).iloc[0]
+    assert line.status == "not_modelled"
+    assert "map" in line.note
 
 
 def _frames() -> tuple[pd.DataFrame, ...]:
