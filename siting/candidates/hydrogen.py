@@ -59,7 +59,7 @@ After GB 50156-2021, appendix B, which lists schools, hospitals, party and gover
 shops and the like from a size on; a map doesn't tell the size, so that all of a kind count.
 """
 
-SUPPLY = re.compile("钢铁|特钢|焦化|石化|氯碱|炼化|化工|制氢|氢能")
+SUPPLY = re.compile("钢铁|特钢|焦化|石化|氯碱|炼化|化工(?!业)|制氢|氢能")
 """Names of works that give off hydrogen (steel, coking, chemicals, chlor-alkali) or make it."""
 
 ARTERIALS = ("trunk", "primary", "secondary")
