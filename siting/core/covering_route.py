@@ -114,7 +114,7 @@ def _answer(covering: Covering, shrunk: Shrunk, found: CoveringAnswer, model: Ar
         load=load_of(covering),
         reductions=shrunk.effects,
         certificate=_certificate(shrunk, found),
-        versions={"numpy": np.__version__},
+        versions={"numpy": np.__version__} | ({"numba": found.numba} if found.numba else {}),
     )
 
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _MOST_PAIRS = 60_000_000
 _BATCH = 64
 _REFRESH = 20_000
+_CHUNK = 10_000
+"""Compiled moves between looks at the clock."""
 _NEVER = -1e300
 _PAIR_SHARE = 0.3
 """How often a move closes two sites where costs differ, so that sizes can trade."""
@@ -114,8 +116,8 @@ class _Plan:
         self.count = np.zeros(len(self.weight), dtype=np.int32)
         for site in np.flatnonzero(self.opened):
             self.count[table.rows_of(int(site))] += 1
-        self.gain = table.sites @ (self.weight * (self.count == 0))
-        self.once = table.sites @ (self.weight * (self.count == 1))
+        self.gain = np.asarray(table.sites @ (self.weight * (self.count == 0)), dtype=np.float64)
+        self.once = np.asarray(table.sites @ (self.weight * (self.count == 1)), dtype=np.float64)
         self.value = float(self.weight[self.count > 0].sum())
         self.slack = self.table.covering.budget - float(self.cost[self.opened].sum())
 
@@ -272,6 +274,60 @@ def anneal(
             if improved is not None:
                 improved(best, best_opened)
     return best, best_opened, schedule.moves
+
+
+def anneal_fast(
+    table: Tables,
+    opened: Mask,
+    schedule: Schedule,
+    *,
+    deadline: float = float("inf"),
+    improved: Callable[[float, Mask], None] | None = None,
+) -> tuple[float, Mask, int]:
+    """
+    Do as `anneal` by compiled moves, about ten times as many a second; sites of equal cost only.
+
+    Needs numba: see `has_fast`.
+    """
+    from siting.core.covering_fast import exchanges  # noqa: PLC0415
+
+    plan = _Plan(table, opened)
+    best, best_opened = plan.value, plan.opened.copy()
+    stations = np.flatnonzero(opened)
+    if not len(stations) or plan.opened.all():
+        return best, best_opened, 0
+    cover, weight = table.covering.cover, plan.weight
+    arrays = (
+        *(table.sites.indptr.astype(np.int64), table.sites.indices.astype(np.int32)),
+        *(cover.indptr.astype(np.int64), cover.indices.astype(np.int32)),
+    )
+    ratio = schedule.cold / schedule.hot
+    for first in range(0, schedule.moves, _CHUNK):
+        if time.monotonic() > deadline:
+            return best, best_opened, first
+        move = np.arange(first, min(first + _CHUNK, schedule.moves))
+        heats = schedule.hot * ratio ** (move / schedule.moves)
+        seed = int(np.random.SeedSequence([22, schedule.seed, first]).generate_state(1)[0])
+        state = (stations, plan.opened, plan.count, plan.gain, plan.once)
+        gained, found, _ = exchanges(arrays, weight, state, heats, seed)
+        if plan.value + gained > best:
+            best, best_opened = plan.value + float(gained), np.zeros_like(opened)
+            best_opened[found] = True
+            if improved is not None:
+                improved(best, best_opened)
+        plan.refresh()
+    return best, best_opened, schedule.moves
+
+
+def has_fast(covering: Covering) -> bool:
+    """Whether numba is there to compile the moves, and every site costs the same."""
+    if not len(covering.cost) or not (covering.cost == covering.cost[0]).all():
+        return False
+    try:
+        import siting.core.covering_fast  # noqa: F401, PLC0415
+    except (ImportError, RuntimeError):  # not installed, or nowhere to keep what it compiles
+        return False
+    return True
 
 
 def _exchange(plan: _Plan, noise: Vector, rng: np.random.Generator, *, alike: bool) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,15 @@ import numpy as np
 from siting.core.covering import as_model, covered_rows
 from siting.core.covering_bound import Dual, fix_by_bound, improve_dual, rounded_down
 from siting.core.covering_merge import merge
-from siting.core.covering_search import Schedule, Tables, anneal, greedy, tables
+from siting.core.covering_search import (
+    Schedule,
+    Tables,
+    anneal,
+    anneal_fast,
+    greedy,
+    has_fast,
+    tables,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -34,13 +43,17 @@ _PROVEN = 9e-7
 _MOVES, _EASY_MOVES = 20_000, 3_000
 _MOST_MOVES = 640_000
 _STEPS = 1_000
-_HOT, _COLD = 0.05, 0.002
+_FAST_MOVES, _MOST_FAST = 50_000, 800_000
+"""Compiled moves of the first run, each next twice as long, and of the longest."""
+_HOT, _FAST_HOT, _COLD = 0.05, 0.03, 0.002
 """Temperatures of annealing, in mean weight covered by an open site."""
 _SMALL_SITES, _SMALL_ENTRIES = 150, 60_000
 """Up to this many sites or entries of cover, branch and bound comes right after a short search."""
 _TREE_ENTRIES = 400_000
 """Up to this many entries, branch and bound gets the time that search leaves."""
 _SEARCH_SHARE = 0.6
+_DECIDED = 0.3
+"""Share of sites that the bound has to decide before the tree is worth the rest of the time."""
 _MOVES_ENTRIES = 80_000
 """Entries of cover from which on annealing runs grow longer with the problem."""
 _RUNS_A_LENGTH = 4
@@ -93,6 +106,8 @@ class CoveringAnswer:
         That bound.
     moves, steps
         Moves of the search and steps of the dual.
+    numba
+        Version of numba where it compiled the moves, else "".
     """
 
     opened: Mask
@@ -103,6 +118,7 @@ class CoveringAnswer:
     multiplier_bound: float
     moves: int
     steps: int
+    numba: str = ""
 
 
 class _Run:
@@ -118,6 +134,7 @@ class _Run:
         self.bound_by = "multipliers"
         self.dual: Dual | None = None
         self.moves = 0
+        self.numba = ""
         self.told = -math.inf
 
     def take(self, value: float, opened: Mask) -> None:
@@ -172,6 +189,7 @@ class _Run:
             multiplier_bound=math.inf if dual is None else dual.bound,
             moves=self.moves,
             steps=0 if dual is None else dual.iterations,
+            numba=self.numba,
         )
 
 
@@ -210,13 +228,18 @@ def _rounds(run: _Run, table: Tables) -> None:
     covering = run.task.covering
     patient = run.stream.started + _SEARCH_SHARE * run.task.seconds
     branch = covering.cover.nnz <= _TREE_ENTRIES and not _is_easy(covering)
+    fast = has_fast(covering)
+    run.numba = version("numba") if fast else ""
     pool: list[tuple[float, int, Mask]] = []
     number = 0
-    base = int(_MOVES * max(1.0, covering.cover.nnz / _MOVES_ENTRIES) ** 0.75)
+    scale = max(1.0, covering.cover.nnz / _MOVES_ENTRIES) ** 0.75
     while not run.over():
         number += 1
-        moves = min(base * 2 ** (number // _RUNS_A_LENGTH), _MOST_MOVES)
-        value, opened = _search(run, table, moves, number)
+        if fast:
+            moves = min(int(_FAST_MOVES * scale) * 2 ** min(number - 1, 30), _MOST_FAST)
+        else:
+            moves = min(int(_MOVES * scale) * 2 ** (number // _RUNS_A_LENGTH), _MOST_MOVES)
+        value, opened = _search(run, table, moves, number, fast=fast)
         pool.append((-value, number, opened))
         if len(pool) > 1 and not run.over():
             others = [opened, *(plan for _, _, plan in sorted(pool, key=_rank))]
@@ -227,21 +250,32 @@ def _rounds(run: _Run, table: Tables) -> None:
         pool = sorted([*pool, (-run.objective, -number, run.opened)], key=_rank)[:_POOL]
         if not run.over():
             _lower_by_steps(run, 4 * _STEPS)
-        if branch and not run.over() and time.monotonic() > patient:
+        if branch and not run.over() and time.monotonic() > patient and _is_promising(run):
             _branch(run, run.left())
             branch = False
+
+
+def _is_promising(run: _Run) -> bool:
+    """Tell whether the bound decides enough sites for branch and bound to get anywhere."""
+    assert run.dual is not None  # noqa: S101
+    fixed, banned = fix_by_bound(run.task.covering, run.dual.multiplier, run.objective)
+    return float((fixed | banned).mean()) >= _DECIDED
 
 
 def _rank(entry: tuple[float, int, Mask]) -> tuple[float, int]:
     return entry[0], entry[1]
 
 
-def _search(run: _Run, table: Tables, moves: int, number: int) -> tuple[float, Mask]:
+def _search(
+    run: _Run, table: Tables, moves: int, number: int, *, fast: bool = False
+) -> tuple[float, Mask]:
     """One annealing run from the greedy plan; hot enough at first to forget it."""
     first = greedy(table)
     weight = float(table.covering.weight.sum()) / max(int(first.sum()), 1)
-    schedule = Schedule(moves, _HOT * weight, _COLD * weight, run.task.seed * 1_000 + number)
-    value, opened, made = anneal(table, first, schedule, deadline=run.deadline, improved=run.take)
+    hot = _FAST_HOT if fast else _HOT
+    schedule = Schedule(moves, hot * weight, _COLD * weight, run.task.seed * 1_000 + number)
+    walk = anneal_fast if fast else anneal
+    value, opened, made = walk(table, first, schedule, deadline=run.deadline, improved=run.take)
     run.moves += made
     return value, opened
 

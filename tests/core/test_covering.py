@@ -22,7 +22,14 @@ from siting.core.certificate import read_certificate, recompute_bound, write_cer
 from siting.core.covering import check_covering, check_opened, covered_rows, is_feasible
 from siting.core.covering_bound import covering_bound, fix_by_bound, improve_dual
 from siting.core.covering_merge import merge
-from siting.core.covering_search import Schedule, anneal, greedy, tables
+from siting.core.covering_search import (
+    Schedule,
+    anneal,
+    anneal_fast,
+    greedy,
+    has_fast,
+    tables,
+)
 from siting.core.covering_solve import CoveringTask, solve_small
 from siting.core.lpfile import write_lp
 from siting.core.outcome import Status
@@ -277,6 +284,31 @@ def test_ctrl_c_returns_the_best_plan_within_a_second() -> None:
     assert outcome.status == Status.FEASIBLE
     assert "interrupted" in outcome.message
     assert outcome.objective <= outcome.bound or math.isnan(outcome.bound)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_compiled_moves_keep_exact_books_and_find_the_optimum(seed: int) -> None:
+    pytest.importorskip("numba")
+    small = shrink(city(14, 120, 4, 5, seed=seed)).covering
+    table = tables(small)
+    walk = Schedule(3_000, float(small.weight.sum()) / 40, 0.5, seed)
+    seen: list[float] = []
+    value, opened, made = anneal_fast(
+        table, greedy(table), walk, improved=lambda value, _: seen.append(value)
+    )
+    assert made == 3_000
+    assert value == pytest.approx(check_opened(small, opened))
+    assert value == pytest.approx(brute_force(small))
+    again = anneal_fast(table, greedy(table), walk)
+    assert again[0] == value
+    assert np.array_equal(again[1], opened)
+    assert seen == sorted(seen)
+
+
+def test_compiled_moves_are_for_equal_costs_alone() -> None:
+    small = shrink(city(14, 120, 4, 5, seed=1)).covering
+    uneven = replace(small, cost=np.arange(1.0, 1.0 + len(small.cost)))
+    assert not has_fast(uneven)
 
 
 def test_same_seed_same_bytes() -> None:
