@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
@@ -95,8 +96,8 @@ def _check_choice(plan: Plan, a: Arrays) -> Iterator[Finding]:
     radius = np.where(demand.segment == "heavy", settings["heavy_radius_m"], radius)
     fits = a["allowed"].astype(bool) @ a["serves"].astype(bool)
     nodes, metres = road_graph(plan.roads)
-    at_site = nodes.get_indexer(sites.node_id)
-    at_point = nodes.get_indexer(demand.node_id.iloc[some])
+    at_site = nodes.get_indexer(pd.Index(sites.node_id))
+    at_point = nodes.get_indexer(pd.Index(demand.node_id.iloc[some]))
     trees = dijkstra(metres, indices=at_point, limit=float(radius.max(initial=0.0)))
     missing = []
     for row, point in enumerate(some):

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import shapely
 from pyproj import Geod
-from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
 from siting.verify.clauses import MEASURES, clause_measure
 from siting.verify.finding import Finding, none, same
+from siting.verify.roads import road_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -182,18 +182,11 @@ def _radius_m(arcs: pd.DataFrame, settings: Mapping[str, Any]) -> npt.NDArray[np
 
 def _path_m(roads: gpd.GeoDataFrame, arcs: pd.DataFrame) -> npt.NDArray[np.float64]:
     """Shortest road distance from demand node to site node of each arc, metres."""
-    ids = pd.Index(np.unique(roads[["tail_id", "head_id"]].to_numpy()))
-    tail, head = ids.get_indexer(roads.tail_id), ids.get_indexer(roads.head_id)
-    length = roads.length_m.to_numpy(dtype=float)
-    back = roads.oneway.to_numpy() == 0
-    start = np.concatenate([tail, head[back]])
-    end = np.concatenate([head, tail[back]])
-    edges = pd.DataFrame({"a": start, "b": end, "m": np.concatenate([length, length[back]])})
-    edges = edges.sort_values("m").drop_duplicates(["a", "b"])
+    ids, forward = road_graph(roads)
     # Backwards from the sites: there are fewer of them than demand points.
-    graph = coo_array((edges.m, (edges.b, edges.a)), shape=(len(ids), len(ids))).tocsr()
-    source, row = np.unique(ids.get_indexer(arcs.node_id_site), return_inverse=True)
-    target = ids.get_indexer(arcs.node_id_demand)
+    graph = forward.T.tocsr()
+    source, row = np.unique(ids.get_indexer(pd.Index(arcs.node_id_site)), return_inverse=True)
+    target = ids.get_indexer(pd.Index(arcs.node_id_demand))
     found = np.full(len(arcs), np.inf)
     reach = float(arcs.distance_m.to_numpy().max(initial=0.0)) + DISTANCE_TOLERANCE_M
     order = np.argsort(row, kind="stable")

@@ -8,15 +8,14 @@ import numpy as np
 import pandas as pd
 import shapely
 from pyproj import Geod
-from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from siting.verify.finding import Finding, none
+from siting.verify.roads import road_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import geopandas as gpd
     import numpy.typing as npt
 
     from siting.plan import Plan
@@ -158,18 +157,17 @@ def _check_access(plan: Plan) -> Iterator[Finding]:
 
 def _reached(plan: Plan) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Distance to the nearest open station and fast piles within the radius, of each place."""
-    places, stations, roads = plan.places, plan.stations, plan.roads
-    ids = np.unique(roads[["tail_id", "head_id"]].to_numpy())
-    graph = _graph(roads, ids)
+    places, stations = plan.places, plan.stations
+    ids, graph = road_graph(plan.roads)
     serves = plan.pile_types.segments.str.split().map(lambda some: "fleet" in some).to_numpy()
     fast = _piles(plan)[:, serves].sum(axis=1)
-    site = np.searchsorted(ids, stations.node_id.to_numpy())
+    site = ids.get_indexer(pd.Index(stations.node_id))
     nearest, count = np.full(len(places), np.inf), np.zeros(len(places))
     on_road = np.flatnonzero(places.node_id.to_numpy() >= 0)
     radius, access = (places[c].to_numpy(dtype=float) for c in ("radius_m", "access_m"))
     for first in range(0, len(on_road), AT_ONCE):
         rows = on_road[first : first + AT_ONCE]
-        source = np.searchsorted(ids, places.node_id.to_numpy()[rows])
+        source = ids.get_indexer(pd.Index(places.node_id.iloc[rows]))
         limit = float(radius[rows].max()) + TOLERANCE_M
         trees: Any = dijkstra(graph, indices=source, limit=limit)
         metres = trees[:, site] + stations.access_m.to_numpy(dtype=float) + access[rows, None]
@@ -177,22 +175,6 @@ def _reached(plan: Plan) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float6
         # Distances are published to the millimetre.
         count[rows] = (metres <= radius[rows, None] + 1e-3) @ fast
     return nearest, count
-
-
-def _graph(roads: gpd.GeoDataFrame, ids: npt.NDArray[np.int64]) -> csr_array:
-    tail, head = np.searchsorted(ids, roads.tail_id), np.searchsorted(ids, roads.head_id)
-    length = roads.length_m.to_numpy(dtype=float)
-    back = roads.oneway.to_numpy() == 0
-    edges = pd.DataFrame(
-        {
-            "a": np.concatenate([tail, head[back]]),
-            "b": np.concatenate([head, tail[back]]),
-            "m": np.concatenate([length, length[back]]),
-        }
-    )
-    edges = edges.sort_values("m").drop_duplicates(["a", "b"])
-    at = edges.a.to_numpy(), edges.b.to_numpy()
-    return csr_array(coo_array((edges.m.to_numpy(), at), shape=(len(ids), len(ids))))
 
 
 def _check_substations(plan: Plan) -> Iterator[Finding]:

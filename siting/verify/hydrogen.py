@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import shapely
 from pyproj import Geod
-from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
 from siting.verify.finding import Finding, none, same
+from siting.verify.roads import road_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -207,23 +207,11 @@ def _check_cover(plan: Plan, settings: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _road_m(plan: Plan) -> Floats:
     """Metres by road from each point to each station, shape (stations, points)."""
-    roads, points, stations = plan.roads, plan.hydrogen_demand, plan.hydrogen
-    ids = pd.Index(np.unique(roads[["tail_id", "head_id"]].to_numpy()))
-    tail, head = ids.get_indexer(roads.tail_id), ids.get_indexer(roads.head_id)
-    metres = roads.length_m.to_numpy(dtype=float)
-    both = roads.oneway.to_numpy() == 0
+    points, stations = plan.hydrogen_demand, plan.hydrogen
+    ids, graph = road_graph(plan.roads)
     # Turned round, so that one tree from a station holds the way of every point to it.
-    edges = pd.DataFrame(
-        {
-            "start": np.concatenate([head, tail[both]]),
-            "end": np.concatenate([tail, head[both]]),
-            "m": np.concatenate([metres, metres[both]]),
-        }
-    )
-    least = edges.groupby(["start", "end"], as_index=False)["m"].min()
-    graph = coo_array((least.m, (least.start, least.end)), shape=(len(ids), len(ids))).tocsr()
-    trees = dijkstra(graph, indices=ids.get_indexer(stations.node_id))
-    target = ids.get_indexer(points.node_id)
+    trees = dijkstra(graph.T.tocsr(), indices=ids.get_indexer(pd.Index(stations.node_id)))
+    target = ids.get_indexer(pd.Index(points.node_id))
     found = trees[:, np.maximum(target, 0)]
     found[:, target < 0] = np.inf
     access = stations.access_m.to_numpy(dtype=float)[:, None]
