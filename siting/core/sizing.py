@@ -218,11 +218,11 @@ def solve_sizing(
     collide = colliding_rows(sizing, max(5.0, seconds / 3))
     if collide:
         return _infeasible(run, collide)
+    run.learn(plain_duals(sizing))
     if len(sizing.site) <= SMALL:
         small = _small(run)
         if small is not None:
             return small
-    run.learn(plain_duals(sizing))
     relaxed = relaxation(sizing, saving=run.saving)
     until = run.started + BOUND_SHARE * seconds
     point = _relax(run, relaxed, None, until)
