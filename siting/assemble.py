@@ -25,6 +25,7 @@ from siting.ledger import clause_ledger, measure_plan
 from siting.measures import measure_clauses, reading_notes
 from siting.model import PileType
 from siting.piles import pile_table
+from siting.pilots import pilot_columns, pilot_leanings, pilot_note
 from siting.plan import (
     Plan,
     candidate_frame,
@@ -150,6 +151,8 @@ def assemble_plan(
     )
     waiting = waiting_columns(stations, catchments, points, types, charging.queueing)
     stations[list(waiting.columns)] = waiting
+    pilots = pilot_columns(stations, types, charging.pilots)
+    stations[list(pilots.columns)] = pilots
     districts = district_frame(city.districts, stations, points)
     service = service_table(points, districts, _settings(model))
     considered = candidate_frame(candidates, network, types, decision.piles)
@@ -160,7 +163,9 @@ def assemble_plan(
     if hydrogen is not None:
         measured["hydrogen_stations"] = float(hydrogen.counted)
     known = clauses(model.area.city) if model.area.city else ()
-    leanings = hydrogen.clauses if hydrogen is not None else {}
+    leanings = pilot_leanings(stations, types, charging.pilots)
+    if hydrogen is not None:
+        leanings |= hydrogen.clauses
     notes = _target_notes(city, solved)
     ledger = clause_ledger(model.targets, measured, known, notes, leanings)
     found = Plan(
@@ -257,6 +262,7 @@ def _run_record(
     served = float(catchments.kwh_day.sum())
     gap = max(0.0, outcome.bound - served) / max(served, 1e-9)
     queues = waiting_note(stations, model.charging.queueing.longest_wait_minutes.value)
+    told = [text for text in (queues, pilot_note(stations)) if text]
     return {
         "model": model.name,
         "run_id": f"{now:%Y%m%d-%H%M%S}-{_question_hash(city)}",
@@ -292,11 +298,12 @@ def _run_record(
             "charging_cost_cny": int(stations.cost_cny.sum()),
             "hydrogen_cost_cny": 0,
             "cost_cny": int(stations.cost_cny.sum()),
+            "preference_cost_cny": int(stations.preference_cost_cny.sum()),
         },
         "clauses": [_clause_record(row) for row in ledger.to_dict("records")],
         "service": service_record(service),
         "settings": _settings(model),
-        "notes": [*model.notes, *city.notes, *([queues] if queues else [])],
+        "notes": [*model.notes, *city.notes, *told],
         "inputs": list(city.inputs),
         "versions": {
             "siting": __version__,
@@ -334,6 +341,7 @@ def _settings(model: Model) -> dict[str, Any]:
         "existing_count": charging.existing_count,
         "readings": _plain(charging.readings),
         "rules": _plain(charging.rules),
+        "pilots": None if charging.pilots is None else _plain(charging.pilots),
         "budget_cny": charging.budget_cny,
         "gap": model.solve.gap,
         "seconds": model.solve.seconds,

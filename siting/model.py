@@ -19,7 +19,7 @@ from siting.figures import NotNegative, PartOfOne, Positive, Share
 from siting.figures import Part as _Part
 from siting.modelchecks import DISTRICT_WORDS, ROAD_WORDS, cross_problems
 from siting.modelfile import DEFAULTS, Written, explain, find_model, read_model, resolve_file
-from siting.rules import ClauseRules, Readings
+from siting.rules import ClauseId, ClauseRules, Pilots, Readings
 from siting.text import slug
 from siting.yamlfile import Problem
 
@@ -138,17 +138,11 @@ class Charging(_Part):
     """Whether existing stations count towards the targets."""
     readings: Readings = Readings()
     rules: ClauseRules = ClauseRules()
+    pilots: Pilots | None = None
+    """Which stations feed back or carry a solar roof and a battery; empty: none."""
     substations: str = ""
     """CSV of substations with `substation_id`, `lon`, `lat` (WGS-84) and `headroom_kw`, the load
     that each can still take; empty: none are known."""
-
-
-def _known_clause(id_: str) -> str:
-    if id_:
-        from siting.facts import clause  # noqa: PLC0415
-
-        clause(id_)
-    return id_
 
 
 class Hydrogen(_Part):
@@ -191,7 +185,7 @@ class Hydrogen(_Part):
     """Whether those count towards the target; then fewer are planned."""
     budget_cny: float | None = Field(default=None, gt=0)
     """Empty: as many stations as the target asks for and no more."""
-    clauses: tuple[Annotated[str, AfterValidator(_known_clause)], ...] = ()
+    clauses: tuple[ClauseId, ...] = ()
     """Clauses without a number that the plan leans towards; the ledger calls them preferences."""
 
 
@@ -202,7 +196,7 @@ SHARES = ("_share", "_areas", "townships", "utilisation")
 class Target(_Part):
     """One target, from a clause or of the planner's own."""
 
-    clause: Annotated[str, AfterValidator(_known_clause)] = ""
+    clause: ClauseId = ""
     """Clause id in `data/clauses`; empty: the planner's own."""
     measure: Literal[
         "stations",
@@ -317,7 +311,7 @@ def model_schema() -> dict[str, Any]:
     """
     schema = Model.model_json_schema()
     parts = schema.pop("$defs")
-    filled = ("DemandSettings", "Fleet", "Charging", "Queueing", "Hydrogen")
+    filled = ("DemandSettings", "Fleet", "Charging", "Queueing", "Pilots", "Hydrogen")
     for part in (schema, *(parts[name] for name in filled)):
         part.pop("required", None)
     return {

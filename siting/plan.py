@@ -47,7 +47,8 @@ class Plan:
         `fixed_cost_cny`, `cost_cny` (int), `clauses` (str), `node_id` (int, network node),
         `access_m`, `transformer_kva` (int), `wait_minutes` (mean wait in the peak hour of the worst
         pile type; `inf` where the queue never settles), `wait_probability`, `wait_type` (that pile
-        type, "" where nobody comes).
+        type, "" where nobody comes), `v2g_ready` and `solar_storage` (bool), `storage_kwh`, `pv_kw`
+        and `preference_cost_cny` (int): what the station costs more for them, not in `cost_cny`.
     candidates
         Points, all sites that were considered. `site_id`, `name`, `kind`, `district_id`,
         `existing`, `mandatory`, `max_piles`, `kw_limit`, `fixed_cost_cny`, `chosen` (bool),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from siting.figures import Figure, NotNegative, Part, Positive
+from siting.figures import Figure, NotNegative, Part, Positive, Share
 from siting.frames import FACILITY_KINDS
 
 
@@ -18,6 +18,16 @@ def _known_kinds(kinds: tuple[str, ...]) -> tuple[str, ...]:
     return kinds
 
 
+def _known_clause(id_: str) -> str:
+    if id_:
+        from siting.facts import clause  # noqa: PLC0415
+
+        clause(id_)
+    return id_
+
+
+ClauseId = Annotated[str, AfterValidator(_known_clause)]
+"""Id of a clause in `data/clauses`, or empty."""
 Kinds = Annotated[tuple[str, ...], AfterValidator(_known_kinds)]
 """Kinds of facilities, values of `frames.FACILITY_KINDS`."""
 
@@ -66,3 +76,38 @@ class ClauseRules(Part):
     heavy_kw: float = Field(default=240, gt=0)
     heavy_piles: int = Field(default=2, ge=1)
     """Piles of `heavy_kw` and more that make a station one for heavy vehicles."""
+
+
+class Pilots(Part):
+    """
+    Stations that also feed back (V2G) or carry a solar roof and a battery (光储充).
+
+    The clauses ask for them without a number: a preference after the solve, which moves no site and
+    no pile. Its cost is stated apart and is not in the charging budget.
+    """
+
+    v2g_share: Share
+    """Share of the stations of `v2g_kinds` with suitable piles that are V2G-ready, the ones that
+    serve the most energy first."""
+    v2g_kinds: Kinds
+    """Where vehicles stand long."""
+    v2g_most_kw: Positive
+    """Piles up to this power are made to feed back."""
+    v2g_cny_per_pile: NotNegative
+    """What a pile that feeds back costs beyond a plain one."""
+    v2g_clauses: tuple[ClauseId, ...] = ()
+    """Clauses that the ledger then calls preferences."""
+    storage_share: Share
+    """Share of the stations of `storage_kinds` with land that get a solar roof and a battery, the
+    ones that serve the most energy first."""
+    storage_kinds: Kinds
+    """Where there is room for a battery and bays to roof over."""
+    storage_least_bays: int = Field(ge=1)
+    """A site has land from this many bays for piles on."""
+    pv_kw_per_bay: NotNegative
+    """Solar roof over one bay; all bays that may hold a pile are roofed over."""
+    pv_cny_per_kw: NotNegative
+    storage_kwh_per_peak_kw: NotNegative
+    """Battery for each kW of the station's peak."""
+    storage_cny_per_kwh: NotNegative
+    storage_clauses: tuple[ClauseId, ...] = ()

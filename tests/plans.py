@@ -162,6 +162,11 @@ def _stations(
     )
     frame["wait_probability"] = np.where(np.isinf(frame.wait_minutes), 1.0, other.random(count))
     frame["wait_type"] = "dc60"
+    frame["v2g_ready"] = np.arange(count) % 5 == 0
+    frame["solar_storage"] = np.arange(count) % 6 == 0
+    frame["storage_kwh"] = np.where(frame.solar_storage, 400.0, 0.0)
+    frame["pv_kw"] = np.where(frame.solar_storage, 90.0, 0.0)
+    frame["preference_cost_cny"] = np.where(frame.solar_storage, 805_000, 60_000 * frame.v2g_ready)
     return frame
 
 

@@ -49,6 +49,9 @@ siting.card = (function () {
     add("utilisation", S.percent(table.utilisation[i]));
     list.append(S.bar(table.utilisation[i], "s-use"));
     add("cost", S.costText(table.cost_cny[i]));
+    if (table.v2g_ready[i]) add("v2g", t("card.v2g.yes"));
+    if (table.storage_kwh[i] > 0 || table.pv_kw[i] > 0) add("storage", t("card.storage.text", { kwh: S.number(table.storage_kwh[i]), kw: S.number(table.pv_kw[i]) }));
+    if (table.preference_cost_cny[i] > 0) add("preference", S.costText(table.preference_cost_cny[i]));
     add("access", amount(table.access_m[i], 0, t("unit.m")));
     add("clauses", table.clause_sets[table.clauses[i]] || S.UNKNOWN);
     const area = S.stations.catchment(i);

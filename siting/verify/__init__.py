@@ -9,6 +9,7 @@ from siting.verify.charging import charging_findings
 from siting.verify.clauses import clause_findings
 from siting.verify.finding import Finding, failures
 from siting.verify.hydrogen import hydrogen_findings
+from siting.verify.pilots import pilot_findings
 from siting.verify.service import service_findings
 
 if TYPE_CHECKING:
@@ -36,5 +37,6 @@ def verify_plan(plan: Plan) -> tuple[Finding, ...]:
         *clause_findings(plan),
         *hydrogen_findings(plan),
         *service_findings(plan),
+        *pilot_findings(plan),
         *certificate_findings(plan),
     )
