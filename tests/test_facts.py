@@ -201,9 +201,13 @@ def test_jinans_energy_agrees_with_the_national_mean_within_a_third() -> None:
 
 
 @pytest.mark.parametrize("name", ["qingdao", "zibo"])
-def test_a_city_without_a_number_in_its_documents_gets_no_target_from_them(name: str) -> None:
+def test_a_number_that_no_document_states_is_called_the_planners_own(name: str) -> None:
     model = load_model(name)
-    assert not any(target.clause for target in model.targets)
-    assert any("no charging target" in note for note in model.notes)
+    assert any(target.clause for target in model.targets)
+    for target in model.targets:
+        stated = facts.clause(target.clause).metric if target.clause else None
+        assert stated is None or stated.get("value") is None
+        assert "planner's own" in target.reading
+    assert any("no charging number" in note for note in model.notes)
     fleets = [getattr(model.demand, segment) for segment in SEGMENTS]
     assert {fleet.vehicles.confidence for fleet in fleets} == {"memory"}
