@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from siting.core.outcome import Outcome
     from siting.coverage import Places
     from siting.demand import Demand
+    from siting.fairness import Worst
     from siting.formulate.charging import Decision
     from siting.hydrogen import HydrogenPlan
     from siting.model import Model
@@ -88,6 +89,8 @@ class Solved:
         What the charging programme was to reach and to stay within.
     evidence
         What the bound can be recomputed from.
+    worst
+        How the worst-served district fares, where that is the objective.
     """
 
     decision: Decision
@@ -96,6 +99,7 @@ class Solved:
     places: Places | None = None
     substations: Substations | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    worst: Worst | None = None
 
 
 def assemble_plan(
@@ -184,6 +188,10 @@ def assemble_plan(
         places=reached,
         substations=fed,
     )
+    if solved.worst is not None:
+        meaning = f"{found.run['objective_meaning']}, after the share of the worst district"
+        more = {"objective_meaning": meaning, "worst_district": solved.worst.record}
+        found = replace(found, run={**found.run, **more})
     return found if hydrogen is None else _with_hydrogen(found, hydrogen)
 
 

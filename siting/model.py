@@ -134,6 +134,9 @@ class Charging(_Part):
     power_factor: PartOfOne
     queueing: Queueing
     budget_cny: float | None = Field(default=None, gt=0)
+    objective: Literal["served", "worst_district"] = "served"
+    """What is made best: the demand served, or first the served share of the worst-served district
+    and then the demand served."""
     existing_count: bool = True
     """Whether existing stations count towards the targets."""
     readings: Readings = Readings()

@@ -14,11 +14,11 @@ from siting.catchment import charging_reach
 from siting.cells import build_cells
 from siting.city import read_city
 from siting.clock import Event, silent, stage
-from siting.core.solve import solve
 from siting.coverage import charging_places
 from siting.demand import charging_demand
 from siting.errors import InfeasibleError, VerificationError
 from siting.evidence import evidence
+from siting.fairness import solve_charging
 from siting.formulate.charging import charging_programme, decode
 from siting.hydrogen import plan_hydrogen
 from siting.model import load_model
@@ -118,22 +118,21 @@ def plan(
         hydrogen = plan_hydrogen(city, network, demand, candidates, cells)
         if hydrogen is not None:
             report(Event("solve", hydrogen.text))
-        programme = charging_programme(
-            candidates, demand, reach, city.model, places=places, substations=fed
+        answer = solve_charging(
+            lambda asked: charging_programme(
+                candidates, demand, reach, asked, places=places, substations=fed
+            ),
+            city.model,
+            demand,
+            reach,
+            lambda point: report(Event("solve", trace=point)),
         )
-        outcome = solve(
-            programme,
-            gap=city.model.solve.gap,
-            seconds=city.model.solve.seconds,
-            memory_mb=city.model.solve.memory_mb,
-            seed=city.model.solve.seed,
-            progress=lambda point: report(Event("solve", trace=point)),
-        )
+        programme, outcome = answer.programme, answer.outcome
         refuse_impossible(outcome)
         decision = decode(programme, outcome)
     with stage("check", seconds, report):
         proof = evidence(programme, outcome)
-        solved = Solved(decision, outcome, hydrogen, places, fed, proof)
+        solved = Solved(decision, outcome, hydrogen, places, fed, proof, answer.worst)
         found = assemble_plan(city, network, demand, candidates, reach, solved, seconds)
         checked = pass_only_verified(found)
     with stage("publish", seconds, report):

@@ -297,6 +297,13 @@ def _check_targets(plan: Plan) -> Iterator[Finding]:
 def _check_gap(plan: Plan) -> Iterator[Finding]:
     run = plan.run
     served = float(plan.catchments.kwh_day.sum())
+    if "worst_district" in run:
+        worst, share = run["worst_district"], _measured(plan, "district_served_share")
+        yield same("share of the worst district", float(worst["share"]), share, 1e-6)
+        above = f"{share:.6g} of {worst['limit']:.6g}"
+        yield Finding(
+            "limit of the worst district", worst["limit"] >= share - ENERGY_TOLERANCE, above, above
+        )
     yield same("objective", float(run["objective"]), served, 1e-6)
     bound = float(run["bound"])
     yield Finding(
