@@ -10,12 +10,13 @@ spopt (MCLP) knows no piles, budget or clauses: it opens as many stations as our
 demand within the same reach. Its objective is the energy covered as if each station had no limit,
 so it stands above what its stations could serve and its gap is one to its own bound. CBC reads the
 whole programme as LP text. Instances are written once; reading them is not in the seconds, making
-the model of a route is.
+the model of a route is. `peak_mb` is the largest process of a route, its instance included.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import pickle
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 import pulp
 from scipy.sparse import csr_array
 from sizing_cases import Town, clustered
@@ -50,6 +52,7 @@ QUICK = Town(200, 1000, 10, 0.5)
 TOWN = Town(1000, 4000, 20, 0.5)
 GAP = 0.01
 ROUTES = ("siting", "highs", "cbc", "spopt")
+TICK_S = 0.1
 GRACE_S = 90.0
 """What a child may take beyond its limit, to read the instance and make its model."""
 
@@ -214,19 +217,11 @@ def run(case: str, route: str, instance: Path, seconds: float, stations: int) ->
     gap = (answer.bound - answer.objective) / max(abs(answer.objective), 1e-9)
     return {
         "case": case, "route": route, "seconds": round(time.monotonic() - started, 1),
-        "peak_mb": _peak_mb(), "objective": _number(answer.objective),
+        "objective": _number(answer.objective),
         "bound": _number(answer.bound), "gap": _number(gap), "stations": answer.stations,
         "answer": "plan" if math.isfinite(answer.objective) else "none",
         "gap_asked": GAP, "seconds_allowed": seconds, "note": answer.note,
     }  # fmt: skip
-
-
-def _peak_mb() -> int:
-    """Largest resident set of this process or of a solver that it ran, MB."""
-    import resource  # noqa: PLC0415
-
-    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return round(max(resource.getrusage(each).ru_maxrss for each in who) / 1024)
 
 
 def _number(value: float) -> float | None:
@@ -240,16 +235,38 @@ def _child(
     command = [sys.executable, str(Path(__file__)), "--here", str(instance), "--case", case]
     command += ["--route", route, "--seconds", f"{seconds:g}", "--stations", str(stations)]
     line = {"case": case, "route": route, "answer": "none", "seconds_allowed": seconds}
-    try:
-        ended = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=seconds + GRACE_S
-        )
-    except subprocess.TimeoutExpired:
-        return {**line, "seconds": seconds + GRACE_S, "note": "ended from outside"}
-    if ended.returncode:
-        return {**line, "note": f"failed: {ended.stderr.strip().splitlines()[-1:]}"}
-    found: dict[str, object] = json.loads(ended.stdout.strip().splitlines()[-1])
-    return found
+    with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as wrong:
+        child = psutil.Popen(command, stdout=told, stderr=wrong, text=True)
+        ended, peak = _watch(child, seconds + GRACE_S)
+        told.seek(0)
+        wrong.seek(0)
+        said, complaint = told.read().strip().splitlines(), wrong.read().strip().splitlines()
+    if not ended:
+        return {**line, "seconds": seconds + GRACE_S, "peak_mb": peak, "note": "ended from outside"}
+    if child.returncode or not said:
+        return {**line, "peak_mb": peak, "note": f"failed: {complaint[-1:]}"}
+    found: dict[str, object] = json.loads(said[-1])
+    return {**found, "peak_mb": peak}
+
+
+def _watch(child: psutil.Popen, seconds: float) -> tuple[bool, int]:
+    """Wait for a child; whether it ended in time, and the largest process seen, MB."""
+    deadline, peak = time.monotonic() + seconds, 0
+    while child.poll() is None:
+        family = [child]
+        with contextlib.suppress(psutil.Error):
+            family += child.children(recursive=True)
+        for process in family:
+            with contextlib.suppress(psutil.Error):
+                peak = max(peak, process.memory_info().rss)
+        if time.monotonic() > deadline:
+            for process in reversed(family):
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            child.wait()
+            return False, round(peak / 2**20)
+        time.sleep(TICK_S)
+    return True, round(peak / 2**20)
 
 
 def _instances(*, quick: bool) -> dict[str, tuple[Sizing, ArrayModel]]:
