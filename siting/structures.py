@@ -147,3 +147,56 @@ def segment_groups(
     segments = np.array(list(largest.values()))
     types = np.array([np.frombuffer(key, dtype=bool) for key in largest])
     return segments, types
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """
+    Corridors to choose so that they hang together: most prize within a window of length.
+
+    N nodes, E edges (corridors, undirected; parallel edges and loops allowed), R side rows. The
+    chosen edges and their end nodes fall into at most `components` connected parts; where there are
+    anchors, each part contains at least one.
+
+    Attributes
+    ----------
+    nodes
+        Number of nodes N.
+    tail, head
+        End nodes of each edge, int64 in [0, N), shape (E,).
+    length_m
+        Length of each edge, m, >= 0, shape (E,).
+    prize
+        Worth of each edge, >= 0, shape (E,).
+    least_m, most_m
+        Least and most total length of the chosen edges, m; 0 and `inf` for none.
+    anchors
+        Anchor nodes, int64, shape (P,); empty where a part needs none.
+    components
+        Most connected parts, >= 1.
+    forced, banned
+        Edges that have to be chosen and that can't be, bool, shape (E,).
+    row_name
+        Name of each side row `row_lower <= row_edge @ chosen <= row_upper`: budgets, class mixes,
+        district floors.
+    row_edge
+        Coefficients of the side rows, CSR, shape (R, E).
+    row_lower, row_upper
+        Their bounds, shape (R,); `-inf` and `inf` allowed.
+    """
+
+    nodes: int
+    tail: npt.NDArray[np.int64]
+    head: npt.NDArray[np.int64]
+    length_m: npt.NDArray[np.float64]
+    prize: npt.NDArray[np.float64]
+    least_m: float
+    most_m: float
+    anchors: npt.NDArray[np.int64]
+    components: int
+    forced: npt.NDArray[np.bool_]
+    banned: npt.NDArray[np.bool_]
+    row_name: tuple[str, ...]
+    row_edge: csr_array
+    row_lower: npt.NDArray[np.float64]
+    row_upper: npt.NDArray[np.float64]

@@ -173,6 +173,10 @@ def _route(
         from siting.core.covering_route import covering_route  # noqa: PLC0415
 
         return covering_route
+    if name == "Connected":
+        from siting.core.connected_route import connected_route  # noqa: PLC0415
+
+        return connected_route
     raise SolverError("no route for this structure", where=programme.name, value=name)
 
 
