@@ -46,6 +46,21 @@ def test_every_card_shows_the_wait_and_the_transformer_of_its_row(opened: Opened
     assert endless == 6
 
 
+def test_a_card_says_v2g_and_storage_of_the_marked_stations_alone(opened: Opened) -> None:
+    seen = set()
+    for row in range(len(opened.plan.stations)):
+        want = opened.plan.stations.loc[row]
+        opened.choose(row)
+        card = opened.fields()
+        assert ("v2g" in card) == want.v2g_ready
+        assert ("storage" in card) == want.solar_storage
+        assert ("preference" in card) == (want.preference_cost_cny > 0)
+        if want.solar_storage:
+            assert _numbers(card["storage"]) == [want.storage_kwh, want.pv_kw]
+        seen.add((bool(want.v2g_ready), bool(want.solar_storage)))
+    assert len(seen) == 4
+
+
 def test_the_panel_shows_the_service_of_all_and_the_worst_district(opened: Opened) -> None:
     script = """() => Object.fromEntries(Array.from(document.querySelectorAll(
         '[data-service]'), n => [n.dataset.service, n.textContent]))"""
