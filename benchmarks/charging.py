@@ -301,7 +301,8 @@ def main() -> None:
             stations = len(instance[0].fixed_cny) // 10
             for route in ROUTES:
                 line = _child(case, route, file, seconds, stations)
-                stations = int(str(line.get("stations") or stations))
+                if route == "siting":
+                    stations = int(str(line.get("stations") or stations))
                 print(json.dumps(line), flush=True)
 
 
