@@ -129,6 +129,12 @@ class _Run:
         return self.until - time.monotonic()
 
     @property
+    def enough(self) -> float:
+        """Bound that settles the gap for the best choice so far."""
+        value = self.search.value
+        return value + self.gap * abs(value) if math.isfinite(value) else -math.inf
+
+    @property
     def settled(self) -> bool:
         """Within the gap, or proven to have no feasible choice."""
         value = self.search.value
@@ -216,8 +222,7 @@ def _first_choices(run: _Run) -> None:
 def _first_bounds(run: _Run) -> None:
     """Bound the undivided search space, and grow again at the prices that bound it best."""
     span = run.until - run.started
-    known = run.search.value
-    run.parts = bound_parts(run.connected, run.region, known, run.started + 0.3 * span)
+    run.parts = bound_parts(run.connected, run.region, run.enough, run.started + 0.3 * span)
     run.tell()
     rows = run.parts[0].ascent.duals.rows
     grow_all(run.search, rows, until=run.started + 0.35 * span)
@@ -230,7 +235,7 @@ def _divide(run: _Run) -> None:
     if not region.any():
         return
     stop = time.monotonic() + max(run.left, 0.0) / 3
-    parts = bound_parts(run.connected, region, run.search.value, stop)
+    parts = bound_parts(run.connected, region, run.enough, stop)
     if max(part.best for part in parts) < run.bound:
         run.region, run.parts = region, parts
 

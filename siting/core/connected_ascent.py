@@ -145,35 +145,40 @@ def _buy(
     arcs = part.arcs
     size = arcs.nodes + 1
     worth = np.where(must, np.inf, offer)
-    away = _search(arcs.indices, arcs.indptr, loss, arcs.nodes, np.inf)[:-1]
+    shape = (size, size)
+    forth = csr_array((np.maximum(loss, _NIL), arcs.indices, arcs.indptr), shape=shape)
+    away = one_to_all(forth, arcs.nodes)[:-1]
     if seed is not None:
         away = away * np.random.default_rng(seed).uniform(0.7, 1.3, len(away))
     least = 1e-12 * max(1.0, float(offer.max(initial=0.0)))
     wanting = np.flatnonzero((worth > least) & ~part.out)
     wanting = wanting[np.argsort(away[wanting], kind="stable")]
+    # Searches run from the target against the arcs; one graph is kept and its losses lowered.
+    cost = np.maximum(loss[arcs.back], _NIL)
+    back = csr_array((cost, arcs.back_indices, arcs.back_indptr), shape=shape)
+    level = np.zeros(size)
     columns, data, targets, climbs = [], [], [], []
     for target in wanting.tolist():
-        distance = _search(
-            arcs.back_indices, arcs.back_indptr, loss[arcs.back], target, float(worth[target])
-        )
+        distance = one_to_all(back, target, float(worth[target]))
         paid = min(float(worth[target]), float(distance[-1]))
-        if not least < paid < np.inf:
-            if np.isinf(paid):
-                # A forced edge with no way to a root: any price proves that it can't be.
-                paid = 1e6 * (1.0 + float(offer.sum()))
-            else:
-                continue
+        if np.isinf(paid):
+            # A forced edge with no way to a root: any price proves that it can't be.
+            paid = 1e6 * (1.0 + float(offer.sum()))
+        if not least < paid:
+            continue
         near = np.flatnonzero(distance < paid)
-        level = np.zeros(size)
         level[near] = 1.0 - distance[near] / paid
         level[target] = 1.0
-        rise = level[arcs.indices] - level[arcs.origin]
-        np.subtract(loss, paid * np.maximum(rise, 0.0), out=loss)
-        np.maximum(loss, 0.0, out=loss)
+        into = _entries(arcs.back_indptr, near)
+        rise = np.repeat(level[near], np.diff(arcs.back_indptr)[near])
+        rise -= level[arcs.back_indices[into]]
+        back.data[into] = np.maximum(back.data[into] - paid * np.maximum(rise, 0.0), _NIL)
         columns.append(near)
         data.append(level[near])
         targets.append(target)
         climbs.append(paid)
+        level[near] = 0.0
+    loss[arcs.back] = np.where(back.data > _NIL, back.data, 0.0)
     indptr = np.r_[0, np.cumsum([len(near) for near in columns])].astype(np.int64)
     flat = (
         (np.concatenate(data), np.concatenate(columns)) if columns else (np.zeros(0), np.zeros(0))
@@ -184,16 +189,12 @@ def _buy(
     return levels, np.array(targets, dtype=np.int64), np.array(climbs)
 
 
-def _search(
-    indices: npt.NDArray[np.int32],
-    indptr: npt.NDArray[np.int32],
-    cost: Floats,
-    node: int,
-    most: float,
-) -> Floats:
-    size = len(indptr) - 1
-    graph = csr_array((np.maximum(cost, _NIL), indices, indptr), shape=(size, size))
-    return one_to_all(graph, node, most)
+def _entries(indptr: npt.NDArray[np.int32], rows: Ints) -> Ints:
+    """Positions of the stored entries of some rows, row after row."""
+    count = np.diff(indptr)[rows].astype(np.int64)
+    ends = np.cumsum(count)
+    shift = np.repeat(indptr[rows].astype(np.int64) - (ends - count), count)
+    return shift + np.arange(len(shift))
 
 
 def marginal_prices(part: Part) -> Prices:

@@ -117,16 +117,16 @@ def regions_of(connected: Connected, prices: Prices, known: float) -> Ints:
     return place[label]
 
 
-def bound_parts(connected: Connected, region: Ints, known: float, until: float) -> list[Bounded]:
+def bound_parts(connected: Connected, region: Ints, enough: float, until: float) -> list[Bounded]:
     """
-    Bound every part by dual ascent; one that falls below what is known gets no more work.
+    Bound every part by dual ascent; one whose bound falls below `enough` gets no more work.
 
     Parameters
     ----------
     connected, region
         The instance and its division.
-    known
-        Value of the best choice known, `-inf` for none.
+    enough
+        Bound that is as good as needed, `-inf` for none.
     until
         `time.monotonic()` to stop at; each part gets one ascent in any case.
     """
@@ -135,10 +135,10 @@ def bound_parts(connected: Connected, region: Ints, known: float, until: float) 
         part = part_of(connected, region, k)
         start = marginal_prices(part)
         ascent = ascend(part, start)
-        if ascent.value >= known:
+        if ascent.value >= enough:
             left = until - time.monotonic()
             stop = time.monotonic() + left / 2
-            better = best_prices(part, start, until=stop, enough=known)
+            better = best_prices(part, start, until=stop, enough=enough)
             ascent = min(ascent, better, key=lambda one: one.value)
         found.append(Bounded(part, ascent, ascent.value, ascent.duals))
     return found

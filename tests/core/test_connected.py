@@ -107,9 +107,9 @@ def brute_force(case: Connected) -> float:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> Connected:
+def cases(draw: st.DrawFn, most_edges: int = 9) -> Connected:
     nodes = draw(st.integers(2, 7))
-    edges = draw(st.integers(1, 9))
+    edges = draw(st.integers(1, most_edges))
     node = st.integers(0, nodes - 1)
     amount = st.integers(0, 6)
 
@@ -141,9 +141,20 @@ def cases(draw: st.DrawFn) -> Connected:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(cases())
 def test_agrees_with_brute_force(case: Connected) -> None:
+    compare_with_brute_force(case)
+
+
+@pytest.mark.slow
+@settings(max_examples=600, deadline=None)
+@given(cases(most_edges=12))
+def test_agrees_with_brute_force_on_many(case: Connected) -> None:
+    compare_with_brute_force(case)
+
+
+def compare_with_brute_force(case: Connected) -> None:
     best = brute_force(case)
     found = solve_connected(case, gap=0.0, seconds=SECONDS)
     assert found.certified >= best - 1e-9
