@@ -25,7 +25,6 @@ from siting.core.connected_master import add_rows, empty_pool, part_of
 from siting.core.connected_parts import (
     Bounded,
     bound_parts,
-    edge_losses,
     refine,
     regions_of,
     shaken_ascent,
@@ -35,6 +34,7 @@ from siting.core.connected_search import (
     Search,
     begin_search,
     consider,
+    follow,
     free_places,
     grow_all,
     recombine,
@@ -224,20 +224,27 @@ def _first_bounds(run: _Run) -> None:
     span = run.until - run.started
     run.parts = bound_parts(run.connected, run.region, run.enough, run.started + 0.3 * span)
     run.tell()
+    if run.connected.row_name:
+        # An ascent knows the length price alone; the relaxation prices the side rows as well.
+        for _ in range(2 * _ROUNDS):
+            if time.monotonic() < run.started + 0.3 * span:
+                refine(run.parts[0], seconds=0.2 * span)
+        run.tell()
     rows = run.parts[0].ascent.duals.rows
     grow_all(run.search, rows, until=run.started + 0.35 * span)
 
 
-def _divide(run: _Run) -> None:
-    """Try whether the search space divided by regions has a lower bound."""
+def _divide(run: _Run) -> bool:
+    """Try whether dividing the search space lowers the bound; False where it can't be divided."""
     prices = run.parts[0].ascent.duals
     region = regions_of(run.connected, Prices(prices.rows, prices.roots), run.search.value)
     if not region.any():
-        return
+        return False
     stop = time.monotonic() + max(run.left, 0.0) / 3
     parts = bound_parts(run.connected, region, run.enough, stop)
     if max(part.best for part in parts) < run.bound:
         run.region, run.parts = region, parts
+    return True
 
 
 def _improve(run: _Run) -> None:
@@ -258,17 +265,19 @@ def _improve(run: _Run) -> None:
 def _better_choice(run: _Run, worst: Bounded, turn: int) -> None:
     """Shake, recombine or free places; all by the seed of this turn."""
     seed = (run.seed * 1_000_003 + turn * 7919 + 1) % 2**31
-    search, rows = run.search, worst.ascent.duals.rows
+    search = run.search
     span = run.until - run.started
     slack = min(max(run.left, 0.0), max(1.0, _STEP_SHARE * span))
     if len(run.connected.tail) <= _SMALL and search.best is not None:
         return
-    losses = edge_losses(worst)
-    shake(search, rows, losses, rounds=15, seed=seed, until=time.monotonic() + slack)
+    shake(search, worst, rounds=15, seed=seed, until=time.monotonic() + slack)
     target = max(run.gap / 4, 1e-6)
     if run.settled or run.left <= 0:
         return
-    if turn % 2 == 0:
+    guided = worst.relaxation is not None and worst.relaxation.last is not None
+    if guided and (search.best is None or turn % 3 == 2):  # noqa: PLR2004
+        follow(search, worst, seconds=min(slack, run.left), gap=target, seed=seed)
+    elif turn % 2 == 0:
         recombine(search, worst, seconds=min(slack, run.left), gap=target, seed=seed)
     else:
         size = 60 + 20 * (turn % 5)
@@ -282,8 +291,7 @@ def _better_bound(run: _Run, worst: Bounded, turn: int) -> None:
     if few and int(keep.sum()) < 0.8 * worst.tried and (turn or len(keep) <= 2 * _SMALL):
         _settle(run, worst, keep)
         return
-    if turn == 0 and len(run.parts) == 1:
-        _divide(run)
+    if turn == 0 and len(run.parts) == 1 and _divide(run):
         return
     if turn % 3 == 0:
         shaken_ascent(worst, run.seed + turn)

@@ -296,7 +296,7 @@ class Bias:
     Attributes
     ----------
     discount
-        Factor on the cost of each edge, shape (E,).
+        Factor on the cost of each edge, shape (E,), or one for all.
     losses
         Loss an ascent leaves on each edge, taken for the cost together with `share` of the plain
         loss, shape (E,), or None for the plain loss alone.
@@ -310,7 +310,7 @@ class Bias:
         Cost of a further root.
     """
 
-    discount: Floats | None = None
+    discount: Floats | float = 1.0
     losses: Floats | None = None
     share: float = 0.1
     away: Floats | None = None
@@ -372,8 +372,6 @@ def _at_price(
     cost = np.maximum(-profit, 0.0)
     if bias.losses is not None:
         cost = bias.losses + bias.share * cost
-    if bias.discount is not None:
-        cost = cost * bias.discount
-    chosen = grown(field, profit, cost, bias.root_cost)
+    chosen = grown(field, profit, cost * bias.discount, bias.root_cost)
     cost = np.where(chosen, 0.0, np.maximum(-profit, 0.0))
     return grown(field, profit, cost, bias.root_cost, paths=True), price

@@ -9,7 +9,7 @@ of the best choice, fix the rest, and solve exactly there.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +26,7 @@ from siting.core.connected_grow import (
     within_window,
 )
 from siting.core.connected_master import add_rows, empty_pool
-from siting.core.connected_parts import fixed_part
+from siting.core.connected_parts import edge_losses, fixed_part
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -42,6 +42,7 @@ _ELITE = 12
 _POOL_ROWS = 120
 _TREE_NODES = 60
 _NIL = 1e-9
+_USED = 1e-3
 
 
 @dataclass(slots=True)
@@ -133,28 +134,30 @@ def _priced(prepared: Field, rows: Floats, bias: Bias, *, rounds: int = 12) -> B
     return best
 
 
-def shake(
-    search: Search, rows: Floats, losses: Floats | None, *, rounds: int, seed: int, until: float
-) -> bool:
+def shake(search: Search, bounded: Bounded, *, rounds: int, seed: int, until: float) -> bool:
     """
     Grow from shaken costs; whether the best improved.
 
     Parameters
     ----------
-    search, rows
-        The search, and the prices of the side rows.
-    losses
-        Loss that an ascent leaves on each edge, shape (E,): with a share of the plain loss, the
-        better of the two costs; None for the plain loss alone.
+    search, bounded
+        The search, and the part whose prices, losses and relaxation guide it.
     rounds, seed, until
-        How many, the seed, and `time.monotonic()` to stop at.
+        How many growths, the seed, and `time.monotonic()` to stop at.
     """
     rng = np.random.default_rng(seed)
     better = False
+    rows, losses = bounded.ascent.duals.rows, np.minimum(edge_losses(bounded), 1e9)
     for k in range(rounds):
         if time.monotonic() > until:
             break
-        prepared, bias = _shaken(search, rows, losses, k, rng)
+        prepared, bias = _shaken(search, rows, k, rng)
+        guide = _shares(bounded)
+        if guide is not None and k % 5 in {1, 4}:
+            bias = replace(bias, discount=bias.discount * (1.0 - 0.95 * guide))
+        elif k % 2:
+            share = float(rng.choice([0.05, 0.1, 0.3]))
+            bias = replace(bias, losses=losses, share=share)
         price = rows.copy()
         if bias.away is not None:
             price[0] *= float(rng.uniform(0.72, 1.0))
@@ -162,17 +165,21 @@ def shake(
     return better
 
 
-def _shaken(
-    search: Search, rows: Floats, losses: Floats | None, k: int, rng: np.random.Generator
-) -> tuple[Field, Bias]:
+def _shares(bounded: Bounded) -> Floats | None:
+    """Shares of the edges in the last relaxation, (E,), or None where there is none."""
+    relaxation = bounded.relaxation
+    if relaxation is None or relaxation.last is None:
+        return None
+    return np.clip(relaxation.last.edge, 0.0, 1.0)
+
+
+def _shaken(search: Search, rows: Floats, k: int, rng: np.random.Generator) -> tuple[Field, Bias]:
     """Choose where to grow from and how, at random; every third growth has a centre."""
     connected = search.connected
     prepared = search.fields[int(rng.integers(len(search.fields)))]
     discount = rng.uniform(0.6, 1.4, len(connected.tail))
     if search.best is not None and rng.random() < 0.3:  # noqa: PLR2004
         discount = np.where(search.best, discount * 0.5, discount)
-    usable = None if losses is None or k % 2 else np.minimum(losses, 1e9)
-    share = float(rng.choice([0.05, 0.1, 0.3]))
     free = not len(connected.anchors) and connected.components == 1
     dear = 0.0 if free or rng.random() < 0.5 else 1.0 + float(connected.prize.sum())  # noqa: PLR2004
     away = None
@@ -183,7 +190,25 @@ def _shaken(
             heart = ends[int(rng.integers(len(ends)))]
             prepared = rooted_at(prepared, np.array([heart]))
         away = distance_from(prepared, int(heart))
-    return prepared, Bias(discount, usable, share, away, dear)
+    return prepared, Bias(discount=discount, away=away, root_cost=dear)
+
+
+def follow(search: Search, bounded: Bounded, *, seconds: float, gap: float, seed: int) -> bool:
+    """
+    Solve exactly over the edges that the relaxation uses; whether the best improved.
+
+    Edges that both the relaxation and the best choice hold are fixed (Danna et al. 2005).
+    """
+    shares = _shares(bounded)
+    if shares is None:
+        return False
+    active, fixed = shares > _USED, np.zeros(len(shares), dtype=bool)
+    if search.best is not None:
+        active |= search.best
+        fixed = search.best & (shares > 1.0 - _USED)
+    elif search.near is not None:
+        active |= search.near
+    return _solve_in(search, bounded, active, fixed, seconds=seconds, gap=gap, seed=seed)
 
 
 def recombine(search: Search, bounded: Bounded, *, seconds: float, gap: float, seed: int) -> bool:

@@ -27,11 +27,12 @@ from siting.core.connected_exact import exact
 from siting.core.connected_grow import hearts_of
 from siting.core.connected_master import part_of
 from siting.core.connected_parts import bound_parts
-from siting.core.connected_route import connected_route, forest_of
+from siting.core.connected_route import Found, connected_route, forest_of
 from siting.core.handover import flatten
-from siting.core.outcome import Status
+from siting.core.outcome import Status, TracePoint
 from siting.core.solve import Limits, solve
-from siting.errors import VerificationError
+from siting.core.worker import Report
+from siting.errors import SolverError, VerificationError
 from siting.programme import Columns, Programme, Rows
 from siting.structures import Connected
 
@@ -486,3 +487,26 @@ def test_the_forest_of_a_choice_carries_one_unit_to_every_node(case: Connected, 
     assert (into - out)[inner] == pytest.approx(1.0)
     supply = np.bincount(np.r_[case.head, case.tail], arc, case.nodes) + root
     assert supply == pytest.approx(touch)
+
+
+def test_the_best_so_far_of_an_ended_child_is_kept(
+    hot_grid: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = solve_connected(hot_grid, gap=0.05, seconds=SECONDS)
+    assert good.chosen is not None
+    trace = (TracePoint(1.0, good.objective, good.bound),)
+    report = Report("interrupted", Found(good.chosen, good.bound * 2), trace, 10.0, 1.0)
+    monkeypatch.setattr("siting.core.connected_route.run_in_child", lambda *_, **__: report)
+    programme = programme_of(hot_grid)
+    answer, _ = connected_route(programme, flatten(programme), Limits())
+    assert answer.objective == good.objective
+    assert answer.bound == good.bound
+    lost = replace(report, answer=None)
+    monkeypatch.setattr("siting.core.connected_route.run_in_child", lambda *_, **__: lost)
+    nothing, _ = connected_route(programme, flatten(programme), Limits())
+    assert nothing.values is None
+    assert nothing.status is Status.KILLED
+    broken = replace(report, answer=Found(~good.chosen, good.bound))
+    monkeypatch.setattr("siting.core.connected_route.run_in_child", lambda *_, **__: broken)
+    with pytest.raises(SolverError, match="refuses"):
+        connected_route(programme, flatten(programme), Limits())
