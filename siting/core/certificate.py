@@ -20,7 +20,7 @@ from siting.core.covering import any_in_rows, budget_limit, check_covering
 from siting.core.covering_bound import covering_bound
 from siting.core.shrink import COVERED
 from siting.errors import InputError, VerificationError
-from siting.structures import Covering, Sizing
+from siting.structures import Connected, Covering, Sizing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +69,7 @@ def recompute_bound(structure: object, certificate: Arrays) -> float:
     Parameters
     ----------
     structure
-        `Covering` or `Sizing` of the programme.
+        `Covering`, `Sizing` or `Connected` of the programme.
     certificate
         Arrays by name.
 
@@ -92,6 +92,10 @@ def recompute_bound(structure: object, certificate: Arrays) -> float:
         from siting.core.sizing_bound import sizing_bound  # noqa: PLC0415
 
         return sizing_bound(structure, certificate)
+    if isinstance(structure, Connected):
+        from siting.core.connected_certificate import packed_bound  # noqa: PLC0415
+
+        return packed_bound(structure, certificate)
     raise VerificationError(
         "there is no certificate for this kind of programme", value=type(structure).__name__
     )
