@@ -12,18 +12,15 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from pydantic import BaseModel
 
 from siting import __version__
+from siting.assumptions import assumption_table
 from siting.clock import peak_memory_mb
 from siting.coverage import no_places, place_frame, unreached_note
-from siting.demand import demand_assumptions
 from siting.facts import clauses
 from siting.figures import Figure
 from siting.ledger import clause_ledger, measure_plan
 from siting.measures import measure_clauses, reading_notes
-from siting.model import PileType
 from siting.piles import pile_table
 from siting.pilots import pilot_columns, pilot_leanings, pilot_note
 from siting.plan import (
@@ -40,9 +37,11 @@ from siting.service import nearest_by_segment, service_record, service_table
 from siting.transformer import transformer_kva
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     import geopandas as gpd
+    import pandas as pd
+    from pydantic import BaseModel
 
     from siting.candidates.charging import Candidates
     from siting.city import City
@@ -371,57 +370,3 @@ def _question_hash(city: City) -> str:
     """Hash the model and its inputs: equal questions carry equal marks."""
     question = city.model.model_dump_json() + json.dumps(city.inputs, sort_keys=True) + __version__
     return hashlib.sha256(question.encode()).hexdigest()[:8]
-
-
-def assumption_table(model: Model) -> pd.DataFrame:
-    """
-    List every figure of a model with its source.
-
-    Parameters
-    ----------
-    model
-        The planning model.
-
-    Returns
-    -------
-    assumptions
-        As `Plan.assumptions`; `unsourced` is True where the confidence is `memory`.
-    """
-    rows = demand_assumptions(model.demand)
-    rows += [
-        {
-            "key": key,
-            "value": figure.value,
-            "unit": figure.unit,
-            "source": figure.source,
-            "confidence": figure.confidence,
-        }
-        for key, figure in _all_figures(model)
-    ]
-    table = pd.DataFrame(rows)
-    # Some values are lists of weights: a column of text holds them all.
-    table["value"] = [f"{v:,g}" if isinstance(v, float) else str(v) for v in table["value"]]
-    table["unsourced"] = table.confidence == "memory"
-    return table
-
-
-def _all_figures(model: Model) -> Iterator[tuple[str, Figure]]:
-    """Yield the figures of the programmes that the model's targets ask for."""
-    yield from _figures(model.charging, "charging")
-    asked = any(target.measure == "hydrogen_stations" for target in model.targets)
-    if asked and model.hydrogen is not None:
-        yield from _figures(model.hydrogen, "hydrogen")
-
-
-def _figures(part: BaseModel, path: str) -> Iterator[tuple[str, Figure]]:
-    """Walk a model's part and yield each figure with its key."""
-    for name in type(part).model_fields:
-        value = getattr(part, name)
-        if isinstance(value, Figure):
-            yield f"{path}.{name}", value
-        elif isinstance(value, tuple):
-            for inner in value:
-                if isinstance(inner, PileType):
-                    yield from _figures(inner, f"{path}.{name}.{inner.id}")
-        elif isinstance(value, BaseModel):
-            yield from _figures(value, f"{path}.{name}")

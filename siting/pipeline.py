@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from siting.assemble import Solved, assemble_plan, assumption_table
+from siting.assemble import Solved, assemble_plan
+from siting.assumptions import assumption_table
 from siting.candidates.charging import charging_candidates
 from siting.catchment import charging_reach
 from siting.cells import build_cells
