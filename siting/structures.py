@@ -200,3 +200,78 @@ class Connected:
     row_edge: csr_array
     row_lower: npt.NDArray[np.float64]
     row_upper: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Building:
+    """
+    Sites to equip so that the area built by them is large: least cost, or most worth in a budget.
+
+    The mathematics is in `models/formulations/roadside.md`; S sites, C cells, G groups of road
+    points, B backup rows. A built cell has all its key sites equipped, at least `need_m` of its
+    groups heard by an equipped site, its backups, and built neighbours. In the footprint reading
+    the cells are the faces that the sites' discs cut one another into, with one group each.
+
+    Attributes
+    ----------
+    cost
+        Cost of each site, CNY, >= 0, shape (S,).
+    forced, banned
+        Sites that have to be equipped and that can't be, bool, shape (S,).
+    area_km2
+        Area that each cell counts for once it is built, km2, >= 0, shape (C,).
+    worth
+        Worth of each built cell, >= 0, shape (C,); read where there is a budget to be used best.
+    wanted, barred
+        Cells that have to be built and that can't be, bool, shape (C,).
+    key
+        Sites that a built cell has to have equipped: the pattern of a CSR of shape (C, S).
+    group_cell
+        Cell of each group, int64 in [0, C), shape (G,).
+    group_m
+        Metres of road in each group, > 0, shape (G,).
+    hears
+        Sites that hear each group: the pattern of a CSR of shape (G, S).
+    need_m
+        Metres of a built cell's groups that have to be heard, shape (C,).
+    backup_cell
+        Cell of each backup row, int64 in [0, C), shape (B,).
+    backup
+        Other sites that hear a key junction of that cell: the pattern of a CSR of shape (B, S).
+    backup_count
+        How many of them a built cell has to have equipped, >= 1, shape (B,).
+    neighbour
+        Cells side by side, the pattern of a symmetric CSR of shape (C, C) without diagonal.
+    least_neighbours
+        Least number of built neighbours of a built cell; 0 where it is free.
+    least_patch
+        Least number of cells in a connected patch of built cells; 1 where it is free.
+    target_km2
+        Least area built, km2; 0 where it is free.
+    budget_cny
+        Most that the equipped sites may cost, CNY; `inf` where it is free.
+    maximise
+        Whether most worth is asked for, or else least cost.
+    """
+
+    cost: npt.NDArray[np.float64]
+    forced: npt.NDArray[np.bool_]
+    banned: npt.NDArray[np.bool_]
+    area_km2: npt.NDArray[np.float64]
+    worth: npt.NDArray[np.float64]
+    wanted: npt.NDArray[np.bool_]
+    barred: npt.NDArray[np.bool_]
+    key: csr_array
+    group_cell: npt.NDArray[np.int64]
+    group_m: npt.NDArray[np.float64]
+    hears: csr_array
+    need_m: npt.NDArray[np.float64]
+    backup_cell: npt.NDArray[np.int64]
+    backup: csr_array
+    backup_count: npt.NDArray[np.int64]
+    neighbour: csr_array
+    least_neighbours: int
+    least_patch: int
+    target_km2: float
+    budget_cny: float
+    maximise: bool = False
