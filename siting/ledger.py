@@ -35,6 +35,10 @@ UNITS = {
     "rest_areas": "share",
     "utilisation": "share",
     "hydrogen_stations": "stations",
+    "built_area_km2": "km2",
+    "bridges_tunnels": "share",
+    "toll_stations": "share",
+    "expressway_section": "share",
 }
 """Unit of each measure."""
 

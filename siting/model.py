@@ -19,6 +19,7 @@ from siting.figures import NotNegative, PartOfOne, Positive, Share
 from siting.figures import Part as _Part
 from siting.modelchecks import DISTRICT_WORDS, ROAD_WORDS, cross_problems
 from siting.modelfile import DEFAULTS, Written, explain, find_model, read_model, resolve_file
+from siting.modelroadside import ROADSIDE_FILES, Roadside
 from siting.rules import ClauseId, ClauseRules, Pilots, Readings
 from siting.text import slug
 from siting.yamlfile import Problem
@@ -192,7 +193,10 @@ class Hydrogen(_Part):
     """Clauses without a number that the plan leans towards; the ledger calls them preferences."""
 
 
-SHARES = ("_share", "_areas", "townships", "utilisation")
+SHARES = (
+    *("_share", "_areas", "townships", "utilisation"),
+    *("bridges_tunnels", "toll_stations", "expressway_section"),
+)
 """How the names of measures end that are shares of one."""
 
 
@@ -218,6 +222,10 @@ class Target(_Part):
         "rest_areas",
         "utilisation",
         "hydrogen_stations",
+        "built_area_km2",
+        "bridges_tunnels",
+        "toll_stations",
+        "expressway_section",
     ]
     at_least: float = Field(ge=0)
     reading: str = ""
@@ -252,6 +260,7 @@ class Model(_Part):
     demand: DemandSettings
     charging: Charging
     hydrogen: Hydrogen | None = None
+    roadside: Roadside | None = None
     targets: tuple[Target, ...] = ()
     notes: tuple[str, ...] = ()
     """Sentences printed with the plan, for example that the documents set no charging target."""
@@ -295,6 +304,7 @@ def load_model(model: str | Path, overrides: Mapping[str, Any] | None = None) ->
         *resolve_file(written, ("sources", "roads"), ROAD_WORDS),
         *resolve_file(written, ("sources", "districts"), DISTRICT_WORDS),
         *resolve_file(written, ("charging", "substations"), ("",)),
+        *(p for k in ROADSIDE_FILES for p in resolve_file(written, ("roadside", k), ("",))),
         *cross_problems(written),
     ]
     try:
@@ -314,7 +324,10 @@ def model_schema() -> dict[str, Any]:
     """
     schema = Model.model_json_schema()
     parts = schema.pop("$defs")
-    filled = ("DemandSettings", "Fleet", "Charging", "Queueing", "Pilots", "Hydrogen")
+    filled = (
+        *("DemandSettings", "Fleet", "Charging", "Queueing", "Pilots", "Hydrogen"),
+        *("Roadside", "EdgeNodes", "OnBoard"),
+    )
     for part in (schema, *(parts[name] for name in filled)):
         part.pop("required", None)
     return {
