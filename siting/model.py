@@ -20,6 +20,7 @@ from siting.figures import Part as _Part
 from siting.modelchecks import DISTRICT_WORDS, ROAD_WORDS, cross_problems
 from siting.modelfile import DEFAULTS, Written, explain, find_model, read_model, resolve_file
 from siting.modelroadside import ROADSIDE_FILES, Roadside
+from siting.modeltestroads import TESTROADS_FILES, TestRoads
 from siting.rules import ClauseId, ClauseRules, Pilots, Readings
 from siting.text import slug
 from siting.yamlfile import Problem
@@ -196,6 +197,7 @@ class Hydrogen(_Part):
 SHARES = (
     *("_share", "_areas", "townships", "utilisation"),
     *("bridges_tunnels", "toll_stations", "expressway_section"),
+    "low_speed_districts",
 )
 """How the names of measures end that are shares of one."""
 
@@ -226,6 +228,12 @@ class Target(_Part):
         "bridges_tunnels",
         "toll_stations",
         "expressway_section",
+        "test_road_km",
+        "low_speed_districts",
+        "test_road_sorts",
+        "test_road_grades",
+        "test_road_scenarios",
+        "base_tiers",
     ]
     at_least: float = Field(ge=0)
     reading: str = ""
@@ -261,6 +269,7 @@ class Model(_Part):
     charging: Charging
     hydrogen: Hydrogen | None = None
     roadside: Roadside | None = None
+    testroads: TestRoads | None = None
     targets: tuple[Target, ...] = ()
     notes: tuple[str, ...] = ()
     """Sentences printed with the plan, for example that the documents set no charging target."""
@@ -305,6 +314,7 @@ def load_model(model: str | Path, overrides: Mapping[str, Any] | None = None) ->
         *resolve_file(written, ("sources", "districts"), DISTRICT_WORDS),
         *resolve_file(written, ("charging", "substations"), ("",)),
         *(p for k in ROADSIDE_FILES for p in resolve_file(written, ("roadside", k), ("",))),
+        *(p for k in TESTROADS_FILES for p in resolve_file(written, ("testroads", k), ("",))),
         *cross_problems(written),
     ]
     try:
@@ -326,7 +336,7 @@ def model_schema() -> dict[str, Any]:
     parts = schema.pop("$defs")
     filled = (
         *("DemandSettings", "Fleet", "Charging", "Queueing", "Pilots", "Hydrogen"),
-        *("Roadside", "EdgeNodes", "OnBoard"),
+        *("Roadside", "EdgeNodes", "OnBoard", "TestRoads"),
     )
     for part in (schema, *(parts[name] for name in filled)):
         part.pop("required", None)
