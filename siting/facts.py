@@ -210,6 +210,30 @@ def site_kinds() -> pd.DataFrame:
     return _table("site_kinds.csv").set_index("kind")
 
 
+def road_classes() -> pd.DataFrame:
+    """
+    Return what a road of each class has where the map doesn't say.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `data/road_classes.csv`, indexed by `highway`.
+    """
+    return _table("road_classes.csv").set_index("highway")
+
+
+def road_grades() -> pd.DataFrame:
+    """
+    Return the rule by which test roads are graded.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `data/test_road_grades.csv`: steps of indicators and the grades.
+    """
+    return _table("test_road_grades.csv")
+
+
 def site_clauses(city: str) -> dict[str, tuple[str, ...]]:
     """
     Return the clauses that speak of each kind of charging site in a city.

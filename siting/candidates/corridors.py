@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from scipy.sparse import coo_array, csr_array
+
+from siting.candidates.corridornames import (
+    SectionEnd,
+    edge_names,
+    end_names,
+    unnamed_labels,
+)
+from siting.candidates.corridortraits import (
+    carriageway,
+    crossings,
+    curvature,
+    near_places,
+    structures,
+)
+from siting.candidates.grades import graded
+from siting.candidates.halves import main_halves
+from siting.candidates.roadsections import find_sections
+from siting.cells import district_of
+from siting.datum import geometry_to_lonlat
+from siting.errors import InputError
+from siting.frames import ROAD_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import geopandas as gpd
-    import numpy as np
     import numpy.typing as npt
-    from scipy.sparse import csr_array
+
+    from siting.candidates.roadsections import Sections
+    from siting.frames import CityMap
+    from siting.network import Network
+    from siting.network.junctions import Junctions
+
+    Floats = npt.NDArray[np.float64]
+    Ints = npt.NDArray[np.int64]
+    Objects = npt.NDArray[np.object_]
 
 CLASSES = ("motorway", "trunk", "primary", "secondary", "tertiary", "unclassified")
 """Classes whose roads are corridors unless the caller says otherwise."""
@@ -50,7 +83,8 @@ class Corridors:
         ids of its ends), `road` (its name, else its `ref`, else a label), `named` (bool: the map
         has a name or ref), `from_name`, `to_name` (the roads that it runs between), `length_m`
         (geodesic length of the line), `highway` (class), `lanes` (both ways together) with
-        `lanes_source`, `speed_kmh` with `speed_source` (`tag` or `class`), `dual_share`,
+        `lanes_source`, `speed_kmh` with `speed_source` (`tag` or `class`), `dual_share` and
+        `one_way_share` (of the length), `accesses_per_km` (side roads on the map),
         `district_id` (where most of its length lies), `curvature` (degrees a km),
         `signals_per_km`, `bridge`, `tunnel` (bool), `bridge_m`, `tunnel_m`, `schools`,
         `hospitals` (number near), `points` and `grade` (complexity, see `grades`), `expressway`
@@ -84,3 +118,303 @@ class Corridors:
     edges: csr_array
     counted: npt.NDArray[np.bool_]
     left_out_km: Mapping[str, float]
+
+
+def find_corridors(
+    network: Network,
+    junctions: Junctions,
+    districts: gpd.GeoDataFrame,
+    city_map: CityMap,
+    settings: CorridorRules | None = None,
+) -> Corridors:
+    """
+    Merge the roads into corridors and describe them.
+
+    A corridor runs along one road (a name, else a straight line, of one class) from one place where
+    another road of `settings.classes` meets it to the next. Roads of other classes don't end one.
+
+    Parameters
+    ----------
+    network
+        The network.
+    junctions
+        Its real junctions.
+    districts
+        Districts planned, EPSG:4326; corridors that lie mostly outside are excluded.
+    city_map
+        Roads with tags, schools and hospitals.
+    settings
+        What makes a corridor; the defaults when left out.
+
+    Raises
+    ------
+    InputError
+        No road is of the classes asked for.
+    """
+    rules = settings or CorridorRules()
+    name = edge_names(network, city_map.roads)
+    code = pd.factorize(pd.Series(name).where(name != ""))[0].astype(np.int64)
+    main = main_halves(network, code)
+    found = find_sections(
+        network,
+        junctions.of_node,
+        name=code,
+        main=main,
+        of_class=np.isin(network.highway, _codes(rules.classes)),
+        roundabout=city_map.roads.frame["roundabout"].to_numpy(dtype=bool)[network.road],
+    )
+    if len(found.ends) == 0:
+        raise InputError(
+            "no road can be a test road",
+            where="roads",
+            value=f"no road of {', '.join(rules.classes)}",
+            cure="Add road classes to the test roads of the model",
+        )
+    found = _in_order(network, found)
+    edges = _edges(network, found, main)
+    district = _districts(network, found, districts)
+    frame = _frame(network, districts, found, name=name, district=district)
+    frame = _with_traits(frame, network, city_map, found, rules, main=main, edges=edges)
+    return _graph(network, junctions, found, frame, edges)
+
+
+def _codes(classes: tuple[str, ...]) -> Ints:
+    unknown = [name for name in classes if name not in ROAD_CLASSES or name.endswith("_link")]
+    if unknown:
+        raise InputError(
+            "a class of test roads is none",
+            where="test roads",
+            value=unknown[0],
+            cure=f"Use some of {', '.join(n for n in ROAD_CLASSES if not n.endswith('_link'))}",
+        )
+    return np.array([ROAD_CLASSES.index(name) for name in classes], dtype=np.int64)
+
+
+def _in_order(network: Network, found: Sections) -> Sections:
+    """Sort sections by the vertex ids of their ends, and turn them to run eastwards or southwards.
+
+    So do Chinese gazetteers: 东西走向, 南北走向 name the western and the northern end first.
+    """
+    xy = network.node_xy[found.ends]
+    span = xy[:, 1] - xy[:, 0]
+    level = np.abs(span[:, 0]) >= np.abs(span[:, 1])
+    back = np.where(level, span[:, 0] < 0, span[:, 1] > 0)
+    ends = np.where(back[:, None], found.ends[:, ::-1], found.ends)
+    heading = np.where(back[:, None, None], found.heading[:, ::-1], found.heading)
+    vertex = np.sort(network.node_id[ends], axis=1)
+    length_m = _summed(found, network.length_m)
+    order = np.lexsort((np.round(length_m, 2), vertex[:, 1], vertex[:, 0]))
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    of_edge = np.where(found.of_edge >= 0, rank[found.of_edge], -1)
+    return replace(
+        found,
+        of_edge=of_edge,
+        stroke=found.stroke[order],
+        ends=ends[order],
+        heading=heading[order],
+    )
+
+
+def _summed(found: Sections, values: Floats) -> Floats:
+    """Sum a value of counted edges over each section."""
+    counted = found.of_edge >= 0
+    return np.bincount(
+        found.of_edge[counted], weights=values[counted], minlength=len(found.ends)
+    ).astype(np.float64)
+
+
+def _ids(network: Network, found: Sections) -> list[str]:
+    """Name sections by the vertex ids of their ends; parallel ones are numbered by length."""
+    vertex = np.sort(network.node_id[found.ends], axis=1)
+    fresh = np.r_[True, (np.diff(vertex, axis=0) != 0).any(axis=1)]
+    start = np.maximum.accumulate(np.where(fresh, np.arange(len(vertex)), 0))
+    number = np.arange(len(vertex)) - start + 1
+    return [
+        f"c{one}-{two}" + (f"-{which}" if which > 1 else "")
+        for (one, two), which in zip(vertex.tolist(), number.tolist(), strict=True)
+    ]
+
+
+def _edges(network: Network, found: Sections, main: Ints) -> csr_array:
+    """Edges of each section with the lesser halves beside them, shape (e, m)."""
+    member = np.where(main >= 0, found.of_edge[main], found.of_edge)
+    some = np.flatnonzero(member >= 0)
+    return csr_array(
+        (np.ones(len(some), dtype=np.bool_), (member[some], some)),
+        shape=(len(found.ends), len(network.tail)),
+    )
+
+
+def _districts(network: Network, found: Sections, districts: gpd.GeoDataFrame) -> Ints:
+    """Row of the district that most of each section's length lies in, -1 for outside."""
+    counted = np.flatnonzero(found.of_edge >= 0)
+    middle = shapely.line_interpolate_point(network.geometry[counted], 0.5, normalized=True)
+    polygons = districts.geometry.to_crs(network.crs).to_numpy()
+    at = district_of(polygons, shapely.get_coordinates(middle))
+    metres = coo_array(
+        (network.length_m[counted], (found.of_edge[counted], at + 1)),
+        shape=(len(found.ends), len(districts) + 1),
+    ).toarray()
+    return np.asarray(metres.argmax(axis=1) - 1, dtype=np.int64)
+
+
+def _frame(
+    network: Network,
+    districts: gpd.GeoDataFrame,
+    found: Sections,
+    *,
+    name: Objects,
+    district: Ints,
+) -> gpd.GeoDataFrame:
+    """Ids, names, classes and lines of sections."""
+    counted = np.flatnonzero(found.of_edge >= 0)
+    section = found.of_edge[counted]
+    order = np.argsort(section, kind="stable")
+    first = counted[order[np.r_[True, np.diff(section[order]) != 0]]]
+    ids = np.append(districts["district_id"].astype(str).to_numpy(dtype=object), "")
+    road, named, label = _labels(network, districts, found, name, first=first, district=district)
+    ends = [
+        end_names(
+            network,
+            found.place,
+            label,
+            named=name != "",
+            road=road,
+            end=SectionEnd(found.place[found.ends[:, side]], found.heading[:, side]),
+        )
+        for side in (0, 1)
+    ]
+    lines = shapely.line_merge(
+        shapely.multilinestrings(network.geometry[counted][order], indices=section[order])
+    )
+    return gpd.GeoDataFrame(
+        {
+            "corridor_id": _ids(network, found),
+            "road": road,
+            "named": named,
+            "from_name": ends[0],
+            "to_name": ends[1],
+            "length_m": _summed(found, network.length_m),
+            "highway": np.array(ROAD_CLASSES, dtype=object)[network.highway[first]],
+            "district_id": ids[district],
+        },
+        geometry=geometry_to_lonlat(np.asarray(lines), network.crs),
+        crs="EPSG:4326",
+    )
+
+
+def _labels(
+    network: Network,
+    districts: gpd.GeoDataFrame,
+    found: Sections,
+    name: Objects,
+    *,
+    first: Ints,
+    district: Ints,
+) -> tuple[Objects, npt.NDArray[np.bool_], Objects]:
+    """Road of each section, whether the map names it, and the road of each edge."""
+    road = name[first].astype(object)
+    named = road != ""
+    bare = np.flatnonzero(~named)
+    # Where all is one district, its name tells nothing.
+    several = len(districts) > 1
+    towns = np.append(districts["name"].astype(str).to_numpy(dtype=object), "")
+    if len(bare):
+        road[bare] = unnamed_labels(
+            found.stroke[bare],
+            network.highway[first[bare]],
+            towns[district[bare]] if several else np.full(len(bare), "", dtype=object),
+            network.node_id[found.ends[bare]].min(axis=1),
+        )
+    label = name.astype(object)
+    own = (found.of_edge >= 0) & (label == "")
+    label[own] = road[found.of_edge[own]]
+    return road, named, label
+
+
+def _with_traits(
+    frame: gpd.GeoDataFrame,
+    network: Network,
+    city_map: CityMap,
+    found: Sections,
+    rules: CorridorRules,
+    *,
+    main: Ints,
+    edges: csr_array,
+) -> gpd.GeoDataFrame:
+    """Add what sections are like, and their grade."""
+    count = len(frame)
+    km = frame["length_m"].to_numpy() / 1000.0
+    member = np.full(len(network.tail), -1, dtype=np.int64)
+    listed = edges.tocoo()
+    member[listed.col] = listed.row
+    traits = pd.concat(
+        [
+            carriageway(network, city_map.roads, found.of_edge, main, count=count),
+            structures(network, city_map.roads, found.of_edge, count),
+            crossings(network, found.place, member, ends=found.place[found.ends], count=count).div(
+                np.maximum(km, 1e-6), axis=0
+            ),
+        ],
+        axis=1,
+    ).rename(columns={"signals": "signals_per_km", "accesses": "accesses_per_km"})
+    lines = frame.geometry.to_crs(network.crs).to_numpy()
+    traits["curvature"] = curvature(lines, frame["length_m"].to_numpy())
+    traits["bridge"] = traits["bridge_m"] > 0
+    traits["tunnel"] = traits["tunnel_m"] > 0
+    traits["schools"] = near_places(network, edges, city_map, "school", rules.school_m)
+    traits["hospitals"] = near_places(network, edges, city_map, "hospital", rules.hospital_m)
+    measured = traits.assign(
+        mixed_share=1.0 - traits["dual_share"] - traits["one_way_share"],
+        sensitive_per_km=(traits["schools"] + traits["hospitals"]) / np.maximum(km, 1e-6),
+        structure_share=(traits["bridge_m"] + traits["tunnel_m"]) / np.maximum(km * 1000, 1e-3),
+    )
+    numbers = measured.select_dtypes(["number", "bool"])
+    traits["points"], traits["grade"] = graded(numbers)
+    traits["expressway"] = frame["highway"].isin(["motorway", "trunk"]).to_numpy()
+    traits["excluded"] = np.where(frame["district_id"] == "", "outside", "").astype(object)
+    traits["opened"] = np.zeros(count, dtype=np.bool_)
+    return frame.assign(**{str(name): traits[name].to_numpy() for name in traits.columns})
+
+
+def _graph(
+    network: Network,
+    junctions: Junctions,
+    found: Sections,
+    frame: gpd.GeoDataFrame,
+    edges: csr_array,
+) -> Corridors:
+    """Nodes where corridors meet, and what is in no corridor."""
+    place, at = np.unique(found.place[found.ends], return_inverse=True)
+    at = at.reshape(-1, 2).astype(np.int64)
+    number = np.full(int(found.place.max()) + 1, -1, dtype=np.int64)
+    number[place] = np.arange(len(place))
+    node_of = number[found.place]
+    some = np.flatnonzero(node_of >= 0)
+    times = np.bincount(node_of[some])
+    middle = [np.bincount(node_of[some], weights=network.node_xy[some, k]) / times for k in (0, 1)]
+    out = found.reason != ""
+    km = pd.Series(network.length_m[out] / 1000.0).groupby(found.reason[out]).sum()
+    return Corridors(
+        frame=frame,
+        tail=at[:, 0],
+        head=at[:, 1],
+        node_xy=np.column_stack(middle),
+        node_junction=_node_junctions(junctions, node_of, len(place)),
+        node_of=node_of,
+        edges=edges,
+        counted=found.of_edge >= 0,
+        left_out_km={str(reason): float(value) for reason, value in km.items()},
+    )
+
+
+def _node_junctions(junctions: Junctions, node_of: Ints, count: int) -> Ints:
+    """Junction of each graph node: a key junction before others, then the first."""
+    some = np.flatnonzero((node_of >= 0) & (junctions.of_node >= 0))
+    which = junctions.of_node[some]
+    order = np.lexsort((which, ~junctions.key[which], node_of[some]))
+    first = order[np.r_[True, np.diff(node_of[some][order]) != 0]] if len(order) else order
+    found = np.full(count, -1, dtype=np.int64)
+    found[node_of[some][first]] = which[first]
+    return found

@@ -1,0 +1,218 @@
+"""Every counted edge in one road section: cut where roads meet, pieces within places attached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from siting.candidates.places import LINK, find_places
+from siting.candidates.strokes import edge_ends, going_on, labels, sections
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from siting.candidates.strokes import Ends
+    from siting.network import Network
+
+    Bools = npt.NDArray[np.bool_]
+    Floats = npt.NDArray[np.float64]
+    Ints = npt.NDArray[np.int64]
+
+LEAST_LOOP_M = 100.0
+"""Roads that stay within one place are a section of their own from this length on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """
+    Road sections, and what lies in none.
+
+    Attributes
+    ----------
+    of_edge
+        Section of each edge whose length counts, -1 elsewhere, shape (m,).
+    stroke
+        Road that each section is part of: sections that go on into one another, shape (e,).
+    ends
+        Network node at both ends of each section, equal for rings, shape (e, 2).
+    heading
+        Unit vectors from the ends into the section, shape (e, 2, 2).
+    place
+        Place of each network node, shape (n,).
+    reason
+        Why an edge counts nowhere, "" where it does or is a lesser half, shape (m,).
+    """
+
+    of_edge: npt.NDArray[np.int64]
+    stroke: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+    heading: npt.NDArray[np.float64]
+    place: npt.NDArray[np.int64]
+    reason: npt.NDArray[np.object_]
+
+
+def find_sections(
+    network: Network,
+    junction: npt.NDArray[np.int64],
+    *,
+    name: npt.NDArray[np.int64],
+    main: npt.NDArray[np.int64],
+    of_class: npt.NDArray[np.bool_],
+    roundabout: npt.NDArray[np.bool_],
+) -> Sections:
+    """
+    Divide roads into sections that end where another road meets them.
+
+    Parameters
+    ----------
+    network
+        The network.
+    junction
+        Junction of each node, -1 for none, shape (n,).
+    name
+        Code of each edge's name, -1 for none, shape (m,).
+    main
+        Main half beside each lesser half, -1 elsewhere, shape (m,).
+    of_class
+        Edges of classes that sections are made of, shape (m,).
+    roundabout
+        Edges of roundabouts, shape (m,).
+    """
+    eligible = of_class & ~network.twin & ~roundabout & ~LINK[network.highway]
+    places = find_places(
+        network, junction, eligible=eligible, roundabout=roundabout, main=main, name=name
+    )
+    place = places.of_node
+    within = (place[network.tail] == place[network.head]) & (network.tail != network.head)
+    key = np.where(name < 0, -1, name) * len(LINK) + network.highway.astype(np.int64)
+    through = np.flatnonzero(eligible & ~within)
+    ends = edge_ends(network, place, through)
+    one, two = going_on(ends, key[ends.edge], name[ends.edge] >= 0)
+    joined, label = sections(ends, one, two, int(place.max()) + 1)
+    of_edge = np.full(len(network.tail), -1, dtype=np.int64)
+    of_edge[through] = label
+    inner = np.flatnonzero(eligible & within & ~places.turn)
+    of_edge[inner] = _attached(network, place, key, of_edge, inner)
+    node, heading = _section_ends(network, ends, one[joined], two[joined], label)
+    stroke = np.zeros(int(label.max(initial=-1)) + 1, dtype=np.int64)
+    stroke[label] = labels(ends, one, two)
+    return _with_loops(
+        network,
+        Sections(
+            of_edge=of_edge,
+            stroke=stroke,
+            ends=node,
+            heading=heading,
+            place=place,
+            reason=_reasons(network, of_edge, roundabout, of_class),
+        ),
+    )
+
+
+def _attached(network: Network, place: Ints, key: Ints, of_edge: Ints, inner: Ints) -> Ints:
+    """
+    Section that each piece within a place belongs to, -1 for none, -2 for a section of its own.
+
+    Pieces of a road that hang together go to a section of that road that begins at one of their
+    nodes, else to one that begins at their place.
+    """
+    base = int(key.min())
+    width = int(key.max()) - base + 1
+    road = key - base
+    whole = np.flatnonzero(of_edge >= 0)
+    group = _connected(network, road, width, inner)
+    found = np.full(int(group.max(initial=-1)) + 1, len(of_edge), dtype=np.int64)
+    for where in (np.arange(len(place)), place):
+        known, section = _lowest(
+            np.concatenate([where[network.tail[whole]], where[network.head[whole]]]) * width
+            + np.tile(road[whole], 2),
+            np.tile(of_edge[whole], 2),
+        )
+        code = np.concatenate([where[network.tail[inner]], where[network.head[inner]]])
+        code = code * width + np.tile(road[inner], 2)
+        if len(known) == 0:
+            break
+        at = np.minimum(np.searchsorted(known, code), len(known) - 1)
+        hit = (known[at] == code) & (np.tile(found[group], 2) == len(of_edge))
+        np.minimum.at(found, np.tile(group, 2)[hit], section[at[hit]])
+    length_m = np.bincount(group, weights=network.length_m[inner], minlength=len(found))
+    none = np.where(length_m >= LEAST_LOOP_M, -2 - np.arange(len(found)), -1)
+    return np.where(found == len(of_edge), none, found)[group]
+
+
+def _connected(network: Network, road: Ints, width: int, inner: Ints) -> Ints:
+    """Find the groups of edges of one road that share nodes; gives a number each, from 0."""
+    code = np.concatenate([network.tail[inner], network.head[inner]]) * width
+    _, at = np.unique(code + np.tile(road[inner], 2), return_inverse=True)
+    size, half = int(at.max(initial=-1)) + 1, len(inner)
+    links = coo_array((np.ones(half, dtype=np.int8), (at[:half], at[half:])), shape=(size, size))
+    label = connected_components(links, directed=False)[1] if size else at
+    return np.unique(label[at[:half]], return_inverse=True)[1].astype(np.int64)
+
+
+def _lowest(code: Ints, value: Ints) -> tuple[Ints, Ints]:
+    """Return the codes, sorted, and the lowest value of each."""
+    order = np.lexsort((value, code))
+    first = np.r_[True, np.diff(code[order]) != 0] if len(code) else np.zeros(0, dtype=np.bool_)
+    return code[order][first], value[order][first]
+
+
+def _section_ends(
+    network: Network, ends: Ends, one: Ints, two: Ints, label: Ints
+) -> tuple[Ints, Floats]:
+    """Node at both ends of each section and the unit vectors into it; of a ring its lowest node."""
+    count = int(label.max(initial=-1)) + 1
+    free = np.ones(len(ends.edge), dtype=np.bool_)
+    free[one] = False
+    free[two] = False
+    section = np.tile(label, 2)
+    loose = np.flatnonzero(free)
+    loose = loose[np.lexsort((network.node_id[ends.node[loose]], section[loose]))]
+    ring = np.setdiff1d(np.arange(count), section[loose])
+    closed = np.flatnonzero(np.isin(section, ring))
+    closed = closed[np.lexsort((network.node_id[ends.node[closed]], section[closed]))]
+    closed = closed[np.r_[True, np.diff(section[closed]) != 0]] if len(closed) else closed
+    both = np.concatenate([loose, np.repeat(closed, 2)])
+    both = both[np.argsort(section[both], kind="stable")].reshape(-1, 2)
+    return ends.node[both], ends.heading[both]
+
+
+def _with_loops(network: Network, found: Sections) -> Sections:
+    """Give sections within one place, marked below -1, the numbers after the others."""
+    edges = np.flatnonzero(found.of_edge < -1)
+    if len(edges) == 0:
+        return found
+    count = len(found.ends)
+    mark, at = np.unique(found.of_edge[edges], return_inverse=True)
+    of_edge = found.of_edge.copy()
+    of_edge[edges] = count + at
+    order = np.lexsort((network.node_id[network.tail[edges]], at))
+    first = edges[order[np.r_[True, np.diff(at[order]) != 0]]]
+    node = network.tail[first]
+    top = int(found.stroke.max(initial=-1)) + 1
+    heading = np.tile([1.0, 0.0], (len(mark), 2, 1))
+    return Sections(
+        of_edge=of_edge,
+        stroke=np.concatenate([found.stroke, top + np.arange(len(mark))]),
+        ends=np.concatenate([found.ends, np.column_stack([node, node])]),
+        heading=np.concatenate([found.heading, heading]),
+        place=found.place,
+        reason=found.reason,
+    )
+
+
+def _reasons(
+    network: Network, of_edge: Ints, roundabout: Bools, of_class: Bools
+) -> npt.NDArray[np.object_]:
+    """Why edges that are no lesser halves are in no section."""
+    out = (of_edge == -1) & ~network.twin
+    reason: npt.NDArray[np.object_] = np.select(
+        [~out, LINK[network.highway], roundabout, ~of_class],
+        ["", "ramp", "roundabout", "class"],
+        default="crossover",
+    ).astype(object)
+    return reason
