@@ -104,8 +104,8 @@ def _longest_value(
     frame = pd.DataFrame({"own": own[known], "value": value[known], "m": length_m[known]})
     parts = frame.groupby(["own", "value"])["m"].sum().reset_index()
     best = parts.sort_values(["own", "m", "value"], ascending=[True, False, True])
-    best = best.drop_duplicates("own").set_index("own")["value"]
-    found = best.reindex(np.arange(count)).to_numpy(dtype=float)
+    longest = best.drop_duplicates("own").set_index("own")["value"]
+    found = longest.reindex(np.arange(count)).to_numpy(dtype=float)
     return np.where(covered >= share * total, found, np.nan)
 
 
