@@ -70,12 +70,14 @@ report(started, roads=int(lines.highway.notna().sum()), facilities=len(points), 
 
 
 def tiles(source: Path, target: Path, count: int) -> Path:
-    """Lay an extract out `count` times with ids of its own."""
+    """Lay an extract out `count` times with ids of its own, sorted and said so, as extracts are."""
     import osmium  # noqa: PLC0415
     from osmium.osm.types import Node, Relation, Way  # noqa: PLC0415
 
     kinds = (osmium.osm.NODE, osmium.osm.WAY, osmium.osm.RELATION)
-    with osmium.SimpleWriter(str(target)) as writer:
+    header = osmium.io.Header()
+    header.set("sorting", "Type_then_ID")
+    with osmium.SimpleWriter(str(target), header=header) as writer:
         for kind, tile in ((kind, tile) for kind in kinds for tile in range(count)):
             step = tile * ID_STEP
             for item in osmium.FileProcessor(str(source), kind):

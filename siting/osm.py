@@ -63,7 +63,7 @@ def read_osm(path: Path) -> CityMap:
     streamed = stream(path, kind)
     words = (streamed.generator, *streamed.found.sources)
     synthetic = any(word.startswith(SAMPLE_GENERATOR) for word in words)
-    return _city_map(path, streamed.found, streamed.members, synthetic=synthetic)
+    return _city_map(path, streamed.found, synthetic=synthetic)
 
 
 def _lines(ways: Ways) -> Lines:
@@ -76,7 +76,7 @@ def _lines(ways: Ways) -> Lines:
     return Lines(lonlat, np.array(ways.ref, np.int64), np.array(ways.start, np.int64))
 
 
-def _city_map(path: Path, found: Found, members: Ways, *, synthetic: bool) -> CityMap:
+def _city_map(path: Path, found: Found, *, synthetic: bool) -> CityMap:
     notes: list[str] = []
     table, lines = _road_table(path, found, notes)
     signals = tables.make_signals(
@@ -85,7 +85,7 @@ def _city_map(path: Path, found: Found, members: Ways, *, synthetic: bool) -> Ci
         np.array(found.signal_xy, dtype=np.float64),
         lines.vertex_id,
     )
-    whats, shapes = _areas(found, members, notes)
+    whats, shapes = _areas(found, notes)
     boundary = np.array([not what.kind for what in whats], dtype=np.bool_)
     places = [*found.points, *(what for what in whats if what.kind)]
     points = shapely.points(np.array(found.point_xy, dtype=np.float64).reshape(-1, 2))
@@ -135,15 +135,13 @@ def _road_table(path: Path, found: Found, notes: list[str]) -> tuple[pd.DataFram
     return table, parts
 
 
-def _areas(
-    found: Found, members: Ways, notes: list[str]
-) -> tuple[list[Described], npt.NDArray[np.object_]]:
+def _areas(found: Found, notes: list[str]) -> tuple[list[Described], npt.NDArray[np.object_]]:
     """Return closed ways and relations as polygons, other ways as lines, with their tags."""
     way_shapes, kept = _way_shapes(_lines(found.areas))
     whats = [found.area_tags[index] for index in np.flatnonzero(kept).tolist()]
     shapes = [*way_shapes[kept]]
-    lines = _lines(members)
-    row_of = {key: row for row, key in enumerate(members.way_id)}
+    lines = _lines(found.members)
+    row_of = {key: row for row, key in enumerate(found.members.way_id)}
     open_count = 0
     for what, ids in found.relations:
         rows = np.array([row_of[key] for key in ids if key in row_of], dtype=np.int64)

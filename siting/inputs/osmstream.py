@@ -1,9 +1,10 @@
 """
 Stream an OpenStreetMap file through libosmium into flat arrays.
 
-libosmium drops objects without an interesting key and looks node locations up, so that only
-what may matter reaches Python. One pass; areas made of several ways (multipolygons, boundaries)
-take a second look at the ways alone.
+Relations come first, so that the ways that their areas are made of are known when nodes and ways
+stream by. libosmium drops nodes without an interesting key and looks locations up. What reaches
+Python is touched as little as can be, for each look into an object of libosmium costs as much as
+ten into a dictionary; copying all its tags costs more still.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from osmium.osm.types import Node, Relation, Way
 from siting.errors import InputError, SitingError
 from siting.frames import ROAD_CLASSES
 from siting.inputs import tags
+from siting.inputs.pbfblocks import relation_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +36,7 @@ _BOTH = "toll_booth"  # a control point and a facility
 _KEYS = tuple(
     dict.fromkeys((*(key for key, _ in tags.CONTROL_TAGS), *tags.FACILITY_KEYS, "boundary"))
 )
+_NODE_TAGS = tuple(dict.fromkeys((*tags.CONTROL_TAGS, *tags.FACILITY_TAGS)))
 _DAMAGED = "Fetch the file again, or check it with `osmium fileinfo -e`"
 _NOWHERE = 2_147_483_647  # libosmium's undefined coordinate
 _QUEUE = "2"  # decoded blocks waiting for the reader; libosmium's own default is 20
@@ -52,12 +55,11 @@ class Ways:
 
     def add(self, way: Way) -> None:
         """Add a way's vertices."""
-        add_ref, add_x, add_y = self.ref.append, self.x.append, self.y.append
-        for node in way.nodes:
-            add_ref(node.ref)
-            place = node.location
-            add_x(place.x)
-            add_y(place.y)
+        nodes = list(way.nodes)
+        places = [node.location for node in nodes]
+        self.ref.extend([node.ref for node in nodes])
+        self.x.extend([place.x for place in places])
+        self.y.extend([place.y for place in places])
         self.way_id.append(way.id)
         self.start.append(len(self.ref))
 
@@ -77,7 +79,7 @@ class Described:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """All that one pass finds; `areas` are ways and `relations` await their members."""
+    """All that is found; `areas` are ways, `members` the ways that `relations` are made of."""
 
     roads: Ways = field(default_factory=Ways)
     road_text: list[tuple[str, ...]] = field(default_factory=list)
@@ -91,16 +93,15 @@ class Found:
     points: list[Described] = field(default_factory=list)
     point_xy: array[float] = field(default_factory=lambda: array("d"))
     relations: list[tuple[Described, tuple[int, ...]]] = field(default_factory=list)
-    member_ids: set[int] = field(default_factory=set)
+    members: Ways = field(default_factory=Ways)
     late_nodes: array[int] = field(default_factory=lambda: array("q"))
 
 
 @dataclass(frozen=True, slots=True)
 class Streamed:
-    """A whole file: what was found, the member ways of its areas, the program that wrote it."""
+    """A whole file: what was found and the program that wrote it."""
 
     found: Found
-    members: Ways
     generator: str
 
 
@@ -124,11 +125,11 @@ def stream(path: Path, kind: str) -> Streamed:
     try:
         with _short_queues():
             generator, ordered = _header(file, path)
-            places = osmium.index.create_map("flex_mem")
-            found = _collect(file, places)
-            members = _read_members(file, found.member_ids, places)
+            found = Found()
+            _collect_relations(path, file, found, in_order=ordered and kind == "pbf")
+            _collect(file, found)
             if not ordered:
-                _locate_late(file, found, members)
+                _locate_late(file, found)
     except SitingError:
         raise
     except Exception as error:
@@ -136,7 +137,7 @@ def stream(path: Path, kind: str) -> Streamed:
         raise InputError(
             "the OSM file can't be read to its end", where=path, value=error, cure=_DAMAGED
         ) from error
-    return Streamed(found, members, generator)
+    return Streamed(found, generator)
 
 
 @contextlib.contextmanager
@@ -169,27 +170,51 @@ def _header(file: osmium.io.File, path: Path) -> tuple[str, bool]:
     return header.get("generator", ""), header.get("sorting", "").startswith("Type_then_ID")
 
 
-def _collect(file: osmium.io.File, places: osmium.index.LocationTable) -> Found:
-    """Stream a file once, keeping the locations of all nodes in `places`."""
-    found = Found()
-    processor = osmium.FileProcessor(file).with_locations(places)  # type: ignore[arg-type]
-    processor.with_filter(osmium.filter.KeyFilter(*_KEYS))
-    for item in processor:
-        if isinstance(item, Node):
-            _take_node(item, found)
-        elif isinstance(item, Way):
-            _take_way(item, found)
-        elif isinstance(item, Relation):
-            _take_relation(item, found)
-    return found
+def _collect_relations(path: Path, file: osmium.io.File, found: Found, *, in_order: bool) -> None:
+    """Find the areas that are made of several ways, in the last blocks where a file is sorted."""
+    last = relation_blocks(path) if in_order else None
+    source = file if last is None else osmium.io.FileBuffer(last, "pbf")
+    # Filters are named: libosmium's iterator doesn't keep those alive that it is given.
+    keyed = osmium.filter.KeyFilter(*_KEYS)
+    with osmium.io.Reader(source, osmium.osm.RELATION) as reader:
+        for relation in osmium.OsmFileIterator(reader, keyed):
+            if isinstance(relation, Relation):
+                _take_relation(relation, found)
+
+
+def _collect(file: osmium.io.File, found: Found) -> None:
+    """
+    Stream nodes and ways once.
+
+    Ways aren't filtered by libosmium, since the members of areas often carry no tag to know them
+    by, and its filter by id takes 4 MB for every 33 million ids touched.
+    """
+    members = {key for _, keys in found.relations for key in keys}
+    places = osmium.index.create_map("flex_mem")
+    locations = osmium.NodeLocationsForWays(places)
+    locations.ignore_errors()
+    # Of the nodes that a key lets pass one in ten has the right value; the keys alone go quickly.
+    keyed = osmium.filter.KeyFilter(*_KEYS)
+    tagged = osmium.filter.TagFilter(*_NODE_TAGS)
+    for node_filter in (keyed, tagged):
+        node_filter.enable_for(osmium.osm.NODE)
+    with osmium.io.Reader(file, osmium.osm.NODE | osmium.osm.WAY) as reader:
+        for item in osmium.OsmFileIterator(reader, locations, keyed, tagged):
+            if isinstance(item, Way):
+                if item.id in members:
+                    found.members.add(item)
+                _take_way(item, found)
+            elif isinstance(item, Node):
+                _take_node(item, found)
 
 
 def _take_node(node: Node, found: Found) -> None:
-    get, place = node.tags.get, node.location
+    place = node.location
     if not place.valid():
         return
     if found.roads.way_id:
         found.late_nodes.append(node.id)
+    get = node.tags.get
     control = tags.control_kind(get)
     if control:
         found.signal_id.append(node.id)
@@ -226,7 +251,7 @@ def _take_way(way: Way, found: Found) -> None:
 
 
 def _take_road(way: Way, highway: str, get: tags.Get, found: Found) -> None:
-    text = tuple(get(key) or "" for key in ROAD_TEXT)
+    text = tuple([get(key) or "" for key in ROAD_TEXT])
     found.roads.add(way)
     found.road_text.append((highway, *text))
     found.oneway.append(tags.direction(get("oneway") or "", highway, text[-1]))
@@ -249,7 +274,6 @@ def _take_relation(relation: Relation, found: Found) -> None:
         what = _facility(key, kind, get)
     members = tuple(member.ref for member in relation.members if member.type == "w")
     found.relations.append((what, members))
-    found.member_ids.update(members)
 
 
 def _facility(key: str, kind: str, get: tags.Get) -> Described:
@@ -268,28 +292,7 @@ def _boundary(key: str, get: tags.Get) -> Described:
     )
 
 
-def _read_members(
-    file: osmium.io.File, way_ids: set[int], places: osmium.index.LocationTable
-) -> Ways:
-    """
-    Read the member ways of areas, which often carry no tag to know them by.
-
-    A set in Python and not libosmium's `IdFilter`, whose bitmap takes 4 MB for every 33 million
-    ids touched.
-    """
-    ways = Ways()
-    if not way_ids:
-        return ways
-    locations = osmium.NodeLocationsForWays(places)
-    locations.ignore_errors()
-    with osmium.io.Reader(file, osmium.osm.WAY) as reader:
-        for way in osmium.OsmFileIterator(reader, locations):
-            if isinstance(way, Way) and way.id in way_ids:
-                ways.add(way)
-    return ways
-
-
-def _locate_late(file: osmium.io.File, found: Found, members: Ways) -> None:
+def _locate_late(file: osmium.io.File, found: Found) -> None:
     """
     Look locations up that libosmium didn't find while streaming.
 
@@ -298,10 +301,10 @@ def _locate_late(file: osmium.io.File, found: Found, members: Ways) -> None:
     worth another pass.
     """
     waiting: dict[int, list[tuple[Ways, int]]] = {}
-    for ways in (found.roads, found.areas, members):
+    for ways in (found.roads, found.areas, found.members):
         for index in np.flatnonzero(np.array(ways.x, dtype=np.int64) == _NOWHERE).tolist():
             waiting.setdefault(ways.ref[index], []).append((ways, index))
-    total = len(found.roads.ref) + len(found.areas.ref) + len(members.ref)
+    total = len(found.roads.ref) + len(found.areas.ref) + len(found.members.ref)
     few = len(waiting) < _EDGE_SHARE * total
     if not waiting or (few and min(waiting) > 0 and not found.late_nodes):
         return

@@ -322,13 +322,15 @@ CONTROL_TAGS: dict[tuple[str, str], str] = {
     ("crossing", "traffic_signals"): "crossing_signals",
 }
 """OSM tag of a node -> kind of control point; the first in this order counts."""
+_CONTROL_KEYS = tuple(dict.fromkeys(key for key, _ in CONTROL_TAGS))
 
 
 def control_kind(get: Get) -> str:
     """Return the kind of control point that a node's tags make it, "" for none."""
-    for (key, value), kind in CONTROL_TAGS.items():
-        if get(key) == value:
-            return kind
+    for key in _CONTROL_KEYS:
+        value = get(key)
+        if value is not None and (key, value) in CONTROL_TAGS:
+            return CONTROL_TAGS[key, value]
     return ""
 
 

@@ -1,0 +1,75 @@
+"""Relations read from the last blocks of a PBF are those that reading all of it finds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import osmium
+import pytest
+
+from siting.inputs.pbfblocks import relation_blocks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NODES = 9_000  # more than a block of 8,000
+
+
+def _write(path: Path, relations: int, *, form: str = "pbf") -> Path:
+    header = osmium.io.Header()
+    header.set("sorting", "Type_then_ID")
+    file = osmium.io.File(str(path), form)
+    with osmium.SimpleWriter(file, header=header) as writer:
+        for key in range(1, NODES):
+            writer.add_node(
+                osmium.osm.mutable.Node(id=key, location=(117 + key * 1e-5, 36.6), version=1)
+            )
+        for key in range(1, 100):
+            writer.add_way(osmium.osm.mutable.Way(id=key, nodes=[key, key + 1], version=1))
+        for key in range(1, relations + 1):
+            members = [("w", key, "outer"), ("w", key + 1, "inner")]
+            tags = {"type": "multipolygon", "landuse": "industrial", "name": f"区{key}"}
+            relation = osmium.osm.mutable.Relation(id=key, members=members, tags=tags, version=1)
+            writer.add_relation(relation)
+    return path
+
+
+def _relations(source: osmium.io.File | osmium.io.FileBuffer) -> list[tuple[object, ...]]:
+    found = []
+    with osmium.io.Reader(source, osmium.osm.RELATION) as reader:
+        for item in osmium.OsmFileIterator(reader):
+            members = tuple((m.type, m.ref, m.role) for m in item.members)
+            found.append((item.id, dict(item.tags), members))
+    return found
+
+
+@pytest.mark.parametrize("count", [0, 1, 8_500])
+@pytest.mark.parametrize("form", ["pbf", "pbf,pbf_compression=none", "pbf,pbf_dense_nodes=false"])
+def test_the_last_blocks_hold_every_relation(tmp_path: Path, count: int, form: str) -> None:
+    path = _write(tmp_path / "a.osm.pbf", count, form=form)
+    last = relation_blocks(path)
+    assert last is not None
+    assert _relations(osmium.io.FileBuffer(last, "pbf")) == _relations(osmium.io.File(str(path)))
+    assert len(_relations(osmium.io.File(str(path)))) == count
+    assert len(last) < path.stat().st_size
+
+
+def test_a_packing_that_is_not_known_is_left_to_libosmium(tmp_path: Path) -> None:
+    assert (
+        relation_blocks(_write(tmp_path / "a.osm.pbf", 3, form="pbf,pbf_compression=lz4")) is None
+    )
+
+
+@pytest.mark.parametrize("kept", [2, 10, 200, -1, -50])
+def test_a_cut_file_is_left_to_libosmium(tmp_path: Path, kept: int) -> None:
+    path = _write(tmp_path / "a.osm.pbf", 3)
+    path.write_bytes(path.read_bytes()[:kept])
+    assert relation_blocks(path) is None
+
+
+def test_a_damaged_block_is_left_to_libosmium(tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.osm.pbf", 3)
+    data = bytearray(path.read_bytes())
+    data[-30:-10] = b"\xff" * 20
+    path.write_bytes(bytes(data))
+    assert relation_blocks(path) is None
