@@ -9,15 +9,18 @@ from siting.network.graph import (
     centreline_km,
     components_report,
 )
+from siting.network.junctions import Junctions, find_junctions
 from siting.network.nodes import cluster_junctions, main_nodes, snap
 
 __all__ = [
     "Component",
+    "Junctions",
     "Network",
     "build_network",
     "centreline_km",
     "cluster_junctions",
     "components_report",
+    "find_junctions",
     "main_nodes",
     "snap",
 ]
