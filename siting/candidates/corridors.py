@@ -12,6 +12,7 @@ import shapely
 from scipy.sparse import coo_array, csr_array
 
 from siting.candidates.corridornames import (
+    DEAD_END,
     SectionEnd,
     edge_names,
     end_names,
@@ -48,6 +49,12 @@ if TYPE_CHECKING:
 
 CLASSES = ("motorway", "trunk", "primary", "secondary", "tertiary", "unclassified")
 """Classes whose roads are corridors unless the caller says otherwise."""
+
+SHORT_M = 300.0
+"""Sections shorter than this are graded as if they were as long. Planner's own."""
+
+STUB_M = 100.0
+"""A shorter section with a dead end is no road to publish. Planner's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +95,8 @@ class Corridors:
         `district_id` (where most of its length lies), `curvature` (degrees a km),
         `signals_per_km`, `bridge`, `tunnel` (bool), `bridge_m`, `tunnel_m`, `schools`,
         `hospitals` (number near), `points` and `grade` (complexity, see `grades`), `expressway`
-        (bool: motorway or trunk), `excluded` (why it can't be a test road, "" for none), `opened`
-        (bool: it is a test road already).
+        (bool: motorway or trunk), `excluded` (why it can't be a test road: `outside` of the
+        districts, `stub` of a dead end, "" for none), `opened` (bool: it is a test road already).
     tail, head
         Graph node at both ends, equal for a ring, shape (e,). `tail` is where `from_name` is.
     node_xy
@@ -365,15 +372,23 @@ def _with_traits(
     traits["tunnel"] = traits["tunnel_m"] > 0
     traits["schools"] = near_places(network, edges, city_map, "school", rules.school_m)
     traits["hospitals"] = near_places(network, edges, city_map, "hospital", rules.hospital_m)
+    # One signal or bend doesn't make a short section complex.
+    less = np.minimum(km * 1000.0 / SHORT_M, 1.0)
     measured = traits.assign(
+        **{
+            name: traits[name] * less for name in ("signals_per_km", "accesses_per_km", "curvature")
+        },
         mixed_share=1.0 - traits["dual_share"] - traits["one_way_share"],
-        sensitive_per_km=(traits["schools"] + traits["hospitals"]) / np.maximum(km, 1e-6),
+        sensitive_per_km=(traits["schools"] + traits["hospitals"]) / np.maximum(km, 1e-6) * less,
         structure_share=(traits["bridge_m"] + traits["tunnel_m"]) / np.maximum(km * 1000, 1e-3),
     )
     numbers = measured.select_dtypes(["number", "bool"])
     traits["points"], traits["grade"] = graded(numbers)
     traits["expressway"] = frame["highway"].isin(["motorway", "trunk"]).to_numpy()
-    traits["excluded"] = np.where(frame["district_id"] == "", "outside", "").astype(object)
+    dead = (frame["from_name"] == DEAD_END) | (frame["to_name"] == DEAD_END)
+    traits["excluded"] = np.select(
+        [frame["district_id"] == "", dead & (km * 1000 < STUB_M)], ["outside", "stub"], default=""
+    ).astype(object)
     traits["opened"] = np.zeros(count, dtype=np.bool_)
     return frame.assign(**{str(name): traits[name].to_numpy() for name in traits.columns})
 

@@ -97,18 +97,32 @@ def find_places(
     order = order[junction[order] >= 0]
     same = np.flatnonzero(np.diff(junction[order]) == 0)
     close = roundabout | crossover
-    place = _joined(
+    place = joined_places(
         np.arange(size),
         np.concatenate([order[same], network.tail[close]]),
         np.concatenate([order[same + 1], network.head[close]]),
     )
     place = _interchanges(network, place)
     one, two = _across(network, place, eligible, main)
-    return Places(of_node=_joined(place, one, two), turn=turn & eligible)
+    return Places(of_node=joined_places(place, one, two), turn=turn & eligible)
 
 
-def _joined(place: Ints, one: Ints, two: Ints) -> Ints:
-    """Put pairs of nodes into the same place; places are numbered by their first node."""
+def joined_places(place: Ints, one: Ints, two: Ints) -> Ints:
+    """
+    Put pairs of nodes into the same place.
+
+    Parameters
+    ----------
+    place
+        Place of each node, shape (n,).
+    one, two
+        Nodes that are one place, shapes (p,).
+
+    Returns
+    -------
+    place
+        Place of each node, numbered from 0 in the order of their first nodes, shape (n,).
+    """
     size = int(place.max()) + 1
     links = coo_array(
         (np.ones(len(one), dtype=np.int8), (place[one], place[two])), shape=(size, size)
@@ -167,7 +181,7 @@ def _interchanges(network: Network, place: Ints) -> Ints:
     ramp = np.flatnonzero(LINK[network.highway])
     if len(ramp) == 0:
         return place
-    group = _joined(place, network.tail[ramp], network.head[ramp])
+    group = joined_places(place, network.tail[ramp], network.head[ramp])
     nodes = np.flatnonzero(np.isin(group, group[network.tail[ramp]]))
     order = nodes[np.argsort(group[nodes], kind="stable")]
     start = np.flatnonzero(np.r_[True, np.diff(group[order]) != 0])
@@ -189,7 +203,7 @@ def _interchanges(network: Network, place: Ints) -> Ints:
         part = fcluster(linkage(middle, "complete"), SPAN_M, criterion="distance")
         result[members] = top + part[inverse]
         top += len(own) + 1
-    return _joined(result, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+    return joined_places(result, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 
 def _across(network: Network, place: Ints, eligible: Bools, main: Ints) -> tuple[Ints, Ints]:

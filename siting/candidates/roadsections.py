@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from siting.candidates.places import LINK, find_places
+from siting.candidates.crossings import crossing_pieces, slipped
+from siting.candidates.places import LINK, SPAN_M, find_places, joined_places
 from siting.candidates.strokes import edge_ends, going_on, labels, sections
 
 if TYPE_CHECKING:
@@ -86,30 +87,69 @@ def find_sections(
     places = find_places(
         network, junction, eligible=eligible, roundabout=roundabout, main=main, name=name
     )
-    place = places.of_node
-    within = (place[network.tail] == place[network.head]) & (network.tail != network.head)
     key = np.where(name < 0, -1, name) * len(LINK) + network.highway.astype(np.int64)
+    apart = _cut(network, places.of_node, key, name, eligible)
+    place = _closer(network, apart, name, key, near=eligible | network.twin)
+    found = _cut(network, place, key, name, eligible)
+    within = (place[network.tail] == place[network.head]) & (network.tail != network.head)
+    inner = np.flatnonzero(eligible & within & ~places.turn)
+    of_edge = found.of_edge.copy()
+    of_edge[inner] = _attached(network, place, key, of_edge, inner)
+    reason = _reasons(network, of_edge, roundabout, of_class)
+    return _with_loops(network, replace(found, of_edge=of_edge, reason=reason))
+
+
+def _cut(network: Network, place: Ints, key: Ints, name: Ints, eligible: Bools) -> Sections:
+    """Divide edges into sections; those within a place are left out."""
+    within = (place[network.tail] == place[network.head]) & (network.tail != network.head)
     through = np.flatnonzero(eligible & ~within)
     ends = edge_ends(network, place, through)
     one, two = going_on(ends, key[ends.edge], name[ends.edge] >= 0)
     joined, label = sections(ends, one, two, int(place.max()) + 1)
     of_edge = np.full(len(network.tail), -1, dtype=np.int64)
     of_edge[through] = label
-    inner = np.flatnonzero(eligible & within & ~places.turn)
-    of_edge[inner] = _attached(network, place, key, of_edge, inner)
     node, heading = _section_ends(network, ends, one[joined], two[joined], label)
     stroke = np.zeros(int(label.max(initial=-1)) + 1, dtype=np.int64)
     stroke[label] = labels(ends, one, two)
-    return _with_loops(
-        network,
-        Sections(
-            of_edge=of_edge,
-            stroke=stroke,
-            ends=node,
-            heading=heading,
-            place=place,
-            reason=_reasons(network, of_edge, roundabout, of_class),
-        ),
+    return Sections(
+        of_edge=of_edge,
+        stroke=stroke,
+        ends=node,
+        heading=heading,
+        place=place,
+        reason=np.full(len(of_edge), "", dtype=object),
+    )
+
+
+def _closer(network: Network, found: Sections, name: Ints, key: Ints, *, near: Bools) -> Ints:
+    """Put the places together that are one junction by the roads that meet there."""
+    edges = np.flatnonzero(found.of_edge >= 0)
+    own = found.of_edge[edges]
+    first = np.zeros(len(found.ends), dtype=np.int64)
+    first[own[::-1]] = edges[::-1]
+    metres = np.bincount(own, weights=network.length_m[edges], minlength=len(found.ends))
+    length_m = metres.astype(np.float64)
+    ends = found.place[found.ends]
+    link = np.flatnonzero(LINK[network.highway])
+    ramp = np.zeros(int(found.place.max()) + 1, dtype=np.bool_)
+    ramp[found.place[network.tail[link]]] = True
+    ramp[found.place[network.head[link]]] = True
+    some = np.flatnonzero(near)
+    one = slipped(ends, length_m, key[first], ramp)
+    one |= crossing_pieces(
+        ends,
+        length_m,
+        name[first],
+        at_place=found.place[np.concatenate([network.tail[some], network.head[some]])],
+        at_name=np.tile(name[some], 2),
+    )
+    # A road through an interchange, from its first ramp to its last, is within it.
+    inside = (ends[:, 0] == ends[:, 1]) & ramp[ends[:, 0]] & (length_m <= SPAN_M)
+    pieces = edges[inside[own]]
+    return joined_places(
+        found.place,
+        np.concatenate([found.ends[one, 0], network.tail[pieces]]),
+        np.concatenate([found.ends[one, 1], network.head[pieces]]),
     )
 
 
