@@ -104,6 +104,39 @@ class Plan:
     protected
         Points that the exclusion distances run from. `place_id`, `role` (`protected` | `supply`),
         `kind`, `name`, `extent_m`.
+    rsus
+        Points, the equipped roadside sites; empty where no target asks for any, as are the next
+        seven. `site_id`, `name`, `kind`, `level` (`rsu` | `sensing` | `full`), `reuse` (bool),
+        `district_id`, `district`, `cost_cny` (int), `radius_m`, `mandatory` (bool), `clauses`,
+        `junction_id`, `road`, `benefit`, `zone_id` (cell whose key junction it is, "" for none),
+        `node_id`, `edge_node_id` ("" where it needs none), `fibre_m`, `fibre_cny` (int), `phase`
+        (batch, from 1), `year`.
+    roadside_candidates
+        Points, every site that was considered, with the columns of `rsus` up to `node_id` and
+        `chosen` (bool).
+    edge_nodes
+        Points. `edge_node_id`, `site_id` (whose cabinet it stands in), `name`, `district_id`,
+        `district`, `node_id`, `sites` (that it serves), `fibre_m`, `fibre_cny`, `cost_cny` (of the
+        node alone), `phase`, `year`.
+    zones
+        Polygons, the cells that can count as built area. `zone_id`, `district_id`, `area_km2` (on
+        an equal-area plane), `length_m` (eligible road), `covered_m`, `covered_share`,
+        `key_sites`, `key_equipped`, `built` (bool), `pilot` (bool), `phase` (0: not built), `year`.
+    road_points
+        Points along eligible roads. `point_id`, `zone_id`, `district_id`, `edge_id`, `highway`,
+        `length_m` (of road that it stands for), `expressway`, `section` (bool), `traffic`,
+        `covered` (bool), `site_id` (one that hears it, "" for none).
+    obu_routes
+        Table, routes of vehicles with on-board units. `route_id`, `vehicles`, `origin_id`,
+        `target_id` (nodes), `length_m`, `covered_m`, `covered_share`, `edges` (ids joined by a
+        space).
+    junctions
+        Table, the catalogue of equipped junctions: 编号, 路口名, 类型, 设备配置, 复用杆件, 区县,
+        批次, 年份, 边缘节点, 投资_元, 经度, 纬度.
+    batches
+        Table, a row a year. `phase`, `year`, `rsus`, `rsus_in_all`, `edge_nodes`,
+        `built_zones_in_all`, `built_area_zone_km2` and `built_area_footprint_km2` (of all so far),
+        `cost_cny`, `cost_in_all_cny`, `budget_cny` (NaN: none).
     evidence
         Arrays that the bound can be recomputed from, see `evidence.evidence`; empty where the
         route left none.
@@ -131,6 +164,14 @@ class Plan:
     hydrogen_candidates: gpd.GeoDataFrame = field(default_factory=_no_points)
     hydrogen_demand: gpd.GeoDataFrame = field(default_factory=_no_points)
     protected: gpd.GeoDataFrame = field(default_factory=_no_points)
+    rsus: gpd.GeoDataFrame = field(default_factory=_no_points)
+    roadside_candidates: gpd.GeoDataFrame = field(default_factory=_no_points)
+    edge_nodes: gpd.GeoDataFrame = field(default_factory=_no_points)
+    zones: gpd.GeoDataFrame = field(default_factory=_no_points)
+    road_points: gpd.GeoDataFrame = field(default_factory=_no_points)
+    obu_routes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    junctions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    batches: pd.DataFrame = field(default_factory=pd.DataFrame)
     service: pd.DataFrame = field(default_factory=pd.DataFrame)
     evidence: Mapping[str, Any] = field(default_factory=dict)
 

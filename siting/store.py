@@ -27,10 +27,13 @@ LAYERS = ("stations", "candidates", "demand", "districts", "roads")
 OPTIONAL = (
     *("places", "substations"),
     *("hydrogen", "hydrogen_candidates", "hydrogen_demand", "protected"),
+    *("rsus", "roadside_candidates", "edge_nodes", "zones", "road_points"),
 )
 """Layers that are there only when the plan has something on them."""
 TABLES = ("catchments", "clauses", "pile_types", "assumptions", "service")
 """Tables without geometry in plan.gpkg."""
+OPTIONAL_TABLES = ("obu_routes", "junctions", "batches")
+"""Tables that are there only when the plan has something in them."""
 GPKG = "plan.gpkg"
 EVIDENCE = "evidence.npz"
 RUN = "run.json"
@@ -120,7 +123,7 @@ def write_layers(plan: Plan, path: Path) -> None:
                 geometry_type="MultiPolygon" if name == "districts" else None,
                 promote_to_multi=name == "districts",
             )
-        for name in TABLES:
+        for name in (*TABLES, *(name for name in OPTIONAL_TABLES if len(getattr(plan, name)))):
             pyogrio.write_dataframe(
                 getattr(plan, name), part, layer=name, driver="GPKG", append=True
             )
@@ -152,11 +155,13 @@ def read_run(folder: Path) -> Plan:
     frames: dict[str, Any] = {}
     try:
         there = set(pyogrio.list_layers(path)[:, 0])
-        for name in LAYERS + TABLES + tuple(name for name in OPTIONAL if name in there):
+        more = tuple(name for name in OPTIONAL + OPTIONAL_TABLES if name in there)
+        for name in LAYERS + TABLES + more:
             frames[name] = _read_layer(path, name)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         raise InputError(f"the layers can't be read: {error}", where=path) from error
-    wanted = {field.name for field in fields(Plan)} - {"run", "evidence", *OPTIONAL}
+    free = {"run", "evidence", *OPTIONAL, *OPTIONAL_TABLES}
+    wanted = {field.name for field in fields(Plan)} - free
     missing = wanted - frames.keys()
     if missing:
         raise InputError("layers are missing", where=path, value=", ".join(sorted(missing)))
