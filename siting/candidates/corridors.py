@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
@@ -22,12 +22,13 @@ from siting.candidates.corridortraits import (
     carriageway,
     crossings,
     curvature,
+    indicators,
     near_places,
     structures,
 )
 from siting.candidates.grades import graded
 from siting.candidates.halves import main_halves
-from siting.candidates.roadsections import find_sections
+from siting.candidates.roadsections import find_sections, in_order, section_lengths
 from siting.cells import district_of
 from siting.datum import geometry_to_lonlat
 from siting.errors import InputError
@@ -49,9 +50,6 @@ if TYPE_CHECKING:
 
 CLASSES = ("motorway", "trunk", "primary", "secondary", "tertiary", "unclassified")
 """Classes whose roads are corridors unless the caller says otherwise."""
-
-SHORT_M = 300.0
-"""Sections shorter than this are graded as if they were as long. Planner's own."""
 
 STUB_M = 100.0
 """A shorter section with a dead end is no road to publish. Planner's own."""
@@ -177,11 +175,14 @@ def find_corridors(
             value=f"no road of {', '.join(rules.classes)}",
             cure="Add road classes to the test roads of the model",
         )
-    found = _in_order(network, found)
-    edges = _edges(network, found, main)
+    found = in_order(network, found)
     district = _districts(network, found, districts)
-    frame = _frame(network, districts, found, name=name, district=district)
-    frame = _with_traits(frame, network, city_map, found, rules, main=main, edges=edges)
+    member = np.where(main >= 0, found.of_edge[main], found.of_edge)
+    edges = _edges(member, len(found.ends))
+    frame = _frame(network, districts, found, name=name, district=district, member=member)
+    frame = _with_traits(
+        frame, network, city_map, found, rules, main=main, member=member, edges=edges
+    )
     return _graph(network, junctions, found, frame, edges)
 
 
@@ -197,40 +198,6 @@ def _codes(classes: tuple[str, ...]) -> Ints:
     return np.array([ROAD_CLASSES.index(name) for name in classes], dtype=np.int64)
 
 
-def _in_order(network: Network, found: Sections) -> Sections:
-    """Sort sections by the vertex ids of their ends, and turn them to run eastwards or southwards.
-
-    So do Chinese gazetteers: 东西走向, 南北走向 name the western and the northern end first.
-    """
-    xy = network.node_xy[found.ends]
-    span = xy[:, 1] - xy[:, 0]
-    level = np.abs(span[:, 0]) >= np.abs(span[:, 1])
-    back = np.where(level, span[:, 0] < 0, span[:, 1] > 0)
-    ends = np.where(back[:, None], found.ends[:, ::-1], found.ends)
-    heading = np.where(back[:, None, None], found.heading[:, ::-1], found.heading)
-    vertex = np.sort(network.node_id[ends], axis=1)
-    length_m = _summed(found, network.length_m)
-    order = np.lexsort((np.round(length_m, 2), vertex[:, 1], vertex[:, 0]))
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    of_edge = np.where(found.of_edge >= 0, rank[found.of_edge], -1)
-    return replace(
-        found,
-        of_edge=of_edge,
-        stroke=found.stroke[order],
-        ends=ends[order],
-        heading=heading[order],
-    )
-
-
-def _summed(found: Sections, values: Floats) -> Floats:
-    """Sum a value of counted edges over each section."""
-    counted = found.of_edge >= 0
-    return np.bincount(
-        found.of_edge[counted], weights=values[counted], minlength=len(found.ends)
-    ).astype(np.float64)
-
-
 def _ids(network: Network, found: Sections) -> list[str]:
     """Name sections by the vertex ids of their ends; parallel ones are numbered by length."""
     vertex = np.sort(network.node_id[found.ends], axis=1)
@@ -243,13 +210,11 @@ def _ids(network: Network, found: Sections) -> list[str]:
     ]
 
 
-def _edges(network: Network, found: Sections, main: Ints) -> csr_array:
+def _edges(member: Ints, count: int) -> csr_array:
     """Edges of each section with the lesser halves beside them, shape (e, m)."""
-    member = np.where(main >= 0, found.of_edge[main], found.of_edge)
     some = np.flatnonzero(member >= 0)
     return csr_array(
-        (np.ones(len(some), dtype=np.bool_), (member[some], some)),
-        shape=(len(found.ends), len(network.tail)),
+        (np.ones(len(some), dtype=np.bool_), (member[some], some)), shape=(count, len(member))
     )
 
 
@@ -273,6 +238,7 @@ def _frame(
     *,
     name: Objects,
     district: Ints,
+    member: Ints,
 ) -> gpd.GeoDataFrame:
     """Ids, names, classes and lines of sections."""
     counted = np.flatnonzero(found.of_edge >= 0)
@@ -280,7 +246,8 @@ def _frame(
     order = np.argsort(section, kind="stable")
     first = counted[order[np.r_[True, np.diff(section[order]) != 0]]]
     ids = np.append(districts["district_id"].astype(str).to_numpy(dtype=object), "")
-    road, named, label = _labels(network, districts, found, name, first=first, district=district)
+    road, named = _roads(network, districts, found, name, first=first, district=district)
+    label = np.where((name == "") & (member >= 0), road[member], name)
     ends = [
         end_names(
             network,
@@ -302,7 +269,7 @@ def _frame(
             "named": named,
             "from_name": ends[0],
             "to_name": ends[1],
-            "length_m": _summed(found, network.length_m),
+            "length_m": section_lengths(network, found),
             "highway": np.array(ROAD_CLASSES, dtype=object)[network.highway[first]],
             "district_id": ids[district],
         },
@@ -311,7 +278,7 @@ def _frame(
     )
 
 
-def _labels(
+def _roads(
     network: Network,
     districts: gpd.GeoDataFrame,
     found: Sections,
@@ -319,8 +286,8 @@ def _labels(
     *,
     first: Ints,
     district: Ints,
-) -> tuple[Objects, npt.NDArray[np.bool_], Objects]:
-    """Road of each section, whether the map names it, and the road of each edge."""
+) -> tuple[Objects, npt.NDArray[np.bool_]]:
+    """Road of each section, and whether the map names it."""
     road = name[first].astype(object)
     named = road != ""
     bare = np.flatnonzero(~named)
@@ -334,10 +301,7 @@ def _labels(
             towns[district[bare]] if several else np.full(len(bare), "", dtype=object),
             network.node_id[found.ends[bare]].min(axis=1),
         )
-    label = name.astype(object)
-    own = (found.of_edge >= 0) & (label == "")
-    label[own] = road[found.of_edge[own]]
-    return road, named, label
+    return road, named
 
 
 def _with_traits(
@@ -348,48 +312,29 @@ def _with_traits(
     rules: CorridorRules,
     *,
     main: Ints,
+    member: Ints,
     edges: csr_array,
 ) -> gpd.GeoDataFrame:
     """Add what sections are like, and their grade."""
-    count = len(frame)
-    km = frame["length_m"].to_numpy() / 1000.0
-    member = np.full(len(network.tail), -1, dtype=np.int64)
-    listed = edges.tocoo()
-    member[listed.col] = listed.row
+    metres = frame["length_m"].to_numpy()
     traits = pd.concat(
         [
-            carriageway(network, city_map.roads, found.of_edge, main, count=count),
-            structures(network, city_map.roads, found.of_edge, count),
-            crossings(network, found.place, member, ends=found.place[found.ends], count=count).div(
-                np.maximum(km, 1e-6), axis=0
-            ),
+            carriageway(network, city_map.roads, found.of_edge, main, count=len(frame)),
+            structures(network, city_map.roads, found.of_edge, len(frame)),
+            crossings(network, found.place, member, found.place[found.ends], metres),
         ],
         axis=1,
-    ).rename(columns={"signals": "signals_per_km", "accesses": "accesses_per_km"})
-    lines = frame.geometry.to_crs(network.crs).to_numpy()
-    traits["curvature"] = curvature(lines, frame["length_m"].to_numpy())
-    traits["bridge"] = traits["bridge_m"] > 0
-    traits["tunnel"] = traits["tunnel_m"] > 0
+    )
+    traits["curvature"] = curvature(frame.geometry.to_crs(network.crs).to_numpy(), metres)
     traits["schools"] = near_places(network, edges, city_map, "school", rules.school_m)
     traits["hospitals"] = near_places(network, edges, city_map, "hospital", rules.hospital_m)
-    # One signal or bend doesn't make a short section complex.
-    less = np.minimum(km * 1000.0 / SHORT_M, 1.0)
-    measured = traits.assign(
-        **{
-            name: traits[name] * less for name in ("signals_per_km", "accesses_per_km", "curvature")
-        },
-        mixed_share=1.0 - traits["dual_share"] - traits["one_way_share"],
-        sensitive_per_km=(traits["schools"] + traits["hospitals"]) / np.maximum(km, 1e-6) * less,
-        structure_share=(traits["bridge_m"] + traits["tunnel_m"]) / np.maximum(km * 1000, 1e-3),
-    )
-    numbers = measured.select_dtypes(["number", "bool"])
-    traits["points"], traits["grade"] = graded(numbers)
+    traits["points"], traits["grade"] = graded(indicators(traits, metres))
     traits["expressway"] = frame["highway"].isin(["motorway", "trunk"]).to_numpy()
     dead = (frame["from_name"] == DEAD_END) | (frame["to_name"] == DEAD_END)
     traits["excluded"] = np.select(
-        [frame["district_id"] == "", dead & (km * 1000 < STUB_M)], ["outside", "stub"], default=""
+        [frame["district_id"] == "", dead & (metres < STUB_M)], ["outside", "stub"], default=""
     ).astype(object)
-    traits["opened"] = np.zeros(count, dtype=np.bool_)
+    traits["opened"] = np.zeros(len(frame), dtype=np.bool_)
     return frame.assign(**{str(name): traits[name].to_numpy() for name in traits.columns})
 
 

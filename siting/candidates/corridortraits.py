@@ -33,6 +33,12 @@ medium ones."""
 
 HALF = 0.5
 
+DENSITIES = ("signals_per_km", "accesses_per_km", "curvature")
+"""Traits by the kilometre."""
+
+SHORT_M = 300.0
+"""Sections shorter than this are graded as if they were as long. Planner's own."""
+
 
 def carriageway(
     network: Network, roads: Roads, section: Ints, main: Ints, *, count: int
@@ -110,15 +116,16 @@ def _longest_value(
 
 
 def structures(network: Network, roads: Roads, section: Ints, count: int) -> pd.DataFrame:
-    """Return metres on bridges and in tunnels of each section, `bridge_m` and `tunnel_m`."""
+    """Return metres on bridges and in tunnels of each section, and whether there are any."""
     edges = np.flatnonzero(section >= 0)
-    columns = {}
+    columns: dict[str, npt.NDArray[Any]] = {}
     for kind in ("bridge", "tunnel"):
         on = roads.frame[kind].to_numpy(dtype=bool)[network.road[edges]]
         on &= network.length_m[edges] >= LEAST_STRUCTURE_M
         columns[f"{kind}_m"] = np.bincount(
             section[edges], weights=network.length_m[edges] * on, minlength=count
         )
+        columns[kind] = columns[f"{kind}_m"] > 0
     return pd.DataFrame(columns)
 
 
@@ -144,7 +151,7 @@ def curvature(lines: Objects, length_m: Floats) -> npt.NDArray[np.float64]:
 
 
 def crossings(
-    network: Network, place: Ints, member: Ints, *, ends: Ints, count: int
+    network: Network, place: Ints, member: Ints, ends: Ints, length_m: Floats
 ) -> pd.DataFrame:
     """
     Count signals and side roads along sections.
@@ -158,16 +165,19 @@ def crossings(
     member
         Section of each edge, both carriageways, -1 for none, shape (m,).
     ends
-        Places of both ends of each section, shape (count, 2).
-    count
-        Number of sections.
+        Places of both ends of each section, shape (e, 2).
+    length_m
+        Length of each section, shape (e,).
 
     Returns
     -------
     frame
-        `signals` and `accesses`: places with a traffic signal, and places where another road
-        meets; a place at an end counts one half, as another section goes on from there.
+        `signals_per_km` and `accesses_per_km`: places with a traffic signal, and places where
+        another road of any class meets; a place at an end counts one half, as another section goes
+        on from there.
     """
+    per_km = 1000.0 / np.maximum(length_m, 1e-3)
+    count = len(length_m)
     size = int(place.max()) + 1
     lit = np.zeros(size, dtype=np.bool_)
     lit[place[network.signal]] = True
@@ -188,8 +198,9 @@ def crossings(
     weight = np.where(end, HALF, 1.0)
     return pd.DataFrame(
         {
-            "signals": np.bincount(section, weights=weight * lit[spot], minlength=count),
-            "accesses": np.bincount(section, weights=weight * met, minlength=count),
+            "signals_per_km": per_km
+            * np.bincount(section, weights=weight * lit[spot], minlength=count),
+            "accesses_per_km": per_km * np.bincount(section, weights=weight * met, minlength=count),
         }
     )
 
@@ -229,3 +240,34 @@ def near_places(
     place, line = tree.query(points, predicate="dwithin", distance=within_m + radius)
     pairs = np.unique(np.column_stack([listed.row[line], place]), axis=0)
     return np.bincount(pairs[:, 0], minlength=edges.shape[0]).astype(np.int64)
+
+
+def indicators(traits: pd.DataFrame, length_m: Floats) -> pd.DataFrame:
+    """
+    Return what sections are graded by.
+
+    Parameters
+    ----------
+    traits
+        What the other functions of this module measure, a column each.
+    length_m
+        Lengths, shape (e,).
+
+    Returns
+    -------
+    frame
+        The numbers of `traits`, with `mixed_share` (no separate carriageways and not one-way),
+        `sensitive_per_km` (schools and hospitals near) and `structure_share` (bridges and tunnels).
+        Densities of a section shorter than `SHORT_M` are taken over that length: one signal or bend
+        doesn't make a short section complex.
+    """
+    less = np.minimum(length_m / SHORT_M, 1.0)
+    km = np.maximum(length_m, 1e-3) / 1000.0
+    near = (traits["schools"] + traits["hospitals"]) / km
+    shorter = {name: traits[name] * less for name in DENSITIES}
+    return traits.assign(
+        **shorter,
+        mixed_share=1.0 - traits["dual_share"] - traits["one_way_share"],
+        sensitive_per_km=near * less,
+        structure_share=(traits["bridge_m"] + traits["tunnel_m"]) / (km * 1000.0),
+    ).select_dtypes(["number"])

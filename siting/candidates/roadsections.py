@@ -127,8 +127,7 @@ def _closer(network: Network, found: Sections, name: Ints, key: Ints, *, near: B
     own = found.of_edge[edges]
     first = np.zeros(len(found.ends), dtype=np.int64)
     first[own[::-1]] = edges[::-1]
-    metres = np.bincount(own, weights=network.length_m[edges], minlength=len(found.ends))
-    length_m = metres.astype(np.float64)
+    length_m = section_lengths(network, found)
     ends = found.place[found.ends]
     link = np.flatnonzero(LINK[network.highway])
     ramp = np.zeros(int(found.place.max()) + 1, dtype=np.bool_)
@@ -256,3 +255,46 @@ def _reasons(
         default="crossover",
     ).astype(object)
     return reason
+
+
+def in_order(network: Network, found: Sections) -> Sections:
+    """
+    Sort sections by the vertex ids of their ends, and turn them to run eastwards or southwards.
+
+    So do Chinese gazetteers: 东西走向, 南北走向 name the western and the northern end first.
+
+    Parameters
+    ----------
+    network
+        The network.
+    found
+        The sections.
+    """
+    xy = network.node_xy[found.ends]
+    span = xy[:, 1] - xy[:, 0]
+    level = np.abs(span[:, 0]) >= np.abs(span[:, 1])
+    back = np.where(level, span[:, 0] < 0, span[:, 1] > 0)
+    ends = np.where(back[:, None], found.ends[:, ::-1], found.ends)
+    heading = np.where(back[:, None, None], found.heading[:, ::-1], found.heading)
+    vertex = np.sort(network.node_id[ends], axis=1)
+    length_m = section_lengths(network, found)
+    order = np.lexsort((np.round(length_m, 2), vertex[:, 1], vertex[:, 0]))
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    of_edge = np.where(found.of_edge >= 0, rank[found.of_edge], -1)
+    return replace(
+        found,
+        of_edge=of_edge,
+        stroke=found.stroke[order],
+        ends=ends[order],
+        heading=heading[order],
+    )
+
+
+def section_lengths(network: Network, found: Sections) -> npt.NDArray[np.float64]:
+    """Return the geodesic length of each section, m, shape (e,)."""
+    counted = found.of_edge >= 0
+    metres = np.bincount(
+        found.of_edge[counted], weights=network.length_m[counted], minlength=len(found.ends)
+    )
+    return metres.astype(np.float64)
