@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from siting.errors import InputError
-from siting.structures import Sizing, segment_groups
+from siting.structures import Connected, Sizing, segment_groups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,18 +47,55 @@ def evidence(programme: Programme, outcome: Outcome) -> dict[str, npt.NDArray[np
     sizing = programme.structure
     if not isinstance(sizing, Sizing) or not outcome.certificate:
         return {}
+    arrays = _fields(sizing)
+    arrays["groups"], arrays["group_types"] = segment_groups(sizing.serves)
+    for name, values in outcome.certificate.items():
+        arrays[f"{DUAL}{name}"] = np.asarray(values, dtype=np.float64)
+    return arrays
+
+
+def connected_evidence(
+    programme: Programme, outcome: Outcome, prefix: str
+) -> dict[str, npt.NDArray[np.generic]]:
+    """
+    Gather what the bound of connected corridors can be recomputed from.
+
+    Parameters
+    ----------
+    programme
+        The programme with its `Connected`.
+    outcome
+        Its `certificate` holds the multipliers.
+    prefix
+        What every name begins with, before a slash.
+
+    Returns
+    -------
+    arrays
+        Every field of the `Connected` by name, a CSR as `name.data`, `name.indices`,
+        `name.indptr`; the multipliers by their own names (`0/link`, the part first). Empty where
+        the route left no multipliers.
+    """
+    connected = programme.structure
+    if not isinstance(connected, Connected) or not outcome.certificate:
+        return {}
+    arrays = _fields(connected)
+    arrays["row_name"] = np.array(connected.row_name, dtype=np.str_)
+    arrays |= {name: np.asarray(values) for name, values in outcome.certificate.items()}
+    return {f"{prefix}/{name}": values for name, values in arrays.items()}
+
+
+def _fields(structure: Sizing | Connected) -> dict[str, npt.NDArray[np.generic]]:
+    """Return every field as arrays by name, a CSR as its three."""
     arrays: dict[str, npt.NDArray[np.generic]] = {}
-    for field in fields(sizing):
-        value = getattr(sizing, field.name)
+    for field in fields(structure):
+        value = getattr(structure, field.name)
         if isinstance(value, csr_array):
             arrays[f"{field.name}.data"] = value.data
             arrays[f"{field.name}.indices"] = value.indices
             arrays[f"{field.name}.indptr"] = value.indptr
         else:
             arrays[field.name] = np.asarray(value)
-    arrays["groups"], arrays["group_types"] = segment_groups(sizing.serves)
-    for name, values in outcome.certificate.items():
-        arrays[f"{DUAL}{name}"] = np.asarray(values, dtype=np.float64)
     return arrays
 
 

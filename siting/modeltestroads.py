@@ -81,9 +81,9 @@ class RoadGroup(Part):
     worth: NotNegative
     """Points for a kilometre."""
     at_least_km: NotNegative
+    """Kilometres that make the sort present in the measure `test_road_sorts`."""
     at_most_share: Share
     """Most share of all test-road length."""
-    clause: ClauseId = ""
 
 
 class GradeFloor(Part):
@@ -219,6 +219,9 @@ class TestRoads(Part):
     """What is left of the worth of a road near a school or hospital under `near: avoid`."""
     coverage_worth: NotNegative
     """How much more a kilometre that roadside equipment reaches is worth: 0.5 is half as much."""
+    long_road_km: NotNegative
+    """Length of a whole road from which on its kilometres count fully; a road half as long is worth
+    half as much a kilometre, so that a catalogue isn't made of short streets. 0: all alike."""
     decay_m: NotNegative
     """Distance from the nearest anchor at which a kilometre is worth half; 0 for no difference."""
     opened: str = ""

@@ -81,7 +81,7 @@ class RoadChoice:
     rows
         Side rows: sorts, grades, districts, tiers, scenarios, budget.
     objective
-        `value`: most points; `cost`: least cost.
+        `value`: most points; `cost`: least cost; `length`: most points, which are kilometres.
     clause
         Clause of the length.
     """
@@ -114,10 +114,10 @@ def prize_of(choice: RoadChoice) -> Floats:
     """
     Return what the route maximises, shape (E,).
 
-    Points for `value`. For `cost` what each corridor costs less than as many of the dearest metres:
-    not negative, and for a given length most where the cost is least.
+    Points, unless the objective is `cost`: then what each corridor costs less than as many of the
+    dearest metres, which isn't negative, and for a given length is most where the cost is least.
     """
-    if choice.objective == "value":
+    if choice.objective != "cost":
         return choice.points
     saved = dearest_cny_m(choice) * choice.length_m - choice.cost_cny
     return np.asarray(np.maximum(saved, 0.0))
