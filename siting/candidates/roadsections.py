@@ -90,11 +90,10 @@ def find_sections(
     key = np.where(name < 0, -1, name) * len(LINK) + network.highway.astype(np.int64)
     apart = _cut(network, places.of_node, key, name, eligible)
     place = _closer(network, apart, name, key, near=eligible | network.twin)
-    found = _cut(network, place, key, name, eligible)
+    found = in_order(network, _cut(network, place, key, name, eligible))
     within = (place[network.tail] == place[network.head]) & (network.tail != network.head)
     inner = np.flatnonzero(eligible & within & ~places.turn)
-    of_edge = found.of_edge.copy()
-    of_edge[inner] = _attached(network, place, key, of_edge, inner)
+    of_edge = _attached(network, place, key, found.of_edge, inner)
     reason = _reasons(network, of_edge, roundabout, of_class)
     return _with_loops(network, replace(found, of_edge=of_edge, reason=reason))
 
@@ -154,33 +153,49 @@ def _closer(network: Network, found: Sections, name: Ints, key: Ints, *, near: B
 
 def _attached(network: Network, place: Ints, key: Ints, of_edge: Ints, inner: Ints) -> Ints:
     """
-    Section that each piece within a place belongs to, -1 for none, -2 for a section of its own.
+    Section that each piece within a place belongs to, -1 for none, below for a section of its own.
 
-    Pieces of a road that hang together go to a section of that road that begins at one of their
-    nodes, else to one that begins at their place.
+    Sections grow along the pieces of their road, one piece a round, so that a road through a
+    junction is shared between its two sides; what none reaches goes to a section of that road that
+    begins at its place.
     """
     base = int(key.min())
     width = int(key.max()) - base + 1
     road = key - base
-    whole = np.flatnonzero(of_edge >= 0)
-    group = _connected(network, road, width, inner)
-    found = np.full(int(group.max(initial=-1)) + 1, len(of_edge), dtype=np.int64)
-    for where in (np.arange(len(place)), place):
-        known, section = _lowest(
-            np.concatenate([where[network.tail[whole]], where[network.head[whole]]]) * width
-            + np.tile(road[whole], 2),
-            np.tile(of_edge[whole], 2),
-        )
-        code = np.concatenate([where[network.tail[inner]], where[network.head[inner]]])
-        code = code * width + np.tile(road[inner], 2)
-        if len(known) == 0:
+    owner = of_edge.copy()
+    nodes = np.arange(len(place))
+    while len(inner):
+        reached = _grown(network, nodes, road, width, owner, inner)
+        if not (reached >= 0).any():
             break
+        owner[inner] = reached
+        inner = inner[reached < 0]
+    if len(inner):
+        owner[inner] = _grown(network, place, road, width, owner, inner)
+    rest = inner[owner[inner] < 0]
+    group = _connected(network, road, width, rest)
+    length_m = np.bincount(group, weights=network.length_m[rest])
+    own = np.where(length_m >= LEAST_LOOP_M, -2 - np.arange(len(length_m)), -1)
+    owner[rest] = own[group]
+    return owner
+
+
+def _grown(network: Network, where: Ints, road: Ints, width: int, owner: Ints, inner: Ints) -> Ints:
+    """Lowest section of the same road that has an end where pieces have one, -1 for none."""
+    owned = np.flatnonzero(owner >= 0)
+    none = np.full(len(inner), len(owner), dtype=np.int64)
+    if len(owned) == 0:
+        return none - len(owner) - 1
+    known, section = _lowest(
+        np.concatenate([where[network.tail[owned]], where[network.head[owned]]]) * width
+        + np.tile(road[owned], 2),
+        np.tile(owner[owned], 2),
+    )
+    for end in (network.tail, network.head):
+        code = where[end[inner]] * width + road[inner]
         at = np.minimum(np.searchsorted(known, code), len(known) - 1)
-        hit = (known[at] == code) & (np.tile(found[group], 2) == len(of_edge))
-        np.minimum.at(found, np.tile(group, 2)[hit], section[at[hit]])
-    length_m = np.bincount(group, weights=network.length_m[inner], minlength=len(found))
-    none = np.where(length_m >= LEAST_LOOP_M, -2 - np.arange(len(found)), -1)
-    return np.where(found == len(of_edge), none, found)[group]
+        none = np.minimum(none, np.where(known[at] == code, section[at], len(owner)))
+    return np.where(none == len(owner), -1, none)
 
 
 def _connected(network: Network, road: Ints, width: int, inner: Ints) -> Ints:
@@ -281,7 +296,7 @@ def in_order(network: Network, found: Sections) -> Sections:
     order = np.lexsort((np.round(length_m, 2), vertex[:, 1], vertex[:, 0]))
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    of_edge = np.where(found.of_edge >= 0, rank[found.of_edge], -1)
+    of_edge = np.append(rank, -1)[found.of_edge]
     return replace(
         found,
         of_edge=of_edge,
