@@ -82,7 +82,7 @@ class Programme:
         Row name to clause id, for rows that come from a clause.
     structure
         The same programme as plain arrays for a special route of the core (`Covering`, `Sizing`,
-        `Connected`), or None: then the general route solves it.
+        `Connected`, `Building`), or None: then the general route solves it.
     start
         A feasible start by block name (`""` for the PuLP variables), or empty.
     """

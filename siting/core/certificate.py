@@ -17,10 +17,10 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from siting.core.covering import any_in_rows, budget_limit, check_covering
-from siting.core.covering_bound import covering_bound
+from siting.core.covering_bound import Cut, covering_bound
 from siting.core.shrink import COVERED
 from siting.errors import InputError, VerificationError
-from siting.structures import Connected, Covering, Sizing
+from siting.structures import Building, Connected, Covering, Sizing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,14 +69,15 @@ def recompute_bound(structure: object, certificate: Arrays) -> float:
     Parameters
     ----------
     structure
-        `Covering`, `Sizing` or `Connected` of the programme.
+        `Covering`, `Sizing`, `Connected` or `Building` of the programme.
     certificate
         Arrays by name.
 
     Returns
     -------
     float
-        A bound on the objective of every plan; infinite where the certificate is empty. Where
+        A bound on the objective of every plan; infinite where the certificate is empty (minus
+        infinite where least is asked for). Where
         branch and bound did better, this is the weaker bound that needs no trust in it.
 
     Raises
@@ -85,7 +86,8 @@ def recompute_bound(structure: object, certificate: Arrays) -> float:
         Where arrays are missing, have the wrong shape, or claim what the data contradicts.
     """
     if not certificate:
-        return float("inf")
+        least = isinstance(structure, Building) and not structure.maximise
+        return float("-inf") if least else float("inf")
     if isinstance(structure, Covering):
         return _covering(structure, certificate)
     if isinstance(structure, Sizing):
@@ -96,6 +98,10 @@ def recompute_bound(structure: object, certificate: Arrays) -> float:
         from siting.core.connected_certificate import packed_bound  # noqa: PLC0415
 
         return packed_bound(structure, certificate)
+    if isinstance(structure, Building):
+        from siting.core.building_check import proven_bound, unpacked  # noqa: PLC0415
+
+        return proven_bound(structure, unpacked(structure, certificate))
     raise VerificationError(
         "there is no certificate for this kind of programme", value=type(structure).__name__
     )
@@ -121,7 +127,46 @@ def _covering(covering: Covering, certificate: Arrays) -> float:
     )
     gone = dominator >= 0
     _check_dominators(decided, np.flatnonzero(gone), dominator[gone])
-    return covering_bound(replace(decided, banned=decided.banned | gone), covering.weight * per_row)
+    decided = replace(decided, banned=decided.banned | gone)
+    if "trio" in certificate:
+        return _with_cuts(decided, certificate, place, share)
+    return covering_bound(decided, covering.weight * per_row)
+
+
+def _with_cuts(
+    covering: Covering,
+    certificate: Arrays,
+    place: npt.NDArray[np.int64],
+    share: npt.NDArray[np.float64],
+) -> float:
+    """
+    Evaluate a bound with odd cuts over joined rows.
+
+    A joined row counts as covered where any site of any of its rows is open: no plan is worth less
+    then, whichever rows are joined, so that nothing about the groups needs to be believed.
+    """
+    trio = _whole(_array(certificate, "trio", None), len(share), "trio")
+    if len(trio) % 3 or (len(trio) and trio.min() < 0):
+        raise VerificationError("array 'trio' of the certificate holds no three rows a cut")
+    members = np.sort(trio.reshape(-1, 3), axis=1)
+    if (members[:, 1:] == members[:, :-1]).any():
+        raise VerificationError("a cut of the certificate names a row twice")
+    multiplier = _array(certificate, "trio_multiplier", len(members))
+    anyway = float(covering.weight[place == COVERED].sum())
+    rows, groups = np.flatnonzero(place != COVERED), len(share) + 1
+    # Rows said to have no site left make one last group, priced in full.
+    group = np.where(place[rows] >= 0, place[rows], len(share))
+    table = csr_array((np.ones(len(rows)), (group, rows)), shape=(groups, covering.cover.shape[0]))
+    cover = covering.cover
+    joined = csr_array(
+        table @ csr_array((np.ones(cover.nnz), cover.indices, cover.indptr), shape=cover.shape)
+    )
+    joined.data[:] = 1.0
+    sums = np.bincount(group, weights=covering.weight[rows], minlength=groups)
+    weight = sums.astype(np.float64, copy=False)
+    whole = replace(covering, cover=joined, weight=weight)
+    bound = covering_bound(whole, weight * np.append(share, 1.0), Cut(members, multiplier))
+    return bound + anyway * (1.0 + 1e-12)
 
 
 def _array(certificate: Arrays, name: str, size: int | None) -> npt.NDArray[np.float64]:

@@ -177,6 +177,10 @@ def _route(
         from siting.core.connected_route import connected_route  # noqa: PLC0415
 
         return connected_route
+    if name == "Building":
+        from siting.core.building_route import building_route  # noqa: PLC0415
+
+        return building_route
     raise SolverError("no route for this structure", where=programme.name, value=name)
 
 
