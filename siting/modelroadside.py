@@ -10,8 +10,8 @@ from siting.figures import NotNegative, Part, PartOfOne, Positive, Share
 from siting.frames import ROAD_CLASSES
 from siting.rules import ClauseId  # noqa: TC001  (pydantic reads it)
 
-MUST_KINDS = ("tunnel", "bridge", "toll", "service_area", "interchange", "section")
-"""What a model may ask to be equipped whatever it costs; `section` is the expressway section."""
+MEASURES = ("built_area_km2", "bridges_tunnels", "toll_stations", "expressway_section")
+"""Measures of the targets that ask for roadside units."""
 
 ROADSIDE_FILES = ("kinds", "ranges", "pilot_zones")
 """Keys of the part that name a file."""
@@ -121,7 +121,8 @@ class Roadside(Part):
     budget_cny: float | None = Field(default=None, gt=0)
     """Most that the sites may cost; edge nodes, fibre and platform come on top."""
     clauses: tuple[ClauseId, ...] = ()
-    """Clauses without a number that the plan leans towards; the ledger calls them preferences."""
+    """Clauses without a number on cheap sites, reuse and equipment by levels; the ledger calls
+    them preferences, as it does the other lists of clauses here."""
 
     # Roads and the points on them.
     classes: Classes
@@ -130,9 +131,11 @@ class Roadside(Part):
     """One road point stands for about this length."""
     class_weight: dict[str, float] = Field(default_factory=dict)
     """Worth of traffic by road class beside 1, for example `{motorway: 2}`."""
+    class_clauses: tuple[ClauseId, ...] = ()
     priority_districts: tuple[str, ...] = ()
     """Districts, by name or id, whose traffic weighs `priority_weight`, and that go first."""
     priority_weight: Positive
+    priority_clauses: tuple[ClauseId, ...] = ()
 
     # Sites.
     kinds: str = ""
@@ -185,3 +188,4 @@ class Roadside(Part):
     edge_nodes: EdgeNodes
     on_board: OnBoard
     batches: Annotated[tuple[Batch, ...], AfterValidator(_rising)]
+    batch_clauses: tuple[ClauseId, ...] = ()
