@@ -18,6 +18,7 @@ from siting.districts import (
     districts_of,
 )
 from siting.errors import InputError
+from siting.fetch.record import read_record
 from siting.files import replacing, sha256_of
 from siting.layers import read_map, read_polygons
 from siting.sample import sample_version, write_sample
@@ -46,6 +47,7 @@ APPORTIONED = frozenset(
     {
         *("stations", "piles", "hydrogen_stations"),
         *("heavy_sites", "energy_stations", "residential_piles"),
+        "test_road_km",
     }
 )
 """Measures counted over the whole city, which a part of it takes its share of."""
@@ -73,7 +75,7 @@ class City:
     target_notes
         Measure to a sentence printed with its target.
     inputs
-        For each file: `path`, `sha256`, `source`, `licence`, `datum`.
+        For each file: `path`, `sha256`, `source`, `licence`, `datum`; of a fetched one also `date`.
     """
 
     model: Model
@@ -127,7 +129,8 @@ def _road_source(model: Model, cache: Path) -> tuple[Path, dict[str, str]]:
     if model.sources.roads != "sample":
         path = Path(model.sources.roads)
         datum = model.sources.roads_datum
-        return path, input_record(path, source="road file", licence="see its source", datum=datum)
+        record = input_record(path, source="road file", licence="see its source", datum=datum)
+        return path, _as_fetched(path, record)
     city, seed = model.area.city, model.solve.seed
     path = cache / f"sample-{slug(city)}-{seed}-{sample_version()}.osm.pbf"
     if not path.is_file():
@@ -137,6 +140,15 @@ def _road_source(model: Model, cache: Path) -> tuple[Path, dict[str, str]]:
     return path, input_record(
         path, source="synthetic sample city", licence="MIT, invented data", datum="wgs84"
     )
+
+
+def _as_fetched(path: Path, record: dict[str, str]) -> dict[str, str]:
+    """Name source, licence and date of a file that was fetched, if it still holds those bytes."""
+    fetched = read_record(path, record["sha256"])
+    if fetched is None:
+        return record
+    known = {"source": fetched.source, "licence": fetched.licence, "date": fetched.date}
+    return {**record, **known}
 
 
 def _districts(

@@ -1,4 +1,4 @@
-"""The command line: `siting plan | check | verify | why | sample`."""
+"""The command line: `siting plan | check | verify | why | sample | fetch`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from siting.clock import Event
+    from siting.fetch.client import Progress
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -172,6 +173,75 @@ def sample(
     from siting.sample import write_sample  # noqa: PLC0415
 
     typer.echo(f"sample city: {write_sample(city, out, seed=seed)}")
+
+
+@app.command()
+def fetch(
+    model: ModelArgument,
+    *,
+    source: Annotated[
+        str, typer.Option(help="`overpass`, or the https address of an OSM extract.")
+    ] = "overpass",
+    out: Annotated[
+        Path | None, typer.Option(help="The OSM PBF to write; else data/raw/MODEL.osm.pbf.")
+    ] = None,
+    sha256: Annotated[str, typer.Option(help="What the extract has to hash to.")] = "",
+    box: Annotated[
+        str, typer.Option(help="west,south,east,north in degrees instead of the districts.")
+    ] = "",
+    config: Annotated[
+        Path | None, typer.Option(help="Your rules; else ~/.config/siting/fetch.yaml.")
+    ] = None,
+) -> None:
+    """
+    Fetch a model's roads, boundaries and facilities; the only command that uses the network.
+
+    After Ctrl-C or a cut the same command goes on where it stopped.
+    """
+    from siting.fetch.fetching import fetch as run  # noqa: PLC0415
+    from siting.fetch.fetching import parse_box  # noqa: PLC0415
+
+    console = Console(highlight=False, soft_wrap=True)
+    corners = parse_box(box) if box else None
+    try:
+        fetched = run(
+            model,
+            source=source,
+            out=out,
+            sha256=sha256,
+            box=corners,
+            config=config,
+            tell=_BytesTeller(console),
+        )
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; what came is kept, the same command goes on from there\n")
+        raise typer.Exit(INTERRUPTED) from None
+    record = fetched.record
+    console.print(
+        f"{fetched.path.stat().st_size / 1e6:,.1f} MB, state {record.date}, {record.licence}",
+        markup=False,
+    )
+    console.print(f"map: {fetched.path}", markup=False)
+    console.print(f"next: siting plan {model} --roads {fetched.path}", markup=False)
+
+
+class _BytesTeller:
+    """Print what a fetch is doing: a line a step, and one for every tenth or 5 MB that came."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._text = ""
+        self._last = 0
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.text != self._text:
+            self._text, self._last = progress.text, 0
+            self._console.print(f"{progress.text} ...", markup=False)
+        step = progress.total / 10 or 5e6
+        if progress.done - self._last >= step or 0 < progress.total == progress.done > self._last:
+            self._last = progress.done
+            whole = f" of {progress.total / 1e6:,.1f}" if progress.total else ""
+            self._console.print(f"  {progress.done / 1e6:,.1f}{whole} MB", markup=False)
 
 
 class _Teller:

@@ -96,3 +96,9 @@ class BusyError(SitingError):
     """Another run holds the same folder."""
 
     exit_code = 9
+
+
+class FetchError(SitingError):
+    """A download is forbidden by the user's rules, failed, or isn't what it claims to be."""
+
+    exit_code = 10
