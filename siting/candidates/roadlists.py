@@ -263,13 +263,13 @@ def match_roads(
 def _exactly(corridors: Corridors, names: npt.NDArray[np.object_], stretch: Stretch) -> Ints:
     """Corridor with the id or the three names of a stretch, or all of a road without ends."""
     frame = corridors.frame
-    known = np.flatnonzero(frame["corridor_id"].to_numpy() == stretch.corridor_id)
+    known: Ints = np.flatnonzero(frame["corridor_id"].to_numpy() == stretch.corridor_id)
     if len(known):
         return known
     own = np.flatnonzero(names == stretch.road)
     if not stretch.from_name and not stretch.to_name:
         return own
-    exact = own[(frame["from_name"].map(_plain) == stretch.from_name).to_numpy()[own]]
+    exact: Ints = own[(frame["from_name"].map(_plain) == stretch.from_name).to_numpy()[own]]
     exact = exact[(frame["to_name"].map(_plain) == stretch.to_name).to_numpy()[exact]]
     return exact if len(exact) == 1 else exact[:0]
 
