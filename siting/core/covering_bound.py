@@ -7,7 +7,7 @@ With `z_i <= sum_j a_ij x_j` relaxed by `u_i in [0, w_i]`, for every feasible pl
 
 and the maximum over the budget is at most that of the continuous knapsack (Dantzig 1957), which is
 what is evaluated. This holds for every u, so nothing rests on the tolerance of whoever found u. The
-minimum over u is the bound of the linear relaxation (Geoffrion 1974). It is approached by the
+minimum over u alone is the bound of the linear relaxation (Geoffrion 1974). It is approached by the
 primal-dual hybrid gradient method on the saddle function in (x, u), with averages and restarts
 (Chambolle and Pock 2011; Applegate et al. 2021, arXiv:2106.04756): the projections on the knapsack
 polytope and on the box are exact, so no other variables or rows are needed.
@@ -16,7 +16,7 @@ polytope and on the box are exact, so no other variables or rows are needed.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +40,28 @@ _TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """
+    Odd cuts and their multipliers.
+
+    Attributes
+    ----------
+    members
+        The three different rows of each cut, int64, shape (cuts, 3).
+    multiplier
+        v >= 0, shape (cuts,).
+    """
+
+    members: npt.NDArray[np.int64]
+    multiplier: Vector
+
+
+def no_cuts() -> Cut:
+    """Give no cuts at all."""
+    return Cut(np.zeros((0, 3), dtype=np.int64), np.zeros(0))
+
+
+@dataclass(frozen=True, slots=True)
 class Dual:
     """
     Multipliers and what they prove.
@@ -54,15 +76,18 @@ class Dual:
         Primal point of the linear relaxation that came with them, shape (sites,); approximate.
     iterations
         Steps made.
+    cut
+        Cuts that the bound uses beside the multipliers.
     """
 
     multiplier: Vector
     bound: float
     relaxed: Vector
     iterations: int
+    cut: Cut = field(default_factory=no_cuts)
 
 
-def covering_bound(covering: Covering, multiplier: Vector) -> float:
+def covering_bound(covering: Covering, multiplier: Vector, cut: Cut | None = None) -> float:
     """
     Bound the value of every feasible plan from any multipliers.
 
@@ -72,6 +97,8 @@ def covering_bound(covering: Covering, multiplier: Vector) -> float:
         The problem; fixed and banned sites are respected.
     multiplier
         u, shape (rows,); values outside [0, weight] are clipped, NaN counts as 0.
+    cut
+        Odd cuts, if any; multipliers below 0, infinite or NaN count as 0.
 
     Returns
     -------
@@ -79,16 +106,55 @@ def covering_bound(covering: Covering, multiplier: Vector) -> float:
         A number no smaller than the optimum, rounding of this evaluation included.
     """
     weight = covering.weight
-    clipped = np.clip(np.nan_to_num(multiplier, nan=0.0), 0.0, weight)
-    profit = _profit(covering.cover, clipped)
+    constant, profit, size = _priced(covering, multiplier, cut or no_cuts())
     free = ~covering.fixed & ~covering.banned
     budget = budget_limit(covering.budget) - float(covering.cost[covering.fixed].sum())
-    total = float((weight - clipped).sum()) + float(profit[covering.fixed].sum())
+    total = constant + float(profit[covering.fixed].sum())
     total += _knapsack(profit[free], covering.cost[free], budget)
-    # No chain of additions is longer than rows + sites, and each term of it is part of the weights
-    # or the profits: the error is below chain x eps x sum of magnitudes (Higham 2002, eq. 4.4).
-    chain = len(weight) + len(profit) + 16
-    return total + 2.0 * chain * _EPS * float(weight.sum() + profit.sum())
+    # No chain of additions is longer than rows + sites + cuts, and each term of it is part of the
+    # weights, the profits or the cuts: the error is below chain x eps x sum of magnitudes (Higham
+    # 2002, eq. 4.4).
+    chain = len(weight) + len(profit) + 16 + (0 if cut is None else len(cut.multiplier))
+    return total + 2.0 * chain * _EPS * float(weight.sum() + profit.sum() + 4.0 * size)
+
+
+def _priced(covering: Covering, multiplier: Vector, cut: Cut) -> tuple[float, Vector, float]:
+    """Constant part of the bound, worth of each site, and sum of the multipliers of cuts."""
+    weight = covering.weight
+    u = np.clip(np.nan_to_num(multiplier, nan=0.0), 0.0, weight)
+    profit = _profit(covering.cover, u)
+    if not len(cut.members):
+        return float((weight - u).sum()), profit, 0.0
+    v = np.maximum(np.nan_to_num(cut.multiplier, nan=0.0, posinf=0.0, neginf=0.0), 0.0)
+    member, site = cut_rows(covering.cover, cut.members)
+    left = np.maximum(weight - u - member.T @ v, 0.0)
+    return float(left.sum() + v.sum()), profit + site.T @ v, float(v.sum())
+
+
+def cut_rows(cover: csr_array, members: npt.NDArray[np.int64]) -> tuple[csr_array, csr_array]:
+    """
+    Write odd cuts `member z <= 1 + site x`.
+
+    Parameters
+    ----------
+    cover
+        Pattern without duplicates, shape (rows, sites).
+    members
+        Three different rows a cut, shape (cuts, 3).
+
+    Returns
+    -------
+    member, site
+        CSR of shape (cuts, rows) and (cuts, sites). A site that covers one or two of the rows
+        counts 1, one that covers all three 2.
+    """
+    rows, count = cover.shape[0], len(members)
+    ends = 3 * np.arange(count + 1)
+    member = csr_array((np.ones(3 * count), members.ravel(), ends), shape=(count, rows))
+    ones = csr_array((np.ones(cover.nnz), cover.indices, cover.indptr), shape=cover.shape)
+    site = csr_array(member @ ones)
+    site.data = np.ceil(0.5 * site.data)
+    return member, site
 
 
 def rounded_down(covering: Covering, bound: float) -> float:
@@ -316,7 +382,7 @@ class _Restarts:
 
 
 def fix_by_bound(
-    covering: Covering, multiplier: Vector, incumbent: float
+    covering: Covering, dual: Dual, incumbent: float
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """
     Find sites that no plan better than the incumbent leaves closed, or opens.
@@ -328,8 +394,8 @@ def fix_by_bound(
     ----------
     covering
         The problem, without fixed or banned sites.
-    multiplier
-        u, shape (rows,).
+    dual
+        Multipliers of rows and cuts.
     incumbent
         Value of a known plan.
 
@@ -338,15 +404,14 @@ def fix_by_bound(
     fixed, banned
         Shape (sites,) each.
     """
-    clipped = np.clip(multiplier, 0.0, covering.weight)
-    profit = _profit(covering.cover, clipped)
+    constant, profit, _ = _priced(covering, dual.multiplier, dual.cut)
     ratio = profit / covering.cost
     order = np.argsort(-ratio, kind="stable")
     spent = np.cumsum(covering.cost[order])
     last = min(int(np.searchsorted(spent, covering.budget, side="right")), len(order) - 1)
     price = float(ratio[order[last]])
     reduced = profit - price * covering.cost
-    bound = float((covering.weight - clipped).sum()) + price * budget_limit(covering.budget)
+    bound = constant + price * budget_limit(covering.budget)
     bound += float(np.maximum(reduced, 0.0).sum())
     room = bound - incumbent + 1e-6 * max(1.0, abs(bound))
     return reduced > room, -reduced > room

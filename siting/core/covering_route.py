@@ -126,4 +126,16 @@ def _certificate(shrunk: Shrunk, found: CoveringAnswer) -> dict[str, npt.NDArray
         "share": share,
         "group": shrunk.group.astype(np.float64),
         "dominator": shrunk.dominator.astype(np.float64),
+        **_cuts(found),
+    }
+
+
+def _cuts(found: CoveringAnswer) -> dict[str, npt.NDArray[np.float64]]:
+    """State three joined rows and the multiplier of each odd cut; nothing without cuts."""
+    used = found.cut.multiplier > 0
+    if not used.any():
+        return {}
+    return {
+        "trio": found.cut.members[used].ravel().astype(np.float64),
+        "trio_multiplier": found.cut.multiplier[used],
     }

@@ -1,22 +1,33 @@
 """
-Solve a shrunk covering in the child process: search and bound by turns, then branch and bound.
+Solve a shrunk covering in the child process: search and bound in rounds, then branch and bound.
 
-Stages are counted in moves and steps, not in seconds, so that a solve that reaches its gap in time
-gives the same plan each time.
+In a round the search runs beside the bound, in a thread of its own where its moves are compiled
+(they hold no lock then). Stages are counted in moves and steps, not in seconds, and each waits for
+the other, so that a solve that reaches its gap in time gives the same plan each time.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 import time
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from siting.core.covering import as_model, covered_rows
-from siting.core.covering_bound import Dual, fix_by_bound, improve_dual, rounded_down
+from siting.core.covering_bound import (
+    Cut,
+    Dual,
+    fix_by_bound,
+    improve_dual,
+    no_cuts,
+    rounded_down,
+)
+from siting.core.covering_cuts import Tight, first_tight, tighten, with_cuts
 from siting.core.covering_merge import merge
 from siting.core.covering_search import (
     Schedule,
@@ -43,6 +54,12 @@ _PROVEN = 9e-7
 _MOVES, _EASY_MOVES = 20_000, 3_000
 _MOST_MOVES = 640_000
 _STEPS = 1_000
+_CUT_STEPS = 1_500
+"""First-order steps between looks for cuts."""
+_CUT_ROWS = 30_000
+"""Rows from which a round looks for cuts, at most."""
+_MOST_CUT_ROUNDS = 3
+"""Rounds of cuts beside one of the longer annealing runs."""
 _FAST_MOVES, _MOST_FAST = 50_000, 800_000
 """Compiled moves of the first run, each next twice as long, and of the longest."""
 _HOT, _FAST_HOT, _COLD = 0.05, 0.03, 0.002
@@ -54,6 +71,8 @@ _TREE_ENTRIES = 400_000
 _SEARCH_SHARE = 0.6
 _DECIDED = 0.3
 """Share of sites that the bound has to decide before the tree is worth the rest of the time."""
+_MOSTLY = 0.85
+"""Share of sites from which on the tree starts at once."""
 _MOVES_ENTRIES = 80_000
 """Entries of cover from which on annealing runs grow longer with the problem."""
 _RUNS_A_LENGTH = 4
@@ -104,6 +123,8 @@ class CoveringAnswer:
         Multipliers of the best Lagrangian bound, shape (small rows,).
     multiplier_bound
         That bound.
+    cut
+        Odd cuts that this bound uses, and their multipliers.
     moves, steps
         Moves of the search and steps of the dual.
     numba
@@ -119,6 +140,7 @@ class CoveringAnswer:
     moves: int
     steps: int
     numba: str = ""
+    cut: Cut = field(default_factory=no_cuts)
 
 
 class _Run:
@@ -133,6 +155,8 @@ class _Run:
         self.bound = math.inf
         self.bound_by = "multipliers"
         self.dual: Dual | None = None
+        self.tight: Tight | None = None
+        self.lock = threading.RLock()
         self.moves = 0
         self.numba = ""
         self.told = -math.inf
@@ -143,16 +167,18 @@ class _Run:
             return
         covering = self.task.covering
         value = float(covering.weight[covered_rows(covering, opened)].sum())
-        if value > self.objective:
-            self.objective, self.opened = value, opened.copy()
-            self.tell()
+        with self.lock:
+            if value > self.objective:
+                self.objective, self.opened = value, opened.copy()
+                self.tell()
 
     def lower(self, bound: float, bound_by: str) -> None:
         """Keep a better bound."""
         bound = rounded_down(self.task.covering, bound)
-        if bound < self.bound:
-            self.bound, self.bound_by = bound, bound_by
-            self.tell()
+        with self.lock:
+            if bound < self.bound:
+                self.bound, self.bound_by = bound, bound_by
+                self.tell()
 
     def tell(self, *, now: bool = False) -> None:
         """Let the parent know, but not too often."""
@@ -190,6 +216,7 @@ class _Run:
             moves=self.moves,
             steps=0 if dual is None else dual.iterations,
             numba=self.numba,
+            cut=no_cuts() if dual is None else dual.cut,
         )
 
 
@@ -233,33 +260,37 @@ def _rounds(run: _Run, table: Tables) -> None:
     pool: list[tuple[float, int, Mask]] = []
     number = 0
     scale = max(1.0, covering.cover.nnz / _MOVES_ENTRIES) ** 0.75
-    while not run.over():
-        number += 1
-        if fast:
-            moves = min(int(_FAST_MOVES * scale) * 2 ** min(number - 1, 30), _MOST_FAST)
-        else:
-            moves = min(int(_MOVES * scale) * 2 ** (number // _RUNS_A_LENGTH), _MOST_MOVES)
-        value, opened = _search(run, table, moves, number, fast=fast)
-        pool.append((-value, number, opened))
-        if len(pool) > 1 and not run.over():
-            others = [opened, *(plan for _, _, plan in sorted(pool, key=_rank))]
-            merged = merge(
-                covering, run.opened, others, seconds=max(run.left(), 0.1), seed=run.task.seed
-            )
-            run.take(math.inf, merged)
-        pool = sorted([*pool, (-run.objective, -number, run.opened)], key=_rank)[:_POOL]
-        if not run.over():
-            _lower_by_steps(run, 4 * _STEPS)
-        if branch and not run.over() and time.monotonic() > patient and _is_promising(run):
-            _branch(run, run.left())
-            branch = False
+    with ThreadPoolExecutor(1) as beside:
+        while not run.over():
+            number += 1
+            if fast:
+                moves = min(int(_FAST_MOVES * scale) * 2 ** min(number - 1, 30), _MOST_FAST)
+            else:
+                moves = min(int(_MOVES * scale) * 2 ** (number // _RUNS_A_LENGTH), _MOST_MOVES)
+            searched = beside.submit(_search, run, table, moves, number, fast=fast)
+            if not fast:
+                searched.result()  # it would hold the interpreter's lock all the time
+            for _ in range(min(number, _MOST_CUT_ROUNDS)):
+                _lower_by_cuts(run)
+            value, opened = searched.result()
+            pool.append((-value, number, opened))
+            if len(pool) > 1 and not run.over():
+                others = [opened, *(plan for _, _, plan in sorted(pool, key=_rank))]
+                merged = merge(
+                    covering, run.opened, others, seconds=max(run.left(), 0.1), seed=run.task.seed
+                )
+                run.take(math.inf, merged)
+            pool = sorted([*pool, (-run.objective, -number, run.opened)], key=_rank)[:_POOL]
+            if branch and not run.over() and _is_promising(run, late=time.monotonic() > patient):
+                _branch(run, run.left())
+                branch = False
 
 
-def _is_promising(run: _Run) -> bool:
+def _is_promising(run: _Run, *, late: bool) -> bool:
     """Tell whether the bound decides enough sites for branch and bound to get anywhere."""
     assert run.dual is not None  # noqa: S101
-    fixed, banned = fix_by_bound(run.task.covering, run.dual.multiplier, run.objective)
-    return float((fixed | banned).mean()) >= _DECIDED
+    fixed, banned = fix_by_bound(run.task.covering, run.dual, run.objective)
+    return float((fixed | banned).mean()) >= (_DECIDED if late else _MOSTLY)
 
 
 def _rank(entry: tuple[float, int, Mask]) -> tuple[float, int]:
@@ -281,8 +312,6 @@ def _search(
 
 
 def _lower_by_steps(run: _Run, steps: int) -> None:
-    if run.dual is not None and run.dual.iterations % _STEPS:
-        return  # it stopped early: the linear relaxation is solved
     run.dual = improve_dual(
         run.task.covering,
         start=run.dual,
@@ -290,6 +319,25 @@ def _lower_by_steps(run: _Run, steps: int) -> None:
         deadline=run.deadline,
         report=lambda bound: run.lower(bound, "multipliers"),
     )
+    run.lower(run.dual.bound, "multipliers")
+
+
+def _lower_by_cuts(run: _Run) -> None:
+    """Make a round of cuts, and of steps on the relaxation with them."""
+    if run.over():
+        return
+    assert run.dual is not None  # noqa: S101
+    covering = run.task.covering
+    run.tight = tighten(
+        covering,
+        run.tight or first_tight(covering, run.dual),
+        tries=_CUT_ROWS,
+        iterations=_CUT_STEPS,
+        seed=run.task.seed,
+        deadline=run.deadline,
+        report=lambda bound: run.lower(bound, "multipliers"),
+    )
+    run.dual = run.tight.dual
     run.lower(run.dual.bound, "multipliers")
 
 
@@ -325,9 +373,10 @@ def _branch(run: _Run, seconds: float) -> None:
     task = run.task
     covering = task.covering
     assert run.dual is not None  # noqa: S101
-    fixed, banned = fix_by_bound(covering, run.dual.multiplier, run.objective)
+    fixed, banned = fix_by_bound(covering, run.dual, run.objective)
     fixed, banned = fixed & run.opened, banned & ~run.opened
     model = as_model(replace(covering, fixed=fixed, banned=banned))
+    model = with_cuts(model, covering, run.dual.cut)
     start = np.concatenate([run.opened, covered_rows(covering, run.opened)]).astype(np.float64)
     whole = bool(np.array_equal(covering.weight, np.rint(covering.weight)))
     found = solve_arrays(

@@ -188,7 +188,7 @@ def test_fixing_by_the_bound_keeps_every_better_plan(covering: Covering) -> None
     assert best is not None
     dual = improve_dual(small, iterations=80)
     for incumbent in (best, 0.9 * best, 0.0):
-        fixed, banned = fix_by_bound(small, dual.multiplier, incumbent)
+        fixed, banned = fix_by_bound(small, dual, incumbent)
         left = brute_force(replace(small, fixed=fixed, banned=banned & ~fixed))
         assert not (fixed & banned).any()
         if best > incumbent + 1e-6:
