@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from siting.reach import Reach
     from siting.substations import Substations
 
+    from siting.testroads import TestRoadPlan
 LIBRARIES = (
     "numpy",
     "scipy",
@@ -91,6 +92,8 @@ class Solved:
     worst
         How the worst-served district fares, where that is the objective.
     """
+    testroads
+        The test roads, where a target asks for them.
 
     decision: Decision
     outcome: Outcome
@@ -100,6 +103,7 @@ class Solved:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     worst: Worst | None = None
 
+    testroads: TestRoadPlan | None = None
 
 def assemble_plan(
     city: City,
@@ -166,10 +170,14 @@ def assemble_plan(
     if hydrogen is not None:
         measured["hydrogen_stations"] = float(hydrogen.counted)
     known = clauses(model.area.city) if model.area.city else ()
+    if solved.testroads is not None:
+        measured |= solved.testroads.measures
     leanings = pilot_leanings(stations, types, charging.pilots)
     if hydrogen is not None:
         leanings |= hydrogen.clauses
     notes = _target_notes(city, solved)
+    if solved.testroads is not None:
+        leanings |= solved.testroads.clauses
     ledger = clause_ledger(model.targets, measured, known, notes, leanings)
     found = Plan(
         stations=stations,
@@ -191,7 +199,8 @@ def assemble_plan(
         meaning = f"{found.run['objective_meaning']}, after the share of the worst district"
         more = {"objective_meaning": meaning, "worst_district": solved.worst.record}
         found = replace(found, run={**found.run, **more})
-    return found if hydrogen is None else _with_hydrogen(found, hydrogen)
+    found = found if hydrogen is None else _with_hydrogen(found, hydrogen)
+    return found if solved.testroads is None else _with_testroads(found, solved.testroads)
 
 
 def _clause_layers(
@@ -225,6 +234,8 @@ def _target_notes(city: City, solved: Solved) -> dict[str, str]:
     if left:
         notes |= {name: f"{notes[name]}; {left}" for name in ("townships", "key_areas")}
     for measure, text in city.target_notes.items():
+    if solved.testroads is not None:
+        notes |= solved.testroads.notes
         notes[measure] = f"{text}; {notes[measure]}" if measure in notes else text
     return notes
 
@@ -255,6 +266,28 @@ def _with_hydrogen(plan: Plan, hydrogen: HydrogenPlan) -> Plan:
 
 
 def _run_record(
+def _with_testroads(plan: Plan, testroads: TestRoadPlan) -> Plan:
+    """Add the test roads to a plan, its totals, its settings and its evidence."""
+    run, frames = plan.run, testroads.frames
+    cost_cny = run["totals"]["cost_cny"] + testroads.totals["test_road_cost_cny"]
+    return replace(
+        plan,
+        test_roads=frames.roads,
+        test_road_catalogue=frames.catalogue,
+        test_road_corridors=frames.corridors,
+        test_road_nodes=frames.nodes,
+        test_road_places=frames.places,
+        evidence={**plan.evidence, **testroads.evidence},
+        run={
+            **run,
+            "totals": {**run["totals"], **testroads.totals, "cost_cny": cost_cny},
+            "settings": {**run["settings"], "testroads": testroads.settings},
+            "notes": [*run["notes"], *testroads.warnings],
+            "testroads": testroads.record,
+        },
+    )
+
+
     city: City,
     stations: pd.DataFrame,
     catchments: pd.DataFrame,
@@ -302,6 +335,9 @@ def _run_record(
             "built_area_footprint_km2": 0,
             "test_road_km": 0,
             "served_kwh_day": served,
+            "test_road_opening_cny": 0,
+            "test_road_retrofit_cny": 0,
+            "test_road_cost_cny": 0,
             "charging_cost_cny": int(stations.cost_cny.sum()),
             "hydrogen_cost_cny": 0,
             "cost_cny": int(stations.cost_cny.sum()),

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from siting.demand import demand_assumptions
 from siting.figures import Figure
-from siting.model import PileType
+from siting.modeltestroads import MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +55,8 @@ def _all_figures(model: Model) -> Iterator[tuple[str, Figure]]:
     asked = any(target.measure == "hydrogen_stations" for target in model.targets)
     if asked and model.hydrogen is not None:
         yield from _figures(model.hydrogen, "hydrogen")
+    if model.testroads is not None and any(t.measure in MEASURES for t in model.targets):
+        yield from _figures(model.testroads, "testroads")
 
 
 def _figures(part: BaseModel, path: str) -> Iterator[tuple[str, Figure]]:
@@ -65,7 +67,7 @@ def _figures(part: BaseModel, path: str) -> Iterator[tuple[str, Figure]]:
             yield f"{path}.{name}", value
         elif isinstance(value, tuple):
             for inner in value:
-                if isinstance(inner, PileType):
+                if isinstance(inner, BaseModel) and hasattr(inner, "id"):
                     yield from _figures(inner, f"{path}.{name}.{inner.id}")
         elif isinstance(value, BaseModel):
             yield from _figures(value, f"{path}.{name}")

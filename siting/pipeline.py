@@ -24,8 +24,10 @@ from siting.formulate.charging import charging_programme, decode
 from siting.hydrogen import plan_hydrogen
 from siting.model import load_model
 from siting.network import build_network, centreline_km, components_report
+from siting.network.junctions import find_junctions
 from siting.store import read_run, write_run
 from siting.substations import substations_of
+from siting.testroads import plan_testroads
 from siting.verify import failures, verify_plan
 from siting.webmap import write_map
 
@@ -96,6 +98,7 @@ def plan(
         report(Event("read", city.text))
     with stage("network", seconds, report):
         network = build_network(city.map.roads, city.crs)
+        junctions = find_junctions(network, city.map.roads)
         report(Event("network", _network_text(network)))
     with stage("reach", seconds, report):
         asked = city.model.demand
@@ -128,12 +131,15 @@ def plan(
             reach,
             lambda point: report(Event("solve", trace=point)),
         )
+        testroads = plan_testroads(city, network, junctions)
+        if testroads is not None:
+            report(Event("solve", testroads.text))
         programme, outcome = answer.programme, answer.outcome
         refuse_impossible(outcome)
         decision = decode(programme, outcome)
     with stage("check", seconds, report):
         proof = evidence(programme, outcome)
-        solved = Solved(decision, outcome, hydrogen, places, fed, proof, answer.worst)
+        solved = Solved(decision, outcome, hydrogen, places, fed, proof, answer.worst, testroads)
         found = assemble_plan(city, network, demand, candidates, reach, solved, seconds)
         checked = pass_only_verified(found)
     with stage("publish", seconds, report):

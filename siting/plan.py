@@ -137,6 +137,33 @@ class Plan:
         Table, a row a year. `phase`, `year`, `rsus`, `rsus_in_all`, `edge_nodes`,
         `built_zones_in_all`, `built_area_zone_km2` and `built_area_footprint_km2` (of all so far),
         `cost_cny`, `cost_in_all_cny`, `budget_cny` (NaN: none).
+    test_roads
+        Lines, the corridors that are to be test roads; empty where no target asks for any, as are
+        the next four. `corridor_id`, `section_id` (in the catalogue), `road`, `from_name`,
+        `to_name`, `length_m` (centreline, geodesic), `highway`, `sort` (of the model), `grade`
+        (complexity), `district_id`, `district`, `lanes`, `speed_kmh`, `curvature`,
+        `signals_per_km`, `schools`, `hospitals` (near), `bridge`, `tunnel`, `named`, `low_speed`,
+        `near`, `semi_open`, `section`, `opened` (bool), `anchor_m` (straight to the nearest
+        anchor), `long` (share of a long road), `covered` (share that roadside equipment reaches),
+        `places` (that it serves), `points` (worth), `opening_cny`, `retrofit_cny`, `cost_cny`
+        (int), `tail_id`, `head_id` (graph nodes), `part` (connected part, from 1), `away_m` (along
+        test roads from where its part begins), `phase` (0: open already), `phase_name`, `edge_ids`
+        (network edges, both carriageways, joined by a space), `note`.
+    test_road_catalogue
+        Lines, the catalogue (目录): named sections. `section_id`, `road`, `from_name`, `to_name`,
+        `km`, `district_id`, `district`, `highway`, `sort`, `sort_zh`, `grade` (the most complex of
+        its corridors), `phase`, `phase_name`, `part`, `corridors` (number), `opening_cny`,
+        `retrofit_cny`, `cost_cny` (int), `covered`, `note`.
+    test_road_corridors
+        Lines, every corridor, with the columns of `test_roads` up to `head_id` but those of the
+        plan, `reason` (why it can't be chosen, "" where it can) and `chosen` (bool).
+    test_road_nodes
+        Points, the junctions that corridors meet at. `node_id`, `anchor` (bool), `reach_m` (from
+        the point to the farthest end of a road in it).
+    test_road_places
+        Points. `place_id`, `role` (`anchor`, `school`, `hospital`, or a scenario of the model),
+        `tier` (of anchors), `name`, `source`, `extent_m`, `node_id` (of anchors, else -1),
+        `corridor_id` (that a scenario's place belongs to), `distance_m`, `served` (bool).
     evidence
         Arrays that the bound can be recomputed from, see `evidence.evidence`; empty where the
         route left none.
@@ -172,6 +199,11 @@ class Plan:
     obu_routes: pd.DataFrame = field(default_factory=pd.DataFrame)
     junctions: pd.DataFrame = field(default_factory=pd.DataFrame)
     batches: pd.DataFrame = field(default_factory=pd.DataFrame)
+    test_roads: gpd.GeoDataFrame = field(default_factory=_no_points)
+    test_road_catalogue: gpd.GeoDataFrame = field(default_factory=_no_points)
+    test_road_corridors: gpd.GeoDataFrame = field(default_factory=_no_points)
+    test_road_nodes: gpd.GeoDataFrame = field(default_factory=_no_points)
+    test_road_places: gpd.GeoDataFrame = field(default_factory=_no_points)
     service: pd.DataFrame = field(default_factory=pd.DataFrame)
     evidence: Mapping[str, Any] = field(default_factory=dict)
 

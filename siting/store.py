@@ -30,6 +30,8 @@ OPTIONAL = (
     *("rsus", "roadside_candidates", "edge_nodes", "zones", "road_points"),
 )
 """Layers that are there only when the plan has something on them."""
+    *("test_roads", "test_road_catalogue", "test_road_corridors"),
+    *("test_road_nodes", "test_road_places"),
 TABLES = ("catchments", "clauses", "pile_types", "assumptions", "service")
 """Tables without geometry in plan.gpkg."""
 OPTIONAL_TABLES = ("obu_routes", "junctions", "batches")

@@ -363,6 +363,7 @@ def _plain_settings(settings: TestRoads, choice: RoadChoice, asked: RoadAsked) -
         "least_m": choice.least_m,
         "most_m": choice.most_m,
         "asked_m": asked.least_m,
+        "dearest_cny_m": dearest_cny_m(choice),
         "low_speed_share": asked.low_speed_share,
         **{name: getattr(asked, name) for name in ("tiers", "sorts")},
         "grades_asked": asked.grades,

@@ -19,6 +19,7 @@ from siting.formulate.clauses import (
     least_piles,
     substation_rows,
 )
+from siting.modeltestroads import MEASURES as ROAD_MEASURES
 from siting.piles import pile_table
 from siting.programme import Columns, Programme, Rows
 from siting.structures import Sizing, segment_groups
@@ -307,7 +308,7 @@ def business_rows(question: Question) -> tuple[Row, ...]:
     new = (~existing).astype(float)
     counted = np.ones(sites) if model.charging.existing_count else new
     for number, target in enumerate(model.targets):
-        if target.measure == "hydrogen_stations":
+        if target.measure in {"hydrogen_stations", *ROAD_MEASURES}:
             continue
         for row in _target_rows(target, question, dc, counted):
             name = (

@@ -11,6 +11,7 @@ from siting.verify.finding import Finding, failures
 from siting.verify.hydrogen import hydrogen_findings
 from siting.verify.pilots import pilot_findings
 from siting.verify.service import service_findings
+from siting.verify.testroads import testroad_findings
 
 if TYPE_CHECKING:
     from siting.plan import Plan
@@ -36,6 +37,7 @@ def verify_plan(plan: Plan) -> tuple[Finding, ...]:
         *charging_findings(plan),
         *clause_findings(plan),
         *hydrogen_findings(plan),
+        *testroad_findings(plan),
         *service_findings(plan),
         *pilot_findings(plan),
         *certificate_findings(plan),

@@ -37,8 +37,9 @@ def hydrogen_findings(plan: Plan) -> Iterator[Finding]:
     cost = int(plan.hydrogen.cost_cny.sum()) if len(plan.hydrogen) else 0
     yield same("hydrogen stations", float(totals["hydrogen_stations"]), float(len(plan.hydrogen)))
     yield same("total cost of hydrogen", float(totals["hydrogen_cost_cny"]), float(cost))
-    both = float(totals["charging_cost_cny"]) + cost
-    yield same("total cost", float(totals["cost_cny"]), both)
+    others = ("charging", "roadside", "test_road")
+    every = cost + sum(float(totals.get(f"{name}_cost_cny", 0)) for name in others)
+    yield same("total cost", float(totals["cost_cny"]), every)
     settings = plan.run["settings"].get("hydrogen")
     if settings is None:
         return
