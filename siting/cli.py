@@ -164,6 +164,52 @@ def why(
 
 
 @app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A run folder, for example maps/jinan-latest.")],
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", help="gpkg, shp, geojson, parquet, kml, dxf, csv, ovital or postgis."
+        ),
+    ] = "gpkg",
+    *,
+    out: Annotated[Path, typer.Option(help="Folder in which the export appears.")] = Path(
+        "exports"
+    ),
+    crs: Annotated[str, typer.Option(help="For example EPSG:4548.")] = "EPSG:4326",
+    datum: Annotated[str, typer.Option(help="wgs84, or the shifted gcj02 or bd09.")] = "wgs84",
+    encoding: Annotated[str, typer.Option(help="Of shapefile tables: UTF-8 or GBK.")] = "UTF-8",
+    precision_m: Annotated[
+        float | None, typer.Option("--precision", help="Round coordinates to about so many metres.")
+    ] = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="Leave out exact places of sensitive sites.")
+    ] = False,
+    layer: Annotated[
+        list[str] | None, typer.Option(help="Layer to take, again for more; all when left out.")
+    ] = None,
+    dsn: Annotated[
+        str, typer.Option(help="Connection of --format postgis, without the password.")
+    ] = "",
+    schema: Annotated[str, typer.Option(help="Schema of --format postgis.")] = "siting",
+) -> None:
+    """Write a published run for other tools: GIS, CAD, earth viewers, spreadsheets, PostGIS."""
+    from siting.export import Edition  # noqa: PLC0415
+    from siting.export import export as write  # noqa: PLC0415
+
+    edition = Edition(crs, datum, precision_m, public)
+    layers = tuple(layer or ())
+    if form == "postgis":
+        from siting.export.postgis import upload  # noqa: PLC0415
+
+        rows = upload(run, dsn, schema=schema, edition=edition, layers=layers)
+        for name, count in rows.items():
+            typer.echo(f"{schema}.{name}: {count:,} rows")
+        return
+    typer.echo(write(run, form, out=out, edition=edition, encoding=encoding, layers=layers))
+
+
+@app.command()
 def sample(
     city: Annotated[str, typer.Argument(help="A Chinese city by name or adcode.")],
     out: Annotated[Path, typer.Option(help="The OSM PBF to write.")] = Path("sample.osm.pbf"),
