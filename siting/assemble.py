@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     from siting.network import Network
     from siting.reach import Reach
     from siting.substations import Substations
-
     from siting.testroads import TestRoadPlan
+
 LIBRARIES = (
     "numpy",
     "scipy",
@@ -91,9 +91,9 @@ class Solved:
         What the bound can be recomputed from.
     worst
         How the worst-served district fares, where that is the objective.
-    """
     testroads
         The test roads, where a target asks for them.
+    """
 
     decision: Decision
     outcome: Outcome
@@ -102,8 +102,8 @@ class Solved:
     substations: Substations | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
     worst: Worst | None = None
-
     testroads: TestRoadPlan | None = None
+
 
 def assemble_plan(
     city: City,
@@ -169,15 +169,15 @@ def assemble_plan(
     ) | measure_clauses(stations, considered, reached, types, charging)
     if hydrogen is not None:
         measured["hydrogen_stations"] = float(hydrogen.counted)
-    known = clauses(model.area.city) if model.area.city else ()
     if solved.testroads is not None:
         measured |= solved.testroads.measures
+    known = clauses(model.area.city) if model.area.city else ()
     leanings = pilot_leanings(stations, types, charging.pilots)
     if hydrogen is not None:
         leanings |= hydrogen.clauses
-    notes = _target_notes(city, solved)
     if solved.testroads is not None:
         leanings |= solved.testroads.clauses
+    notes = _target_notes(city, solved)
     ledger = clause_ledger(model.targets, measured, known, notes, leanings)
     found = Plan(
         stations=stations,
@@ -233,9 +233,9 @@ def _target_notes(city: City, solved: Solved) -> dict[str, str]:
     left = "" if solved.places is None else unreached_note(solved.places)
     if left:
         notes |= {name: f"{notes[name]}; {left}" for name in ("townships", "key_areas")}
-    for measure, text in city.target_notes.items():
     if solved.testroads is not None:
         notes |= solved.testroads.notes
+    for measure, text in city.target_notes.items():
         notes[measure] = f"{text}; {notes[measure]}" if measure in notes else text
     return notes
 
@@ -265,7 +265,6 @@ def _with_hydrogen(plan: Plan, hydrogen: HydrogenPlan) -> Plan:
     )
 
 
-def _run_record(
 def _with_testroads(plan: Plan, testroads: TestRoadPlan) -> Plan:
     """Add the test roads to a plan, its totals, its settings and its evidence."""
     run, frames = plan.run, testroads.frames
@@ -288,6 +287,7 @@ def _with_testroads(plan: Plan, testroads: TestRoadPlan) -> Plan:
     )
 
 
+def _run_record(
     city: City,
     stations: pd.DataFrame,
     catchments: pd.DataFrame,
@@ -334,10 +334,10 @@ def _with_testroads(plan: Plan, testroads: TestRoadPlan) -> Plan:
             "built_area_zone_km2": 0,
             "built_area_footprint_km2": 0,
             "test_road_km": 0,
-            "served_kwh_day": served,
             "test_road_opening_cny": 0,
             "test_road_retrofit_cny": 0,
             "test_road_cost_cny": 0,
+            "served_kwh_day": served,
             "charging_cost_cny": int(stations.cost_cny.sum()),
             "hydrogen_cost_cny": 0,
             "cost_cny": int(stations.cost_cny.sum()),

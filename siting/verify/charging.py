@@ -13,8 +13,8 @@ from scipy.sparse.csgraph import dijkstra
 
 from siting.verify.clauses import MEASURES, clause_measure
 from siting.verify.finding import Finding, none, same
-from siting.verify.roads import road_graph
 from siting.verify.roadmeasures import MEASURES as ROADS
+from siting.verify.roads import road_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
