@@ -164,7 +164,7 @@ def why(
 
 
 @app.command()
-def export(
+def export(  # noqa: PLR0913
     run: Annotated[Path, typer.Argument(help="A run folder, for example maps/jinan-latest.")],
     form: Annotated[
         str,

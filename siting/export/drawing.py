@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     from siting.export.files import Pack
 
-NAMED = ("stations", "hydrogen", "rsus", "edge_nodes", "places", "substations", "test_road_catalogue")
+NAMED = (
+    *("stations", "hydrogen", "rsus", "edge_nodes", "places", "substations"),
+    "test_road_catalogue",
+)
 """Layers whose items carry their name as text."""
 TEXT_M = 30.0
 """Height of a name on the ground, metres."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from siting.errors import InputError
 from siting.text import cell, clip
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import geopandas as gpd
@@ -68,6 +70,14 @@ class Pack:
             f"{self.run['attribution']}. {roads}Run {self.run['run_id']}. Coordinates: "
             f"{self.frame}. Internal working data, 内部工作用图."
         )
+
+
+@contextmanager
+def quiet_without_crs() -> Iterator[None]:
+    """Let layers pass that carry no CRS: those are shifted ones, on purpose."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
+        yield
 
 
 def write_notes(pack: Pack, folder: Path) -> None:

@@ -14,6 +14,7 @@ from siting.dictionary import data_dictionary
 from siting.errors import InputError
 from siting.export import drawing, files, shapefile
 from siting.export.edition import Edition, edit
+from siting.export.files import quiet_without_crs
 from siting.files import publishing, replacing
 from siting.geopackage import add_extras
 from siting.store import GPKG, LAYERS, OPTIONAL, read_record
@@ -219,15 +220,19 @@ def _layer(path: Path, name: str) -> gpd.GeoDataFrame:
 def write_gpkg(pack: Pack, path: Path) -> None:
     """Write the layers with their QGIS styles, the data dictionary and the attribution."""
     for name, frame in pack.layers.items():
-        pyogrio.write_dataframe(
-            frame,
-            path,
-            layer=name,
-            driver="GPKG",
-            append=path.exists(),
-            layer_metadata={"IDENTIFIER": f"{name} {pack.run['run_id']}", "DESCRIPTION": pack.text},
-            SPATIAL_INDEX="YES",
-        )
+        with quiet_without_crs():
+            pyogrio.write_dataframe(
+                frame,
+                path,
+                layer=name,
+                driver="GPKG",
+                append=path.exists(),
+                layer_metadata={
+                    "IDENTIFIER": f"{name} {pack.run['run_id']}",
+                    "DESCRIPTION": pack.text,
+                },
+                SPATIAL_INDEX="YES",
+            )
     for name, table in pack.tables.items():
         pyogrio.write_dataframe(table, path, layer=name, driver="GPKG", append=True)
     add_extras(path, pack.layers, pack.dictionary, pack.run)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import warnings
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ import pyogrio
 import shapely
 
 from siting.errors import InputError
-from siting.export.files import write_table
+from siting.export.files import quiet_without_crs, write_table
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -93,9 +92,7 @@ def _fit(text: str, encoding: str, where: str) -> str:
 
 def _write(table: gpd.GeoDataFrame, path: Path, encoding: str) -> None:
     kinds = np.unique(shapely.get_type_id(table.geometry.to_numpy()))
-    with warnings.catch_warnings():
-        # A layer without CRS is a shifted one, on purpose.
-        warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
+    with quiet_without_crs():
         pyogrio.write_dataframe(
             table,
             path,
