@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyogrio
 
+from siting.dictionary import data_dictionary
 from siting.errors import InputError
 from siting.evidence import read_evidence, write_evidence
 from siting.files import publishing, remove_stale, replacing
+from siting.geopackage import add_extras
 from siting.plan import Plan
 
 if TYPE_CHECKING:
@@ -129,6 +131,11 @@ def write_layers(plan: Plan, path: Path) -> None:
             pyogrio.write_dataframe(
                 getattr(plan, name), part, layer=name, driver="GPKG", append=True
             )
+        spatial = [name for name in LAYERS + OPTIONAL if len(getattr(plan, name))]
+        more = [name for name in OPTIONAL_TABLES if len(getattr(plan, name))]
+        frames = {name: getattr(plan, name) for name in (*spatial, *TABLES, *more)}
+        layers = {name: frames[name] for name in spatial}
+        add_extras(part, layers, data_dictionary(frames, plan.pile_types), run)
 
 
 def read_run(folder: Path) -> Plan:
@@ -150,7 +157,7 @@ def read_run(folder: Path) -> Plan:
     InputError
         The folder isn't a run, or a file of it can't be read.
     """
-    run = _read_json(folder / RUN)
+    run = read_record(folder)
     path = folder / GPKG
     if not path.is_file():
         raise InputError("the run has no layers", where=path, cure="Plan again")
@@ -181,7 +188,16 @@ def _read_layer(path: Path, name: str) -> pd.DataFrame | gpd.GeoDataFrame:
     return frame
 
 
-def _read_json(path: Path) -> Mapping[str, Any]:
+def read_record(folder: Path) -> Mapping[str, Any]:
+    """
+    Read the run.json of a published run.
+
+    Raises
+    ------
+    InputError
+        The folder isn't a run.
+    """
+    path = folder / RUN
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
