@@ -90,7 +90,7 @@ def test_no_site_stands_where_junctions_are_near_enough() -> None:
     assert set(found.kind) == {"junction"}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.floats(100.0, 2000.0), st.sampled_from([150.0, 250.0, 400.0]))
 def test_a_gap_gets_the_fewest_sites_that_reach_all_of_it(gap: float, radius: float) -> None:
     ways = [

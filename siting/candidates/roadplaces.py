@@ -63,6 +63,9 @@ def along_roads(
     motorway = network.highway == ROAD_CLASSES.index("motorway")
     of = junctions.of_node
     stop = (of >= 0) & np.r_[junctions.key, False][of]
+    # From a key junction's node to its middle, where its site stands: far in an interchange.
+    away = np.full(len(stop), np.inf)
+    away[stop] = np.hypot(*(network.node_xy[stop] - junctions.xy[of[stop]]).T)
     parts = []
     for kind, chosen in (("expressway", eligible & motorway), ("midblock", eligible & ~motorway)):
         chains = stretches(network, chosen & ~network.twin, stop)
@@ -77,8 +80,8 @@ def along_roads(
         begins, ends = stop[chains.begins], stop[chains.ends]
         chain, at_m = even_places(
             chains.length_m,
-            np.where(begins, 0.0, spacing / 2),
-            np.where(ends, 0.0, spacing / 2),
+            np.minimum(away[chains.begins], spacing / 2),
+            np.minimum(away[chains.ends], spacing / 2),
             spacing,
         )
         loose = 2 - begins.astype(np.int64) - ends

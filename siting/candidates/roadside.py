@@ -117,28 +117,24 @@ class RoadPoints:
     section: npt.NDArray[np.bool_]
 
 
-def eligible_edges(
-    network: Network, settings: Roadside, section: Bools | None = None
-) -> npt.NDArray[np.bool_]:
+def eligible_edges(network: Network, settings: Roadside) -> npt.NDArray[np.bool_]:
     """
-    Tell the edges that are to be covered.
+    Tell the edges that are to be covered: those of the classes that the model names.
 
     Parameters
     ----------
     network
         The network.
     settings
-        Their classes.
-    section
-        Edges of the expressway section, which are in any case, shape (m,).
+        The roadside part of a model.
 
     Returns
     -------
     eligible
         Shape (m,).
     """
-    eligible = np.isin(np.array(ROAD_CLASSES), settings.classes)[network.highway]
-    return eligible if section is None else eligible | section
+    eligible: Bools = np.isin(np.array(ROAD_CLASSES), settings.classes)[network.highway]
+    return eligible
 
 
 def roadside_sites(
@@ -181,7 +177,7 @@ def roadside_sites(
         A table of kinds or ranges of the model's own is wrong.
     """
     roads = city_map.roads
-    eligible = eligible_edges(network, settings, section)
+    eligible = eligible_edges(network, settings)
     crossing = _at_junctions(network, junctions, eligible)
     structures = pd.concat(
         [
@@ -318,7 +314,7 @@ def road_points(
     points
         In the order of their edges; each stands for an equal part of its edge.
     """
-    chosen = eligible_edges(network, settings, section) & ~network.twin
+    chosen = eligible_edges(network, settings) & ~network.twin
     edges = np.flatnonzero(chosen)
     parts = np.maximum(1, np.round(network.length_m[edges] / settings.point_step_m.value))
     parts = parts.astype(np.int64)
