@@ -154,6 +154,15 @@ def test_booths_of_one_toll_station_are_one_site_and_far_ones_none() -> None:
     assert found.name[found.kind == "toll"].tolist() == ["济南东收费站"]
 
 
+def test_a_toll_station_on_an_unnamed_ramp_has_a_name() -> None:
+    ways = [
+        *dual("x", 0.0, (-3000.0, 0.0, 3000.0), highway="motorway"),
+        Way([(0.0, -10.0), (200.0, -400.0)], "motorway_link", oneway=1),
+    ]
+    found = sites_of(ways, facilities=[("toll_booth", "", 180.0, -380.0)]).frame
+    assert found.name[found.kind == "toll"].tolist() == ["一区高速公路收费站"]
+
+
 def test_both_sides_of_a_service_area_are_one_site_on_the_road() -> None:
     ways = [*dual("x", 0.0, (-3000.0, 3000.0), highway="motorway")]
     sides = [("service_area", "", 0.0, 150.0), ("service_area", "济南服务区", 40.0, -150.0)]

@@ -197,7 +197,9 @@ def site_labels(
     edge = places["edge"].to_numpy(dtype=np.int64)
     road = np.where(edge >= 0, names[network.road[edge]], _highest(network, names, member))
     label = site_table(settings)["label_zh"].reindex(places["kind"]).to_numpy(dtype=object)
-    classes = road_classes()["label_zh"].reindex(list(ROAD_CLASSES)).to_numpy(dtype=object)
+    # A ramp is told by the class of its road.
+    plain_class = [name.removesuffix("_link") for name in ROAD_CLASSES]
+    classes = road_classes()["label_zh"].reindex(plain_class).to_numpy(dtype=object)
     district = districts["name"].fillna("").astype(str).to_numpy(dtype=object)
     plain = district[places["district"]] + classes[places["highest"]]
     # `西藏南路隧道` is a name and a kind in one.
