@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from siting.errors import InputError
-from siting.structures import Connected, Sizing, segment_groups
+from siting.structures import Building, Connected, Sizing, segment_groups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +85,36 @@ def connected_evidence(
     return {f"{prefix}/{name}": values for name, values in arrays.items()}
 
 
-def _fields(structure: Sizing | Connected) -> dict[str, npt.NDArray[np.generic]]:
+def building_evidence(
+    programme: Programme, outcome: Outcome, prefix: str = "roadside"
+) -> dict[str, npt.NDArray[np.generic]]:
+    """
+    Gather what the bound of built area can be recomputed from.
+
+    Parameters
+    ----------
+    programme
+        The programme with its `Building`.
+    outcome
+        Its `certificate` holds the multipliers.
+    prefix
+        What every name begins with, before a slash.
+
+    Returns
+    -------
+    arrays
+        Every field of the `Building` by name, a CSR as `name.data`, `name.indices`,
+        `name.indptr`; the multipliers as `dual_<name>`. Empty where the route left no multipliers.
+    """
+    building = programme.structure
+    if not isinstance(building, Building) or not outcome.certificate:
+        return {}
+    arrays = _fields(building)
+    arrays |= {f"{DUAL}{name}": np.asarray(values) for name, values in outcome.certificate.items()}
+    return {f"{prefix}/{name}": values for name, values in arrays.items()}
+
+
+def _fields(structure: Sizing | Connected | Building) -> dict[str, npt.NDArray[np.generic]]:
     """Return every field as arrays by name, a CSR as its three."""
     arrays: dict[str, npt.NDArray[np.generic]] = {}
     for field in fields(structure):

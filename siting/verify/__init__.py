@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from siting.verify.builtproof import built_proof_findings
 from siting.verify.certificate import certificate_findings
 from siting.verify.charging import charging_findings
 from siting.verify.clauses import clause_findings
@@ -41,4 +42,5 @@ def verify_plan(plan: Plan) -> tuple[Finding, ...]:
         *service_findings(plan),
         *pilot_findings(plan),
         *certificate_findings(plan),
+        *built_proof_findings(plan),
     )
