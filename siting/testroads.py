@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from siting.candidates.corridors import CorridorRules, find_corridors
+from siting.candidates.roadlists import mark_roads
 from siting.candidates.testroads import road_costs, road_ground, road_points
 from siting.core.solve import solve
 from siting.errors import InfeasibleError, ModelError
@@ -129,7 +130,11 @@ def plan_testroads(
     classes = tuple(name for group in settings.groups for name in group.classes)
     rules = CorridorRules(classes, settings.school_m.value, settings.hospital_m.value)
     corridors = find_corridors(network, junctions, city.districts, city.map, rules)
-    return plan_on_corridors(city, network, corridors, covered)
+    corridors, lost = mark_roads(
+        corridors, network.crs, opened=settings.opened, excluded=settings.excluded
+    )
+    found = plan_on_corridors(city, network, corridors, covered)
+    return replace(found, warnings=(*lost, *found.warnings))
 
 
 def plan_on_corridors(
@@ -214,7 +219,7 @@ def _settings_of(model: Model) -> TestRoads:
             where=model.name,
             cure="Add a target with `measure: test_road_km`, of the planner's own if need be",
         )
-    return model.testroads
+    return model.testroads.resolved()
 
 
 def _window(settings: TestRoads) -> float:
