@@ -88,7 +88,7 @@ def test_every_sheet_has_a_frozen_head_and_a_filter(book: Path) -> None:
 
 def test_hostile_names_stay_text(published: Published, tmp_path: Path) -> None:
     plan = make_plan(hostile=True)
-    run = {**published.plan.run, **plan.run, "attribution": "=cmd|' /C calc'!A0"}
+    run = {**published.plan.run, "title_zh": plan.run["title_zh"], "attribution": "=cmd|' /C calc'"}
     write_tables(replace(plan, run=run), tmp_path / "a.xlsx")
     book = load_workbook(tmp_path / "a.xlsx")
     cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
