@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import unicodedata
 import zipfile
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ def write_tables(plan: Plan, path: Path) -> None:
         _write(book.create_sheet(table.title), table)
     with io.BytesIO() as raw:
         book.save(raw)
-        path.write_bytes(_dated(raw.getvalue()))
+        path.write_bytes(_dated(raw.getvalue(), made))
 
 
 def _summary(plan: Plan) -> _Table:
@@ -226,14 +227,19 @@ def _width(value: object) -> int:
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
-def _dated(raw: bytes) -> bytes:
-    """Give the parts of a workbook one date, so that the same plan gives the same bytes."""
+def _dated(raw: bytes, made: datetime) -> bytes:
+    """Give a workbook and its parts one date, so that the same plan gives the same bytes."""
+    saved = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*")
+    stamp = made.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
     with zipfile.ZipFile(io.BytesIO(raw)) as packed, io.BytesIO() as out:
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as again:
             for name in sorted(packed.namelist(), key=lambda name: (name[0] != "[", name)):
                 entry = zipfile.ZipInfo(name, _EPOCH)
                 entry.compress_type = zipfile.ZIP_DEFLATED
-                again.writestr(entry, packed.read(name))
+                part = packed.read(name)
+                again.writestr(
+                    entry, saved.sub(rb"\g<1>" + stamp, part) if "core" in name else part
+                )
         return out.getvalue()
 
 
