@@ -91,6 +91,24 @@ def test_roads_whose_names_differ_by_a_suffix_are_told_apart() -> None:
     assert ("明湖东路", "县西巷", "路端", 90) in cards(corridors)
 
 
+def test_ends_without_a_named_road_say_what_is_there() -> None:
+    ways = [
+        way([(0, 0), (900, 0)], "甲路", "primary"),
+        way([(900, 0), (1800, 0)], "甲路", "secondary"),
+        way([(1800, 0), (2600, 300)], "甲路", "secondary"),
+        way([(1800, 0), (2600, -300)], "甲路", "secondary"),
+        way([(2600, 300), (2600, 700)], "", "service"),
+        way([(2600, 700), (2700, 700)], "", "service"),
+        way([(2600, -300), (2900, -900)], "", "motorway_link", oneway=1),
+    ]
+    assert cards(corridors_of(town(ways))[0]) == {
+        ("甲路", "路端", "等级变化处", 90),
+        ("甲路", "等级变化处", "分岔", 90),
+        ("甲路", "分岔", "无名内部道路", 85),
+        ("甲路", "分岔", "匝道", 85),
+    }
+
+
 def test_a_road_without_a_name_goes_by_its_number_else_by_district_and_class() -> None:
     ways = [
         way([(0, 0), (700, 0)], "", "trunk", ref="G220"),

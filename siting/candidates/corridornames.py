@@ -29,6 +29,9 @@ SAME_COS = -0.9
 DEAD_END = "路端"
 """What stands for the end of a road that meets no other."""
 
+CHANGE = 2
+"""Ends of a road at a place where it goes on under its name and yet ends: its class changes."""
+
 
 class SectionEnd(NamedTuple):
     """One end of each section: its place and the unit vector into the section."""
@@ -117,7 +120,8 @@ def end_names(
     Returns
     -------
     name
-        The road, or `DEAD_END` where no other road meets, shape (e,).
+        The road; what else is there where none has a label (`无名街巷`, `匝道` for a ramp, `分岔`
+        where the road forks, `等级变化处` where its class changes); `DEAD_END` for nothing, (e,).
     """
     known = np.flatnonzero((label != "") & ~LINK[network.highway])
     others = edge_ends(network, place, known)
@@ -151,16 +155,26 @@ def end_names(
     )
     best = pairs.drop_duplicates("section").set_index("section")["name"]
     found: Objects = best.reindex(np.arange(len(road))).to_numpy(dtype=object)
-    return np.where(pd.isna(found), _rest(network, place, end.place), found)
+    return np.where(pd.isna(found), _rest(network, place, label, end.place), found)
 
 
-def _rest(network: Network, place: Ints, at: Ints) -> Objects:
-    """Class of the highest other road at places without another name, or the end of the road."""
-    kinds = class_labels()
+def _rest(network: Network, place: Ints, label: Objects, at: Ints) -> Objects:
+    """Say what is at places without another named road: a street, a ramp, a fork, or nothing."""
+    size = int(place.max()) + 1
     ends = place[np.concatenate([network.tail, network.head])]
     code = np.tile(network.highway.astype(np.int64), 2)
-    count = np.bincount(ends, minlength=int(place.max()) + 1)
-    minor = np.zeros(len(count), dtype=np.int64)
-    np.maximum.at(minor, ends, np.where(LINK[code], 0, code))
-    named = np.array([f"无名{kind}" if kind else "" for kind in kinds], dtype=object)
-    return np.where(count[at] > 1, named[minor[at]], DEAD_END)
+    ramp = LINK[code]
+    bare = np.tile(label == "", 2) & ~ramp
+    highest = np.full(size, len(ROAD_CLASSES))
+    np.minimum.at(highest, ends[bare], code[bare])
+    ramps = np.bincount(ends[ramp], minlength=size)
+    whole = ~ramp & ~np.tile(network.twin, 2)
+    roads = np.bincount(ends[whole], minlength=size)
+    names = [f"无名{kind}" for kind in class_labels()]
+    unnamed = np.array([*names, ""], dtype=object)[highest]
+    found: Objects = np.select(
+        [highest < len(ROAD_CLASSES), ramps > 0, roads > CHANGE, roads == CHANGE],
+        [unnamed, np.full(size, "匝道"), np.full(size, "分岔"), np.full(size, "等级变化处")],
+        default=DEAD_END,
+    ).astype(object)
+    return found[at]
