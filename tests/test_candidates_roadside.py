@@ -139,7 +139,7 @@ def test_a_bridge_is_a_site_and_a_culvert_is_none(length: float, expected: int) 
     found = sites_of(ways).frame
     assert (found.kind == "bridge").sum() == expected
     if expected == 1:
-        assert found.name[found.kind == "bridge"].tolist() == ["黄河大桥桥梁"]
+        assert found.name[found.kind == "bridge"].tolist() == ["黄河大桥"]
 
 
 def test_both_halves_of_a_bridge_are_one() -> None:

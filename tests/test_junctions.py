@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -176,6 +177,36 @@ def test_lesser_streets_make_minor_junctions() -> None:
     assert junctions.highest.tolist() == [3]
 
 
+def test_a_road_that_splays_to_join_another_meets_it_once() -> None:
+    east = dual("x", 0.0, (-500.0, -40.0, 40.0, 500.0), 16.0, highway="primary")
+    ways = [
+        Way([(0.0, -500.0), (0.0, -60.0)], "secondary"),
+        Way([(0.0, -60.0), (40.0, -8.0)], "secondary", oneway=1),
+        Way([(-40.0, -8.0), (0.0, -60.0)], "secondary", oneway=1),
+    ]
+    _, junctions = found([*east, *ways])
+    assert junctions.legs.tolist() == [3]
+    assert junctions.key.tolist() == [True]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_junctions_are_the_same_however_the_roads_are_ordered(seed: int) -> None:
+    ways = [*diamond(), *(_moved(way, 0.0, 3000.0) for way in crossing_of_duals())]
+    one, first = found(ways)
+    order = np.random.default_rng(seed).permutation(len(ways))
+    two, second = found([ways[i] for i in order])
+    assert first.junction_id.tolist() == second.junction_id.tolist()
+    assert first.kind.tolist() == second.kind.tolist()
+    assert first.name.tolist() == second.name.tolist()
+    assert first.xy == pytest.approx(second.xy)
+    assert one.node_id.tolist() == two.node_id.tolist()
+    assert first.of_node.tolist() == second.of_node.tolist()
+
+
+def _moved(way: Way, x: float, y: float) -> Way:
+    return replace(way, points=[(a + x, b + y) for a, b in way.points])
+
+
 def diamond() -> list[Way]:
     """Lay an expressway over a street, with an exit and an entrance on either side."""
     main = dual("x", 0.0, (-2000.0, -300.0, 300.0, 2000.0), name="绕城高速", highway="motorway")
@@ -205,11 +236,7 @@ def test_an_interchange_is_one_and_its_ramp_ends_are_junctions_of_their_own() ->
 
 
 def test_interchanges_down_the_road_stay_apart() -> None:
-    far = [
-        Way([(x + 4000.0, y) for x, y in way.points], way.highway, way.name, way.oneway)
-        for way in diamond()
-    ]
-    _, junctions = found([*diamond(), *far])
+    _, junctions = found([*diamond(), *(_moved(way, 4000.0, 0.0) for way in diamond())])
     assert (junctions.kind == "interchange").sum() == 2
     assert (junctions.kind == "ramp").sum() == 4
 

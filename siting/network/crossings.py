@@ -42,12 +42,17 @@ SLIP_PERIMETER_M, SLIP_AREA_M2 = 320.0, 4000.0
 """Largest island between a slip road and the crossing that it cuts off."""
 ISLET_PERIMETER_M = 150.0
 """Largest island beside a link road that need not turn."""
-LENS_PERIMETER_M = 200.0
-"""Largest island between one-way lanes that aren't link roads."""
+LENS_PERIMETER_M, TRIANGLE_PERIMETER_M = 200.0, 280.0
+"""Largest island between one-way lanes that aren't link roads; of three sides alone, where a road
+splays to join another."""
+SPLAY_ROUNDNESS = 0.3
+"""Least 4 pi area / perimeter squared of such a triangle: lanes that run side by side are long and
+thin (0.15 at a tenth of their length), an equal-sided one has 0.6."""
 ISLAND_PERIMETER_M, ISLAND_ROUNDNESS = 360.0, 0.85
 """Largest central island round which one-way traffic circulates (115 m across), and its least
 4 pi area / perimeter squared (a square block has 0.79), where the map doesn't say roundabout."""
-SIDE_COS = np.cos(np.radians(45.0))
+SIDE_COS = np.cos(np.radians(30.0))
+"""A side street leaves its road at no less than this angle; lanes of the road itself do."""
 TURN_COS = np.cos(np.radians(40.0))
 """A slip road turns by more than this; a lane that opens beside the road doesn't."""
 
@@ -154,7 +159,7 @@ def across_dual(network: Network, roads: Roads, arms: Arms) -> tuple[Bools, tupl
 
 
 def _with_side_street(network: Network, arms: Arms) -> Bools:
-    """One-way ends at whose node another road, no link, leaves at 45 degrees or more."""
+    """One-way ends at whose node another road, no link, leaves at 30 degrees or more."""
     order = np.argsort(arms.node, kind="stable")
     first = np.searchsorted(arms.node[order], np.arange(len(network.node_id) + 1))
     ends = np.flatnonzero(arms.flow != 0)
@@ -248,8 +253,10 @@ def island_arms(network: Network, arms: Arms) -> Bools:
         perimeter <= ISLET_PERIMETER_M
     )
     lens = (along + against == edges) & (along > 0) & (against > 0)
-    lens &= (np.bincount(face, weights=turns, minlength=count) > 0) & (
-        perimeter <= LENS_PERIMETER_M
+    turning = np.bincount(face, weights=turns, minlength=count) > 0
+    splayed = (edges == 3) & (roundness >= SPLAY_ROUNDNESS)  # noqa: PLR2004  (a triangle)
+    lens &= (turning & (perimeter <= LENS_PERIMETER_M)) | (
+        splayed & (perimeter <= TRIANGLE_PERIMETER_M)
     )
     closed = (slip | islet | lens | (perimeter <= TINY_PERIMETER_M)) & (
         perimeter <= SLIP_PERIMETER_M
