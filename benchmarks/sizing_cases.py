@@ -101,6 +101,7 @@ def clustered(town: Town) -> Sizing:
         point=point, fixed_cny=fixed, min_piles=np.full(sites, 4), max_piles=max_piles,
         kw_limit=kw_limit, forced=rng.random(sites) < FORCED_SHARE, allowed=allowed, pile_kw=KW,
         pile_kwh=pile_kwh, pile_cny=pile_cny, serves=SERVES, simultaneity=0.65,
+        least_of_type=np.ones(5, dtype=np.int64), least_use=np.zeros(sites),
         row_name=rows[0], row_open=rows[1], row_piles=rows[2],
         row_served=csr_array((len(rows[0]), cells)), row_lower=rows[3], row_upper=rows[4],
     )  # fmt: skip

@@ -15,6 +15,7 @@ import numpy as np
 
 from siting import __version__
 from siting.assumptions import assumption_table
+from siting.candidates.charging import FACILITY_SPACING_M, ROADSIDE_SERVICES
 from siting.clock import peak_memory_mb
 from siting.coverage import no_places, place_frame, unreached_note
 from siting.facts import clauses
@@ -406,3 +407,5 @@ def _question_hash(city: City) -> str:
     """Hash the model and its inputs: equal questions carry equal marks."""
     question = city.model.model_dump_json() + json.dumps(city.inputs, sort_keys=True) + __version__
     return hashlib.sha256(question.encode()).hexdigest()[:8]
+        "station_spacing_m": FACILITY_SPACING_M,
+        "spacing_free_kinds": list(ROADSIDE_SERVICES),

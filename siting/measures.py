@@ -97,6 +97,12 @@ def reading_notes(charging: Charging) -> dict[str, str]:
     """
     readings, rules = charging.readings, charging.rules
     use = "stations in use count" if charging.existing_count else "new stations alone count"
+    found = (
+        "; the map doesn't say how many piles stations in use have, so those that the plan puts "
+        "there are counted, and paid for, as new"
+        if charging.existing_count
+        else ""
+    )
     swap = readings.swap_stations.value
     station = (
         f"charging stations and {swap:g} swap stations count"
@@ -110,7 +116,7 @@ def reading_notes(charging: Charging) -> dict[str, str]:
     fast = f"{rules.zone_piles} piles for taxis and vans"
     return {
         "stations": f"{station}; {use}",
-        "piles": f"{pile}, {access}; {use}",
+        "piles": f"{pile}, {access}; {use}{found}",
         "dc_share": f"share of piles, not of guns; {use}",
         "townships": f"an open station within {township:,.0f} m by road",
         "key_areas": f"{', '.join(rules.key_area_kinds)}: {near}",

@@ -92,6 +92,8 @@ class PileType(_Part):
     equipment_cny: NotNegative
     installation_cny: NotNegative
     segments: tuple[Literal["private", "fleet", "heavy"], ...]
+    least: int = Field(default=1, ge=1)
+    """Fewest of them at a station that has any; 2 keeps a vehicle from queueing at the only one."""
     guns: int = Field(default=1, ge=1)
     """Vehicles that charge at it at once."""
 

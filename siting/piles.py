@@ -27,7 +27,7 @@ def pile_table(charging: Charging) -> pd.DataFrame:
         Columns `type_id`, `label_zh`, `label_en`, `current` (`ac` | `dc`), `kw`, `kwh_day` (rated
         power x 24 h x the utilisation that a plan may count on), `cost_cny` (equipment,
         installation and the pile's share of the grid connection, yuan), `segments` (joined by a
-        space), `guns` (vehicles that charge at once).
+        space), `guns` (vehicles that charge at once), `least` (fewest at a station that has any).
 
     Notes
     -----
@@ -56,5 +56,6 @@ def pile_table(charging: Charging) -> pd.DataFrame:
             ],
             "segments": [" ".join(pile.segments) for pile in charging.piles],
             "guns": [pile.guns for pile in charging.piles],
+            "least": [pile.least for pile in charging.piles],
         }
     )

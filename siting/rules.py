@@ -76,6 +76,9 @@ class ClauseRules(Part):
     heavy_kw: float = Field(default=240, gt=0)
     heavy_piles: int = Field(default=2, ge=1)
     """Piles of `heavy_kw` and more that make a station one for heavy vehicles."""
+    station_use: Share = Figure(value=0, unit="share", source="nothing is asked of a station")
+    """Least share of what its piles can give, at the utilisation that a plan may count on, that a
+    new station serves which neither a clause nor the map demands."""
 
 
 class Pilots(Part):

@@ -47,6 +47,11 @@ class Sizing:
         Which segments each type serves, bool, shape (K, S).
     simultaneity
         Peak kW of a site over its installed kW.
+    least_of_type
+        Fewest piles of each type at a site that has any of it, >= 1, int64, shape (K,).
+    least_use
+        Least share of what the piles of an open site can give that it has to serve, in [0, 1),
+        shape (J,); 0 asks for nothing.
     row_name
         Name of each global row `lower <= sum <= upper`, as shown to the user.
     row_open, row_piles, row_served
@@ -72,6 +77,8 @@ class Sizing:
     pile_cny: npt.NDArray[np.float64]
     serves: npt.NDArray[np.bool_]
     simultaneity: float
+    least_of_type: npt.NDArray[np.int64]
+    least_use: npt.NDArray[np.float64]
     row_name: tuple[str, ...]
     row_open: csr_array
     row_piles: csr_array
@@ -147,6 +154,19 @@ def segment_groups(
     segments = np.array(list(largest.values()))
     types = np.array([np.frombuffer(key, dtype=bool) for key in largest])
     return segments, types
+
+
+def some_or_none(sizing: Sizing) -> npt.NDArray[np.int64]:
+    """
+    Find the sites and types where a type stands in its least number or not at all.
+
+    Returns
+    -------
+    pairs
+        Positions in row-major (site, type) order where the least number is above one, sorted.
+    """
+    may = sizing.allowed & (sizing.max_piles > 0)[:, None] & (sizing.least_of_type > 1)
+    return np.flatnonzero(may.ravel()).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from siting.candidates.charging import (
     FACILITY_SPACING_M,
+    ROADSIDE_SERVICES,
     RURAL_SPACING_M,
     URBAN_SPACING_M,
     Candidates,
@@ -119,6 +120,29 @@ def test_of_near_facilities_the_better_stays_and_existing_and_mandatory_always()
     assert "东停车场" in apart
     assert "近旁加油站" not in apart
     assert FACILITY_SPACING_M > 50
+
+
+def test_rest_areas_are_sites_whatever_is_near_and_have_to_open() -> None:
+    beside = ("rest_area", "停车区", FACILITIES[0][2] + 20.0, FACILITIES[0][3], NAN, NAN)
+    found = by_name(sites([FACILITIES[0], beside]))
+    assert found["停车区"]["mandatory"]
+    assert FACILITIES[0][1] not in found
+
+
+def test_no_two_sites_stand_on_top_of_each_other_but_those_that_have_to_be_there() -> None:
+    rng = np.random.default_rng(3)
+    crowd = [
+        (kind, f"{kind}{n}", *rng.uniform(500, 9000, 2), NAN, NAN)
+        for n in range(120)
+        for kind in ("parking", "hotel", "village")
+    ]
+    frame = sites(crowd).frame
+    xy = shapely.get_coordinates(frame.geometry.to_crs(CRS_M).to_numpy())
+    gap = np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1))
+    np.fill_diagonal(gap, np.inf)
+    free = ~(frame["existing"] | frame["kind"].isin(ROADSIDE_SERVICES)).to_numpy()
+    assert free.sum() > 20
+    assert gap[free].min() > FACILITY_SPACING_M
 
 
 def test_villages_are_spaced_like_the_country_and_towns_before_they_give_way() -> None:

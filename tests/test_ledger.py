@@ -7,7 +7,8 @@ import pytest
 
 from siting.facts import clause_status, clauses
 from siting.ledger import LATER_NOTE, PARAMETER_NOTE, UNITS, clause_ledger, measure_plan
-from siting.model import Target, load_model
+from siting.measures import reading_notes
+from siting.model import Model, Target, load_model
 
 NOTHING = {**dict.fromkeys(UNITS, 0.0), "service_areas": 1.0}
 
@@ -52,6 +53,54 @@ def test_every_clause_that_is_no_target_has_a_reason_of_its_own(name: str, docum
     assert (others.note != "").all()
     assert not others.note.isin([LATER_NOTE, PARAMETER_NOTE]).any()
     assert not others.note.duplicated().any()
+
+
+JINAN = [f"JN23-{n:02d}" for n in (6, 7, 8, 9, 15, 17, 18, 20, 21, 27, 28, *range(30, 41))]
+QINGDAO = [f"QD25-{n:02d}" for n in (4, 11, 12, 16, 25, 26, 27)]
+ZIBO = ["ZB21-09", "ZB21-11", "ZB21-30", "ZB21-32", "ZB21-33", "ZB21-67"]
+STATUSES = {"met", "short", "preference", "context", "not_modelled"}
+
+
+@pytest.mark.parametrize(
+    ("name", "city", "clause"),
+    [
+        *(("jinan", "济南市", id_) for id_ in JINAN),
+        *(("qingdao", "青岛市", id_) for id_ in QINGDAO),
+        *(("zibo", "淄博市", id_) for id_ in ZIBO),
+    ],
+)
+def test_each_clause_on_charging_says_how_it_is_held_or_why_not(
+    name: str, city: str, clause: str
+) -> None:
+    model = load_model(name)
+    pilots = pilot_leanings_of(model)
+    ledger = clause_ledger(
+        model.targets, NOTHING, clauses(city), reading_notes(model.charging), pilots
+    )
+    lines = ledger[ledger.clause == clause]
+    assert len(lines) >= 1
+    for line in lines.to_dict("records"):
+        assert line["status"] in STATUSES
+        assert line["quote"]
+        said = line["reading"] if line["status"] in {"met", "short"} else line["note"]
+        assert len(said) > 20
+        assert said not in {LATER_NOTE, PARAMETER_NOTE}
+
+
+def pilot_leanings_of(model: Model) -> dict[str, str]:
+    """Clauses that the model leans towards after the solve."""
+    pilots = model.charging.pilots
+    named = () if pilots is None else (*pilots.v2g_clauses, *pilots.storage_clauses)
+    hydrogen = () if model.hydrogen is None else model.hydrogen.clauses
+    return dict.fromkeys((*named, *hydrogen), "the plan leans towards it after the solve")
+
+
+def test_jinan_binds_or_prefers_every_clause_that_has_a_place_in_a_siting_plan() -> None:
+    model = load_model("jinan")
+    ledger = clause_ledger(model.targets, NOTHING, clauses("济南市"), {}, pilot_leanings_of(model))
+    held = set(ledger.clause[ledger.status.isin(["met", "short", "preference"])])
+    assert {f"JN23-{n:02d}" for n in (6, 7, 8, 9, 15, 18, 21, 27, 28)} <= held
+    assert {f"JN23-{n:02d}" for n in (30, 31, 32, 33, 37, 38, 39, 40)} <= held
 
 
 def test_the_table_of_reasons_names_clauses_and_statuses_that_exist() -> None:

@@ -95,9 +95,29 @@ def _too_small_budget(plan: Plan) -> Plan:
     return replace(plan, run={**plan.run, "settings": settings})
 
 
+def _pile_alone(plan: Plan) -> Plan:
+    column = next(c for c in plan.stations if c.startswith("piles_") and plan.stations[c].sum() > 0)
+    return _stations(plan, **{column: 1})
+
+
+def _on_top_of_each_other(plan: Plan) -> Plan:
+    points = plan.stations.geometry.to_numpy().copy()
+    new = np.flatnonzero((plan.stations.status == "new") & (plan.stations.kind != "service_area"))
+    points[new[1]] = points[new[0]]
+    return _stations(plan, geometry=points)
+
+
+def _nearly_idle(plan: Plan) -> Plan:
+    rules = {**plan.run["settings"]["rules"], "station_use": 0.99999}
+    return replace(plan, run={**plan.run, "settings": {**plan.run["settings"], "rules": rules}})
+
+
 @pytest.mark.parametrize(
     ("lie", "check"),
     [
+        (_pile_alone, "least number"),
+        (_on_top_of_each_other, "from every other"),
+        (_nearly_idle, "are used to"),
         (_one_more_pile, "piles by type add up"),
         (_cheaper, "station costs add up"),
         (_elsewhere, "stations lie in their district"),

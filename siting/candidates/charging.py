@@ -36,7 +36,15 @@ BESIDE_LIMIT_M = 800.0
 """A service area this near to an expressway is reached from it. Planner's own."""
 
 FACILITY_SPACING_M = 150.0
-"""Of facilities closer than this only the best becomes a site. Planner's own."""
+"""
+Of facilities closer than this only the best becomes a site. Planner's own.
+
+No two new stations stand nearer to each other, but for service and rest areas, whose sides count
+apart; the checker holds it.
+"""
+
+ROADSIDE_SERVICES = ("service_area", "rest_area")
+"""Kinds that are sites whatever is near them: JN23-27 asks for every one."""
 
 URBAN_SPACING_M = 500.0
 """Roadside sites in built-up cells keep this distance from every other site. Planner's own."""
@@ -239,7 +247,7 @@ def _snapped(network: Network, places: pd.DataFrame) -> tuple[npt.NDArray[np.int
     """Put service areas on the expressway they belong to and the rest on other roads."""
     xy = places[["x", "y"]].to_numpy()
     node, access_m = snap(network, xy, SNAP_LIMIT_M, nodes=grid.road_nodes(network, fast=False))
-    beside = places["kind"].isin(["service_area", "rest_area"]).to_numpy()
+    beside = places["kind"].isin(ROADSIDE_SERVICES).to_numpy()
     fast, fast_m = snap(network, xy, BESIDE_LIMIT_M, nodes=grid.road_nodes(network, fast=True))
     beside = beside & (fast >= 0)
     return np.where(beside, fast, node), np.where(beside, fast_m, access_m)
@@ -259,7 +267,7 @@ def _spaced(places: pd.DataFrame, factor: float) -> Bools:
     xy = places[["x", "y"]].to_numpy()
     roadside = (places["kind"] == "roadside").to_numpy()
     urban = places["urban"].to_numpy()
-    always = places["kind"].isin(["service_area", "charging_station"]).to_numpy()
+    always = places["kind"].isin([*ROADSIDE_SERVICES, "charging_station"]).to_numpy()
     order = preference(places["rank"].to_numpy(), places["number"].to_numpy())
     kept: Bools = np.zeros(len(places), dtype=np.bool_)
     village = (places["kind"] == "village").to_numpy()

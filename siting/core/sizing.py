@@ -58,8 +58,12 @@ SMALL = 4000
 """Arcs up to which HiGHS's branch and bound on the whole instance closes the gap."""
 MEDIUM = 20000
 """Arcs up to which branch and bound on the whole gets the rest of the time after the search."""
+CHEAPEST_GAP = 0.02
+"""How much dearer than the cheapest of equal plans one may be; closer takes long to prove."""
 BRANCH_SHARE = 0.6
 """Share of the time after the relaxation that is kept for it."""
+STALL = 3
+"""Looks at the bound in which it has to stand nearly still before the relaxation is left."""
 BOUND_SHARE = 0.35
 """Share of the time that the relaxation may take before the search starts."""
 
@@ -223,7 +227,8 @@ def solve_sizing(
         small = _small(run)
         if small is not None:
             return small
-    relaxed = relaxation(sizing, saving=run.saving)
+    # Least use hardly moves the bound, and first-order steps are slow to settle it.
+    relaxed = relaxation(sizing, saving=run.saving, use=False)
     until = run.started + BOUND_SHARE * seconds
     point = _relax(run, relaxed, None, until)
     if run.bound < 0:
@@ -245,18 +250,20 @@ def _relax(run: _Run, relaxed: Relaxation, start: Iterate | None, until: float) 
     scale = np.maximum(abs(program.matrix).max(axis=1).toarray().ravel(), 1e-12)
     money = np.concatenate([sizing.fixed_cny, (sizing.pile_cny * relaxed.pile_scale).ravel()])
 
-    own = [math.inf]
+    own = [math.inf] * (STALL + 1)
 
     def stop(point: Iterate) -> bool:
         duals = duals_of(sizing, relaxed, point.y)
-        own[0] = min(own[0], run.learn(with_saving(sizing, duals, run.saving)), run.learn(duals))
+        found = min(run.learn(with_saving(sizing, duals, run.saving)), run.learn(duals))
+        own.append(min(own[-1], found))
         if run.bound < 0 or run.closed() or time.monotonic() > until:
             return True
         activity = program.matrix @ point.x
         over = np.maximum(activity - program.row_upper, program.row_lower - activity) / scale
         saved = run.saving * float(money @ point.x[: sites * (1 + types)])
         value = float(program.cost @ point.x) + saved
-        near = own[0] - value <= max(0.05 * run.gap, 1e-4) * abs(value) + saved
+        near = own[-1] - value <= max(0.05 * run.gap, 1e-4) * abs(value) + saved
+        near &= own[-1 - STALL] - own[-1] <= 0.03 * run.gap * abs(value)
         run.settled = near and float(over.max(initial=0.0)) <= 0.05  # noqa: PLR2004
         return run.settled
 
@@ -368,8 +375,10 @@ def _cheapest(run: _Run) -> Siting:
     assert plan is not None  # noqa: S101
     level = run.objective - 1e-7 * max(1.0, abs(run.objective))
     same = least_cost(sizing, level)
-    left = min(10.0, max(1.0, run.deadline - time.monotonic()))
-    found, _, _ = solve_part(same, saving=1e-3, gap=1e-4, seconds=left, start=plan, seed=run.seed)
+    left = min(20.0, max(1.0, run.deadline - time.monotonic()))
+    found, _, _ = solve_part(
+        same, saving=1e-3, gap=CHEAPEST_GAP, seconds=left, start=plan, seed=run.seed
+    )
     if found is None:
         return plan
     return replace(found, serve=shaved(sizing, found.piles, found.serve))

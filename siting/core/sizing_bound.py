@@ -15,24 +15,37 @@ if TYPE_CHECKING:
 
     from siting.structures import Sizing
 
-MULTIPLIERS = ("demand", "capacity", "most", "least", "grid", "rows")
-"""Names of the multiplier arrays: shapes (I,), (J, G), (J,), (J,), (J,), (R,)."""
+MULTIPLIERS = ("demand", "capacity", "most", "least", "grid", "use", "rows")
+"""Names of the multiplier arrays: shapes (I,), (J, G), (J,), (J,), (J,), (J,), (R,)."""
 
 
 def pile_limit(sizing: Sizing) -> npt.NDArray[np.float64]:
-    """Most piles of each type that land and grid leave room for at each site, shape (J, K)."""
+    """
+    Most piles of each type that land and grid leave room for at each site, shape (J, K).
+
+    None where that is fewer than the type's least number.
+    """
     peak = sizing.simultaneity * sizing.pile_kw
     grid = np.floor(sizing.kw_limit[:, None] / np.where(peak > 0, peak, 1e-300) + 1e-9)
     most = np.minimum(sizing.max_piles[:, None], np.where(peak > 0, grid, np.inf))
-    return np.where(sizing.allowed, np.maximum(most, 0), 0.0)
+    return np.where(sizing.allowed & (most >= sizing.least_of_type), most, 0.0)
 
 
 def can_open(sizing: Sizing) -> npt.NDArray[np.bool_]:
-    """Sites at which the least number of piles fits within land and grid, shape (J,)."""
+    """
+    Sites at which the least number of piles fits, shape (J,).
+
+    Within land and grid, and where demand in reach could use the smallest of them enough.
+    """
     limit = pile_limit(sizing)
     least = np.maximum(sizing.min_piles, 1)
     fits = (limit.max(axis=1, initial=0.0) >= least) & (sizing.max_piles >= least)
-    return np.asarray(fits, dtype=bool)
+    energy = sizing.demand_kwh[sizing.point]
+    asked = np.bincount(sizing.site, energy, minlength=len(least))
+    smallest = np.where(limit > 0, sizing.pile_kwh, np.inf).min(axis=1, initial=np.inf)
+    smallest = np.where(np.isfinite(smallest), smallest, 0.0)
+    used = asked >= sizing.least_use * least * smallest * (1 - 1e-6)
+    return np.asarray(fits & used, dtype=bool)
 
 
 def sizing_bound(sizing: Sizing, duals: Mapping[str, npt.NDArray[np.float64]]) -> float:
@@ -52,8 +65,8 @@ def sizing_bound(sizing: Sizing, duals: Mapping[str, npt.NDArray[np.float64]]) -
         The instance.
     duals
         Multipliers by name, see `MULTIPLIERS`: `demand` kWh worth a kWh at each point; `capacity`
-        by site and group of `segment_groups`; `most`, `least`, `grid` by site; `rows` > 0 where the
-        upper bound of the row is priced, < 0 where the lower one is.
+        by site and group of `segment_groups`; `most`, `least`, `grid`, `use` by site; `rows` > 0
+        where the upper bound of the row is priced, < 0 where the lower one is.
 
     Returns
     -------
@@ -77,17 +90,20 @@ def site_values(
     u, lam, rows = duals["demand"], duals["capacity"], duals["rows"]
     worth = sizing.weight - rows @ sizing.row_served
     price = lam @ segments.astype(float)
+    use = duals["use"]
     profit = (worth - u)[sizing.point] - price[sizing.site, sizing.segment[sizing.point]]
+    profit += use[sizing.site]
     energy = sizing.demand_kwh[sizing.point]
     value = np.bincount(sizing.site, energy * np.maximum(profit, 0), minlength=sites) + 0.0
     scale = (abs(sizing.weight) + abs(rows) @ abs(sizing.row_served) + u)[sizing.point]
-    scale += price[sizing.site, sizing.segment[sizing.point]]
+    scale += price[sizing.site, sizing.segment[sizing.point]] + use[sizing.site]
     size = np.bincount(sizing.site, energy * scale, minlength=sites) + 0.0
     limit = pile_limit(sizing)
     peak = sizing.simultaneity * sizing.pile_kw
     earn = (lam @ types.astype(float)) * sizing.pile_kwh
     pay = (rows @ sizing.row_piles).reshape(sites, -1)
     rent = duals["most"][:, None] + duals["grid"][:, None] * peak
+    rent = rent + (use * sizing.least_use)[:, None] * sizing.pile_kwh
     value += (limit * np.maximum(earn + duals["least"][:, None] - pay - rent, 0)).sum(axis=1)
     paid = (abs(rows) @ abs(sizing.row_piles)).reshape(sites, -1)
     size += (limit * (earn + duals["least"][:, None] + paid + rent)).sum(axis=1)
@@ -107,9 +123,10 @@ def clean_duals(
         name: np.nan_to_num(np.asarray(duals[name], dtype=float), posinf=0.0, neginf=0.0)
         for name in MULTIPLIERS
     }
-    for name in ("demand", "capacity", "most", "least", "grid"):
+    for name in ("demand", "capacity", "most", "least", "grid", "use"):
         clean[name] = np.maximum(clean[name], 0.0)
     clean["grid"] = np.where(np.isfinite(sizing.kw_limit), clean["grid"], 0.0)
+    clean["use"] = np.where(sizing.least_use > 0, clean["use"], 0.0)
     rows = clean["rows"]
     rows = np.where(np.isfinite(sizing.row_upper), rows, np.minimum(rows, 0.0))
     clean["rows"] = np.where(np.isfinite(sizing.row_lower), rows, np.maximum(rows, 0.0))
@@ -126,6 +143,7 @@ def plain_duals(sizing: Sizing) -> dict[str, npt.NDArray[np.float64]]:
         "most": np.zeros(sites),
         "least": np.zeros(sites),
         "grid": np.zeros(sites),
+        "use": np.zeros(sites),
         "rows": np.zeros(len(sizing.row_name)),
     }
 
@@ -173,5 +191,5 @@ def _lagrangian(
     priced = np.where(clean["rows"] > 0, clean["rows"] * up, clean["rows"] * low)
     total = float(value.sum() + served.sum() + priced.sum())
     magnitude = float(size.sum() + served.sum() + abs(priced).sum())
-    terms = len(sizing.site) + 8 * sizing.allowed.size + len(served) + 2 * sizing.row_piles.nnz
+    terms = 2 * len(sizing.site) + 9 * sizing.allowed.size + len(served) + 2 * sizing.row_piles.nnz
     return total, magnitude, terms + sizing.row_served.nnz + sizing.row_open.nnz

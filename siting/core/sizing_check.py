@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-7
 """Relative tolerance on energy; counts, land and openings are exact."""
+USE_TOLERANCE = 1e-6
+"""Relative tolerance on the least use of a site, whose flows are shaved to capacity afterwards."""
 
 
 def check_sizing(sizing: Sizing, plan: Siting) -> tuple[str, ...]:
@@ -48,11 +50,22 @@ def check_sizing(sizing: Sizing, plan: Siting) -> tuple[str, ...]:
     count = piles.sum(axis=1)
     hold(count <= np.where(opened, sizing.max_piles, 0), "sites above their land")
     hold(count >= np.where(opened, sizing.min_piles, 0), "sites below their least piles")
+    alone = (piles > 0) & (piles < sizing.least_of_type)
+    hold(np.asarray(~alone.any(axis=1)), "sites with too few piles of a type")
+    given = np.bincount(sizing.site, serve, minlength=len(piles))
+    hold(given >= least_served(sizing, piles) * (1 - USE_TOLERANCE), "sites used too little")
     peak = sizing.simultaneity * (piles @ sizing.pile_kw)
     hold(peak <= sizing.kw_limit + 1e-6, "sites above their grid limit")
     found.extend(_capacity(sizing, piles, serve))
     found.extend(_global(sizing, plan, load.astype(float)))
     return tuple(found)
+
+
+def least_served(
+    sizing: Sizing, piles: npt.NDArray[np.integer] | npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Energy that each site has to serve for its piles to be used enough, kWh/day, shape (J,)."""
+    return np.asarray(sizing.least_use * (piles @ sizing.pile_kwh))
 
 
 def _capacity(

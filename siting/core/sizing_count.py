@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from siting.core.highs import solve_arrays
+from siting.core.sizing_bound import can_open
 from siting.core.sizing_part import array_model, keep_rows
 
 if TYPE_CHECKING:
@@ -24,7 +25,11 @@ def without_flows(sizing: Sizing) -> Sizing:
     counted = (np.diff(sizing.row_open.indptr) > 0) | (np.diff(sizing.row_piles.indptr) > 0)
     served = np.diff(sizing.row_served.indptr) > 0
     keep = np.flatnonzero(counted & ~served)
-    return keep_rows(replace(sizing, site=np.zeros(0, np.int64), point=np.zeros(0, np.int64)), keep)
+    none = np.zeros(0, np.int64)
+    unused = np.zeros_like(sizing.least_use)
+    most = np.where(can_open(sizing), sizing.max_piles, 0)
+    bare = replace(sizing, site=none, point=none, least_use=unused, max_piles=most)
+    return keep_rows(bare, keep)
 
 
 def counting_model(

@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array, hstack
+from scipy.sparse import coo_array, csr_array, hstack, vstack
 
 from siting.core.handover import ArrayModel
 from siting.core.highs import highs_of, solution_of, solve_arrays
-from siting.core.sizing_relax import relaxation, row_scale
+from siting.core.sizing_bound import pile_limit
+from siting.core.sizing_elastic import USE_PRICE, elastic, elastic_use
+from siting.core.sizing_relax import relaxation
+from siting.structures import some_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,6 +124,7 @@ def cut_out(sizing: Sizing, plan: Siting, sites: npt.NDArray[np.int64]) -> Part:
         kw_limit=sizing.kw_limit[sites],
         forced=sizing.forced[sites],
         allowed=sizing.allowed[sites],
+        least_use=sizing.least_use[sites],
         row_open=csr_array(sizing.row_open[:, sites]),
         row_piles=csr_array(sizing.row_piles[:, columns]),
         row_served=csr_array(sizing.row_served[:, points]),
@@ -172,52 +176,49 @@ def array_model(
         energy = sizing.demand_kwh[sizing.point]
         share = np.divide(start.serve, energy, out=np.zeros_like(energy), where=energy > 0)
         share = np.concatenate([start.opened, start.piles.ravel(), np.minimum(share, 1.0)])
-    return ArrayModel(
+    model = ArrayModel(
         maximise=True, offset=0.0, cost=program.cost, lower=program.lower, upper=program.upper,
         integer=integer, matrix=program.matrix, row_lower=program.row_lower,
         row_upper=program.row_upper, blocks=(("", len(program.cost)),), start=share,
     )  # fmt: skip
+    return _with_least_of_type(sizing, model, start) if whole else model
 
 
-def elastic(
-    sizing: Sizing, model: ArrayModel, rows: npt.NDArray[np.int64], price: float
-) -> ArrayModel:
+def _with_least_of_type(sizing: Sizing, model: ArrayModel, start: Siting | None) -> ArrayModel:
     """
-    Let global rows be broken at a price, so that a way back always exists.
+    Let each type stand at a site in its least number or more, or not at all.
 
-    Parameters
-    ----------
-    sizing, model
-        The instance and its arrays.
-    rows
-        Which global rows.
-    price
-        Price of breaking a row by its whole bound, kWh/day.
+    A binary a site and type, after the other columns, says whether it stands there; the rows go
+    before the others, so that the global rows stay the last.
     """
-    if not len(rows):
+    sites, types = sizing.allowed.shape
+    limit = pile_limit(sizing)
+    pair = some_or_none(sizing)
+    pair = pair[limit.ravel()[pair] > 0]
+    if not len(pair):
         return model
-    first = model.matrix.shape[0] - len(sizing.row_name)
-    scale = row_scale(sizing)[rows]
-    bound = np.where(np.isfinite(sizing.row_lower), sizing.row_lower, sizing.row_upper)[rows]
-    unit = scale * np.maximum(abs(bound), 1.0)
-    count = len(rows)
-    column = np.arange(count)
-    shape = (model.matrix.shape[0], 2 * count)
-    ones = np.concatenate([np.ones(count), -np.ones(count)])
-    place = (np.tile(first + rows, 2), np.concatenate([column, count + column]))
-    slack = csr_array(coo_array((ones, place), shape=shape))
-    start = model.start
-    if start is not None:
-        start = np.concatenate([start, np.full(2 * count, np.nan)])
+    count, width = len(pair), len(model.cost)
+    one = np.arange(count)
+    most, least = limit.ravel()[pair], sizing.least_of_type[pair % types].astype(float)
+    row = np.concatenate([one, one, count + one, count + one])
+    column = np.concatenate([sites + pair, width + one, sites + pair, width + one])
+    value = np.concatenate([np.ones(count), -most, -np.ones(count), least])
+    top = csr_array(coo_array((value, (row, column)), shape=(2 * count, width + count)))
+    wide = hstack([model.matrix, csr_array((model.matrix.shape[0], count))], format="csr")
+    stands = None
+    if start is not None and model.start is not None:
+        stands = np.concatenate([model.start, start.piles.ravel()[pair] > 0])
     return replace(
         model,
-        cost=np.concatenate([model.cost, np.tile(-price / unit, 2)]),
-        lower=np.concatenate([model.lower, np.zeros(2 * count)]),
-        upper=np.concatenate([model.upper, np.full(2 * count, np.inf)]),
-        integer=np.concatenate([model.integer, np.zeros(2 * count, dtype=bool)]),
-        matrix=csr_array(hstack([model.matrix, slack], format="csr")),
-        blocks=(("", len(model.cost) + 2 * count),),
-        start=start,
+        cost=np.concatenate([model.cost, np.zeros(count)]),
+        lower=np.concatenate([model.lower, np.zeros(count)]),
+        upper=np.concatenate([model.upper, np.ones(count)]),
+        integer=np.concatenate([model.integer, np.ones(count, dtype=bool)]),
+        matrix=csr_array(vstack([top, wide], format="csr")),
+        row_lower=np.concatenate([np.full(2 * count, -np.inf), model.row_lower]),
+        row_upper=np.concatenate([np.zeros(2 * count), model.row_upper]),
+        blocks=(("", width + count),),
+        start=stands,
     )
 
 
@@ -262,7 +263,8 @@ def _plan_of(sizing: Sizing, values: npt.NDArray[np.float64]) -> Siting:
     sites, types = sizing.allowed.shape
     opened = values[:sites] > 0.5  # noqa: PLR2004
     piles = np.rint(values[sites : sites * (1 + types)]).astype(np.int64)
-    serve = values[sites * (1 + types) :] * sizing.demand_kwh[sizing.point]
+    first = sites * (1 + types)
+    serve = values[first : first + len(sizing.site)] * sizing.demand_kwh[sizing.point]
     return Siting(opened, piles.reshape(sites, types), serve)
 
 
@@ -311,7 +313,8 @@ def search_part(
     """
     Search a small instance with HiGHS within a number of nodes.
 
-    With a `price`, global rows may be broken at that price for their whole bound.
+    With a `price`, global rows may be broken at that price for their whole bound, and sites used
+    less than they have to be.
 
     Returns
     -------
@@ -321,6 +324,7 @@ def search_part(
     model = array_model(sizing, saving=saving, start=start)
     if price > 0:
         model = elastic(sizing, model, np.arange(len(sizing.row_name)), price)
+        model = elastic_use(sizing, model, USE_PRICE)
     highs = highs_of(model, seconds=effort.seconds, seed=effort.seed)
     highs.setOptionValue("mip_rel_gap", effort.gap)
     highs.setOptionValue("mip_max_nodes", effort.nodes)

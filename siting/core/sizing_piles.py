@@ -125,13 +125,19 @@ def _touched(sizing: Sizing, delta: npt.NDArray[np.float64]) -> _Touched:
     )
 
 
-def _moves(types: int) -> npt.NDArray[np.float64]:
-    """List one more, one fewer, one for one, one for two and two for one, shape (M, K)."""
+def _moves(types: int, least: int = 1) -> npt.NDArray[np.float64]:
+    """
+    List one more, one fewer, one for one, one for two and two for one, shape (M, K).
+
+    Where types stand in a least number, also as many more, fewer or for as many of another.
+    """
     one = np.eye(types)
+    group = least * one
+    many = [*group, *(-group), *(group[b] - group[a] for a in range(types) for b in range(types))]
     single = [*one, *(-one), *(one[b] - one[a] for a in range(types) for b in range(types))]
     pairs = list(combinations_with_replacement(range(types), 2))
     split = [one[b] + one[c] - one[a] for a in range(types) for b, c in pairs if a not in (b, c)]
-    moves = np.array([*single, *split, *(-m for m in split)])
+    moves = np.array([*single, *split, *(-m for m in split), *(many if least > 1 else [])])
     return moves[np.any(moves != 0, axis=1)]
 
 
@@ -168,7 +174,7 @@ def mend_piles(
     limit = pile_limit(sizing)
     peak = sizing.simultaneity * sizing.pile_kw
     held = _within_site(sizing, np.minimum(np.maximum(piles, 0), limit), energy)
-    delta = _moves(piles.shape[1])
+    delta = _moves(piles.shape[1], int(sizing.least_of_type.max(initial=1)))
     touched = _touched(sizing, delta)
     activity = fixed + sizing.row_piles @ held.ravel()
     for _ in range(rounds):
@@ -177,6 +183,8 @@ def mend_piles(
         fits = ((trial >= 0) & (trial <= limit[:, None, :])).all(axis=2)
         fits &= (count >= sizing.min_piles[:, None]) & (count <= sizing.max_piles[:, None])
         fits &= trial @ peak <= sizing.kw_limit[:, None] + TOLERANCE
+        fits &= ((trial == 0) | (trial >= sizing.least_of_type)).all(axis=2)
+        fits &= _used(sizing, trial, energy) | ((delta @ sizing.pile_kwh) <= 0)
         now = lost_energy(sizing, energy, held)
         loss = lost_energy(sizing, energy[:, None, :], trial) - now[:, None]
         broken = float(violation_of(sizing, activity))
@@ -188,6 +196,15 @@ def mend_piles(
         held[site] += delta[move]
         activity = fixed + sizing.row_piles @ held.ravel()
     return np.rint(held).astype(np.int64)
+
+
+def _used(
+    sizing: Sizing, piles: npt.NDArray[np.float64], energy: npt.NDArray[np.float64]
+) -> npt.NDArray[np.bool_]:
+    """Tell whether the energy uses piles of shape (J, M, K) enough, shape (J, M)."""
+    # The largest group of segments is all of them.
+    asked = sizing.least_use[:, None] * (piles @ sizing.pile_kwh)
+    return np.asarray(asked <= energy.max(axis=1, initial=0.0)[:, None] * (1 + TOLERANCE))
 
 
 def _batch(
@@ -245,14 +262,23 @@ def _within_site(
         relief = np.where(piles[over] @ peak > sizing.kw_limit[over] + TOLERANCE, 1.0, 0.0)
         merit = loss - relief[:, None] * peak * 1e-6
         piles[over] -= one[merit.argmin(axis=1)]
+    for kind in cheap:
+        few = (piles[:, kind] > 0) & (piles[:, kind] < sizing.least_of_type[kind])
+        more = np.where(few, sizing.least_of_type[kind] - piles[:, kind], 0.0)
+        room = (piles.sum(axis=1) + more <= sizing.max_piles) & (
+            piles @ peak + more * peak[kind] <= sizing.kw_limit + TOLERANCE
+        )
+        piles[:, kind] = np.where(few, np.where(room, piles[:, kind] + more, 0.0), piles[:, kind])
     for _ in range(int(sizing.min_piles.max(initial=0)) + 1):
         under = np.flatnonzero(piles.sum(axis=1) < sizing.min_piles)
         if not len(under):
             break
         for kind in cheap:
-            room = (piles[under, kind] + 1 <= limit[under, kind]) & (
-                piles[under] @ peak + peak[kind] <= sizing.kw_limit[under] + TOLERANCE
+            more = np.where(piles[under, kind] > 0, 1.0, float(sizing.least_of_type[kind]))
+            room = (piles[under, kind] + more <= limit[under, kind]) & (
+                piles[under] @ peak + more * peak[kind] <= sizing.kw_limit[under] + TOLERANCE
             )
-            piles[under[room], kind] += 1
+            room &= piles[under].sum(axis=1) + more <= sizing.max_piles[under]
+            piles[under[room], kind] += more[room]
             under = under[~room]
     return piles

@@ -51,7 +51,12 @@ def _selector(
 
 
 def relaxation(
-    sizing: Sizing, *, saving: float = 0.0, shares: bool = True, links: bool = True
+    sizing: Sizing,
+    *,
+    saving: float = 0.0,
+    shares: bool = True,
+    links: bool = True,
+    use: bool = True,
 ) -> Relaxation:
     """
     Build the strong linear relaxation.
@@ -66,6 +71,8 @@ def relaxation(
         Whether piles are in shares of their limit (for first-order steps) or whole piles.
     links
         Whether to write the strong links; without them opening is not priced per demand point.
+    use
+        Whether to ask for the least use; without it the row of each site is empty.
     """
     sites, types = sizing.allowed.shape
     arcs = len(sizing.site)
@@ -78,6 +85,7 @@ def relaxation(
         *([_link_rows(sizing)] if links else []),
         _capacity_rows(sizing, scale),
         *_site_rows(sizing, scale),
+        _use_rows(sizing, scale, sizing.least_use * use),
         _global_rows(sizing, scale, factors),
     ]
     matrix = csr_array(vstack([hstack(b, format="csr") for b in blocks], format="csr"))
@@ -175,6 +183,22 @@ def _site_rows(sizing: Sizing, scale: npt.NDArray[np.float64]) -> list[list[csr_
     ]
 
 
+def _use_rows(
+    sizing: Sizing, scale: npt.NDArray[np.float64], use: npt.NDArray[np.float64]
+) -> list[csr_array]:
+    """Least use: a share of what the piles can give within what is served, a row a site."""
+    sites, types = sizing.allowed.shape
+    asked = (use[:, None] * sizing.pile_kwh * scale).ravel()
+    site, pile = np.repeat(np.arange(sites), types), np.arange(sites * types)
+    arc = np.flatnonzero(use[sizing.site] > 0)
+    energy = -sizing.demand_kwh[sizing.point[arc]]
+    return [
+        csr_array((sites, sites)),
+        _selector(site, pile, asked, (sites, sites * types)),
+        _selector(sizing.site[arc], arc, energy, (sites, len(sizing.site))),
+    ]
+
+
 def _global_rows(
     sizing: Sizing, scale: npt.NDArray[np.float64], factors: npt.NDArray[np.float64]
 ) -> list[csr_array]:
@@ -197,8 +221,9 @@ def duals_of(
     groups = len(segment_groups(sizing.serves)[0])
     points, arcs = len(sizing.demand_kwh), len(sizing.site)
     arcs = arcs if relaxed.links else 0
-    at = np.cumsum([0, points, arcs, sites * groups, sites, sites, sites, len(relaxed.row_scale)])
-    part = [y[at[n] : at[n + 1]] for n in range(7)]
+    rows = len(relaxed.row_scale)
+    at = np.cumsum([0, points, arcs, sites * groups, sites, sites, sites, sites, rows])
+    part = [y[at[n] : at[n + 1]] for n in range(8)]
     energy = np.where(sizing.demand_kwh > 0, sizing.demand_kwh, 1.0)
     return {
         "demand": part[0] / energy,
@@ -206,5 +231,6 @@ def duals_of(
         "most": part[3],
         "least": part[4],
         "grid": part[5],
-        "rows": part[6] * relaxed.row_scale,
+        "use": part[6],
+        "rows": part[7] * relaxed.row_scale,
     }

@@ -12,12 +12,12 @@ from scipy.sparse import coo_array, csr_array
 from siting.core.highs import solve_arrays
 from siting.core.pdhg import Iterate, maximise
 from siting.core.sizing_bound import can_open
+from siting.core.sizing_elastic import USE_PRICE, elastic, elastic_use
 from siting.core.sizing_part import (
     Part,
     Siting,
     array_model,
     cut_out,
-    elastic,
     keep_rows,
 )
 from siting.core.sizing_piles import mend_piles
@@ -183,14 +183,14 @@ def _part_iterate(
     x = np.concatenate(
         [np.ones(len(part.sites)), start.x[sites + kind], start.x[sites * (1 + types) + part.arcs]]
     )
-    at = np.cumsum([0, points, arcs, sites * groups, sites, sites, sites])
+    at = np.cumsum([0, points, arcs, sites * groups, sites, sites, sites, sites])
     rows = (part.sites[:, None] * groups + np.arange(groups)).ravel()
     y = np.concatenate(
         [
             start.y[part.points],
             start.y[at[2] + rows],
-            *(start.y[at[n] + part.sites] for n in (3, 4, 5)),
-            start.y[at[6] :],
+            *(start.y[at[n] + part.sites] for n in (3, 4, 5, 6)),
+            start.y[at[7] :],
         ]
     )
     same = len(x) == len(relaxed.program.cost) and len(y) == len(relaxed.program.row_lower)
@@ -249,6 +249,7 @@ def route(
     model.lower[fixed] = model.upper[fixed] = piles[part.sites].ravel()
     rows = np.arange(len(small.row_name))
     model = elastic(small, model, rows, ROUTE_PRICE * float(sizing.demand_kwh.sum()))
+    model = elastic_use(small, model, USE_PRICE)
     answer = solve_arrays(model, gap=0.0, seconds=seconds)
     if answer.values is None:
         return None

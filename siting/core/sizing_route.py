@@ -12,7 +12,7 @@ from siting.core.outcome import Status
 from siting.core.sizing import SizingResult, solve_sizing
 from siting.core.solve import Answer, Limits, ended
 from siting.core.worker import Report, run_in_child
-from siting.structures import Sizing
+from siting.structures import Sizing, some_or_none
 
 if TYPE_CHECKING:
     from siting.core.handover import ArrayModel
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from siting.programme import Programme
 
 ROUTE = "sizing"
+STANDS = "stands"
+"""Block of the binaries that say whether a type stands at a site."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def sizing_route(programme: Programme, model: ArrayModel, limits: Limits) -> tup
     Solve a programme whose structure is a `Sizing`.
 
     Its PuLP variables are all `open_j`, then `piles_j_k` row by row; the array block `serve`
-    follows the arcs.
+    follows the arcs, and `stands`, where there is one, the pairs of `structures.some_or_none`.
 
     Parameters
     ----------
@@ -80,9 +82,12 @@ def sizing_route(programme: Programme, model: ArrayModel, limits: Limits) -> tup
     if found.status != "solved":
         return Answer(Status.NO_ANSWER, None, math.nan, bound, ROUTE, message), report
     whole = np.concatenate([found.opened, found.piles.ravel()]).astype(np.float64)
+    values = {"": whole, "serve": found.serve}
+    if any(name == STANDS for name, _ in model.blocks):
+        values[STANDS] = (found.piles.ravel()[some_or_none(sizing)] > 0).astype(np.float64)
     answer = Answer(
         status=Status.FEASIBLE,
-        values={"": whole, "serve": found.serve},
+        values=values,
         objective=found.objective + model.offset,
         bound=bound + model.offset,
         route=ROUTE,

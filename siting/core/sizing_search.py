@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import coo_array, csr_array, vstack
 
+from siting.core.sizing_check import USE_TOLERANCE, least_served
 from siting.core.sizing_part import (
     Effort,
     Part,
@@ -83,7 +84,15 @@ def cost_of(sizing: Sizing, plan: Siting) -> float:
 def score_of(sizing: Sizing, plan: Siting, saving: float) -> tuple[float, float]:
     """Order of plans, the greater the better: rows kept first, then energy less saved money."""
     broken = float(violation_of(sizing, activity(sizing, plan)))
+    broken += float(use_lacking(sizing, plan).sum()) / max(float(sizing.demand_kwh.sum()), 1.0)
     return (-round(broken, 9), energy_of(sizing, plan) - saving * cost_of(sizing, plan))
+
+
+def use_lacking(sizing: Sizing, plan: Siting) -> npt.NDArray[np.float64]:
+    """Energy that each site serves too little to be used enough, kWh/day, shape (J,)."""
+    given = np.bincount(sizing.site, plan.serve, minlength=len(plan.opened))
+    lack = least_served(sizing, plan.piles) * (1 - USE_TOLERANCE) - given
+    return np.asarray(np.maximum(lack, 0.0))
 
 
 def neighbours(sizing: Sizing) -> csr_array:
@@ -200,6 +209,10 @@ def _neighbourhood(
     served = np.bincount(sizing.point, plan.serve, minlength=len(sizing.demand_kwh))
     lack = (sizing.weight * np.maximum(sizing.demand_kwh - served, 0.0))[sizing.point]
     pull = np.bincount(sizing.site, lack, minlength=len(usable)) + 1e-9
+    lacking = use_lacking(sizing, plan) > 0
+    if lacking.any():
+        # A plan that isn't one yet is mended first, where it is broken.
+        pull = np.where(lacking, 1.0, 0.0)
     pull = np.where(usable, pull / 2.0 ** (stale - stale.min(initial=0.0)), 0.0)
     if not pull.sum() > 0:
         return np.zeros(0, dtype=np.int64)

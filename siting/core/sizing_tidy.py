@@ -47,7 +47,10 @@ def idle_piles(
     idle = np.floor(slack / max(sizing.pile_kwh[kind], 1e-12) + 1e-12)
     least = np.where(plan.opened, sizing.min_piles, 0)
     spare = piles.sum(axis=1) - least
-    few = np.minimum(np.minimum(idle, spare), piles[:, kind])
+    have = piles[:, kind]
+    few = np.minimum(np.minimum(idle, spare), have)
+    # Either all of a type goes, or its least number stays.
+    few = np.where(few >= have, have, np.minimum(few, have - sizing.least_of_type[kind]))
     return np.asarray(np.clip(few, 0, None), dtype=np.int64)
 
 
@@ -69,7 +72,10 @@ def _trim(sizing: Sizing, plan: Siting) -> Siting:
         )
         bad = np.flatnonzero(~good.all(axis=0))
         length = int(bad[0]) if len(bad) else len(site)
-        piles[:, kind] -= np.bincount(site[:length], minlength=len(piles))
+        gone = np.bincount(site[:length], minlength=len(piles))
+        left, least = piles[:, kind] - gone, sizing.least_of_type[kind]
+        # Of the last site only a part may have gone.
+        piles[:, kind] = np.where((left > 0) & (left < least), least, left)
     return replace(plan, piles=piles)
 
 
@@ -81,13 +87,30 @@ def _spread_idle(sizing: Sizing, plan: Siting) -> Siting:
     reached = np.where(plan.opened, asked, 0.0).astype(float)
     for kind in range(types):
         group = _alike(sizing, kind)
+        least = sizing.least_of_type[kind]
         idle = np.where(plan.opened, idle_piles(sizing, plan, piles, kind), 0)
+        kept = least if least > 1 else 0
+        idle = np.clip(np.minimum(idle, piles[:, kind] - kept), 0, None)
+        given = np.bincount(sizing.site, plan.serve, minlength=len(piles)).astype(np.float64)
         for number in np.unique(group[idle > 0]).tolist():
             alike = group == number
             spare = np.where(alike, idle, 0)
             piles[:, kind] -= spare
-            piles[:, kind] += _by_demand(sizing, piles, reached, (kind, int(spare.sum()), alike))
+            room = _use_room(sizing, piles, given, kind)
+            room[(piles[:, kind] == 0) & (least > 1)] = 0.0
+            pool = (kind, int(spare.sum()), np.where(alike, room, 0.0))
+            piles[:, kind] += _by_demand(sizing, piles, reached, pool)
     return replace(plan, piles=piles)
+
+
+def _use_room(
+    sizing: Sizing, piles: npt.NDArray[np.int64], given: npt.NDArray[np.float64], kind: int
+) -> npt.NDArray[np.float64]:
+    """Piles of a type that each station can get more and still be used enough, shape (J,)."""
+    use = sizing.least_use
+    most = given / np.where(use > 0, use, 1.0) - piles @ sizing.pile_kwh
+    more = np.floor(most / max(float(sizing.pile_kwh[kind]), 1e-12) + 1e-9)
+    return np.where(use > 0, np.maximum(more, 0.0), np.inf)
 
 
 def _alike(sizing: Sizing, kind: int) -> npt.NDArray[np.int64]:
@@ -104,16 +127,16 @@ def _by_demand(
     sizing: Sizing,
     piles: npt.NDArray[np.int64],
     reached: npt.NDArray[np.float64],
-    pool: tuple[int, int, npt.NDArray[np.bool_]],
+    pool: tuple[int, int, npt.NDArray[np.float64]],
 ) -> npt.NDArray[np.int64]:
     """Hand out a pool of piles of one type, each next to the most demand a pile, within limits."""
-    kind, count, alike = pool
+    kind, count, most = pool
     peak = sizing.simultaneity * sizing.pile_kw
     land = sizing.max_piles - piles.sum(axis=1)
     grid = np.floor((sizing.kw_limit - piles @ peak) / max(peak[kind], 1e-12) + 1e-9)
-    room = np.where(
-        alike & sizing.allowed[:, kind] & (reached > 0), np.minimum(land, grid), 0
-    ).clip(0, count).astype(np.int64)  # fmt: skip
+    free = np.minimum(np.minimum(land, grid), most)
+    room = np.where(sizing.allowed[:, kind] & (reached > 0), free, 0).clip(0, count)
+    room = room.astype(np.int64)
     have = piles.sum(axis=1)
     low, high = (
         0.0,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pulp
-from scipy.sparse import coo_array, csr_array, diags_array, vstack
+from scipy.sparse import csr_array, vstack
 
 from siting.demand import SEGMENTS
 from siting.errors import SolverError
@@ -17,15 +17,18 @@ from siting.formulate.clauses import (
     allowed_types,
     clause_rows,
     least_piles,
+    least_use,
     substation_rows,
 )
+from siting.formulate.siterows import served_rows, site_rows, stands_rows, use_rows
+from siting.modelroadside import MEASURES as ROADSIDE_MEASURES
 from siting.modeltestroads import MEASURES as ROAD_MEASURES
 from siting.piles import pile_table
-from siting.programme import Columns, Programme, Rows
-from siting.structures import Sizing, segment_groups
+from siting.programme import Columns, Programme
+from siting.structures import Sizing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
 
@@ -94,7 +97,7 @@ def charging_programme(
     types = pile_table(model.charging)
     question = Question(model, candidates, demand, types, places, substations)
     rows = business_rows(question)
-    sizing = _sizing(candidates, demand, reach, model, rows)
+    sizing = _sizing(question, reach, rows)
     problem = pulp.LpProblem("charging", pulp.LpMaximize)
     opened = [
         problem.add_variable(f"open_{j}", int(sizing.forced[j]), 1, pulp.LpInteger)
@@ -115,12 +118,13 @@ def charging_programme(
             _add_row(problem, variables, row)
     energy = sizing.demand_kwh[sizing.point]
     serve = Columns("serve", np.zeros(len(energy)), energy, sizing.weight[sizing.point])
+    stands, stand_rows = stands_rows(sizing)
     return Programme(
         name="charging",
         problem=problem,
         variables=variables,
-        columns=(serve,),
-        rows=(*_site_rows(sizing), *_served_rows(sizing, rows)),
+        columns=(serve, *stands),
+        rows=(*site_rows(sizing), *stand_rows, *use_rows(sizing), *served_rows(sizing, rows)),
         clauses=clauses,
         structure=sizing,
     )
@@ -152,11 +156,10 @@ def decode(programme: Programme, outcome: Outcome) -> Decision:
     )
 
 
-def _sizing(
-    candidates: Candidates, demand: Demand, reach: Reach, model: Model, rows: Sequence[Row]
-) -> Sizing:
-    frame, charging = candidates.frame, model.charging
-    types = pile_table(charging)
+def _sizing(question: Question, reach: Reach, rows: Sequence[Row]) -> Sizing:
+    candidates, demand, model = question.candidates, question.demand, question.model
+    frame, charging, types = candidates.frame, model.charging, question.types
+    use = least_use(question)
     sites, points, kinds = len(frame), len(demand.frame), len(types)
     serves = np.array([[s in str(t).split() for s in SEGMENTS] for t in types["segments"]])
     code = {name: n for n, name in enumerate(SEGMENTS)}
@@ -178,6 +181,8 @@ def _sizing(
         pile_cny=types["cost_cny"].to_numpy(dtype=float),
         serves=serves.reshape(kinds, len(SEGMENTS)),
         simultaneity=charging.simultaneity.value,
+        least_of_type=types["least"].to_numpy(dtype=np.int64),
+        least_use=use,
         row_name=tuple(row.title for row in rows),
         row_open=_stack([csr_array(row.opened[None]) for row in rows], sites),
         row_piles=_stack([csr_array(row.piles.reshape(1, -1)) for row in rows], sites * kinds),
@@ -202,83 +207,6 @@ def _add_row(problem: pulp.LpProblem, variables: tuple[pulp.LpVariable, ...], ro
     sense = pulp.LpConstraintLE if upper else pulp.LpConstraintGE
     bound = row.upper if upper else row.lower
     problem.addConstraint(pulp.LpConstraint(terms, sense, row.name, float(bound)))
-
-
-def _block(
-    rows: npt.NDArray[np.int64],
-    columns: npt.NDArray[np.int64],
-    values: npt.NDArray[np.float64],
-    shape: tuple[int, int],
-) -> csr_array:
-    return csr_array(coo_array((values, (rows, columns)), shape=shape))
-
-
-def _site_rows(sizing: Sizing) -> tuple[Rows, ...]:
-    """Rows (2) to (7): demand, strong links, capacity by segment group, land, grid."""
-    sites, types = sizing.allowed.shape
-    arcs, points = len(sizing.site), len(sizing.demand_kwh)
-    width = sites * (1 + types)
-    arc, site = np.arange(arcs), np.arange(sites)
-    pile_site, pile_type = np.repeat(site, types), np.tile(np.arange(types), sites)
-    pile = sites + np.arange(sites * types)
-    energy = sizing.demand_kwh[sizing.point]
-    one = np.ones(sites * types)
-
-    def limits(name: str, terms: Mapping[str, csr_array], upper: npt.NDArray[np.float64]) -> Rows:
-        return Rows(name, np.full(len(upper), -np.inf), upper, terms)
-
-    served = _block(sizing.point, arc, np.ones(arcs), (points, arcs))
-    link = _block(arc, sizing.site, -energy, (arcs, width))
-    segments, group_types = segment_groups(sizing.serves)
-    blocks = []
-    count = _block(pile_site, pile, one, (sites, width))
-    for group, kinds in zip(segments, group_types, strict=True):
-        inside = np.flatnonzero(group[sizing.segment[sizing.point]])
-        taken = _block(sizing.site[inside], inside, np.ones(len(inside)), (sites, arcs))
-        give = -(sizing.pile_kwh * kinds)[pile_type]
-        letters = "".join("pfh"[s] for s in np.flatnonzero(group))
-        room = _block(pile_site, pile, give, (sites, width))
-        blocks.append(limits(f"c4_capacity_{letters}", {"": room, "serve": taken}, np.zeros(sites)))
-    most = count - _block(site, site, sizing.max_piles.astype(float), (sites, width))
-    least = _block(site, site, sizing.min_piles.astype(float), (sites, width)) - count
-    peak = (sizing.simultaneity * sizing.pile_kw)[pile_type]
-    metered = np.isfinite(sizing.kw_limit)
-    load = _block(pile_site, pile, peak, (sites, width)) - _block(
-        site, site, np.where(metered, sizing.kw_limit, 0.0), (sites, width)
-    )
-    return (
-        limits("c2_demand", {"serve": served}, sizing.demand_kwh),
-        limits("c3_link", {"": link, "serve": csr_array(diags_array(np.ones(arcs)))}, 0.0 * energy),
-        *blocks,
-        limits("c5_most", {"": csr_array(most)}, np.zeros(sites)),
-        limits("c6_least", {"": csr_array(least)}, np.zeros(sites)),
-        limits("c7_grid", {"": csr_array(load)[metered]}, np.zeros(int(metered.sum()))),
-    )
-
-
-def _served_rows(sizing: Sizing, rows: Sequence[Row]) -> tuple[Rows, ...]:
-    """Rows (14), (15) and (24), on the energy served, one block a row."""
-    arcs = len(sizing.site)
-    point = _block(sizing.point, np.arange(arcs), np.ones(arcs), (len(sizing.demand_kwh), arcs))
-    return tuple(
-        Rows(
-            row.name,
-            np.array([row.lower]),
-            np.array([row.upper]),
-            {
-                **({"": _bought(row)} if row.opened.any() or row.piles.any() else {}),
-                "serve": csr_array(csr_array(row.served[None]) @ point),
-            },
-            row.clause,
-        )
-        for row in rows
-        if row.served is not None
-    )
-
-
-def _bought(row: Row) -> csr_array:
-    """Coefficients of a row on the PuLP variables."""
-    return csr_array(np.concatenate([row.opened, row.piles.ravel()])[None])
 
 
 def business_rows(question: Question) -> tuple[Row, ...]:
@@ -308,7 +236,7 @@ def business_rows(question: Question) -> tuple[Row, ...]:
     new = (~existing).astype(float)
     counted = np.ones(sites) if model.charging.existing_count else new
     for number, target in enumerate(model.targets):
-        if target.measure in {"hydrogen_stations", *ROAD_MEASURES}:
+        if target.measure in {"hydrogen_stations", *ROAD_MEASURES, *ROADSIDE_MEASURES}:
             continue
         for row in _target_rows(target, question, dc, counted):
             name = (

@@ -114,6 +114,24 @@ def allowed_types(candidates: Candidates, model: Model, types: pd.DataFrame) -> 
     return np.asarray(candidates.allowed & (strong[None] | ~heavy[:, None]))
 
 
+def least_use(question: Question) -> Floats:
+    """
+    Return the least share of what its piles can give that each open site serves, shape (J,).
+
+    `rules.station_use` for new stations that nothing demands: not for existing and mandatory ones,
+    nor where a site is the only one that reaches a township or key area that a target asks for.
+    """
+    frame = question.candidates.frame
+    free = ~(frame["existing"] | frame["mandatory"]).to_numpy(dtype=bool)
+    places = question.places
+    for target in question.model.targets:
+        if target.measure in PLACE_ROWS and places is not None and len(places.frame):
+            chosen = np.isin(places.reach.demand, chosen_places(target, question))
+            count = np.bincount(places.reach.demand, minlength=len(places.frame))
+            free[places.reach.site[chosen & (count[places.reach.demand] == 1)]] = False
+    return np.where(free, question.model.charging.rules.station_use.value, 0.0)
+
+
 def clause_rows(target: Target, question: Question) -> list[Row]:
     """
     Rows (17) to (24) of one target.

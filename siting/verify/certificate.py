@@ -68,6 +68,7 @@ def _check_arrays(plan: Plan, a: Arrays) -> Iterator[Finding]:
         ("pile kW", a["pile_kw"], types.kw, types.type_id),
         ("pile energy", a["pile_kwh"], types.kwh_day, types.type_id),
         ("pile costs", a["pile_cny"], types.cost_cny, types.type_id),
+        ("least numbers of piles", a["least_of_type"], types.least, types.type_id),
     )
     for name, proof, layer, ids in pairs:
         if len(proof) != len(layer):
@@ -76,6 +77,11 @@ def _check_arrays(plan: Plan, a: Arrays) -> Iterator[Finding]:
         wrong = ~np.isclose(proof.astype(float), layer.to_numpy(dtype=float), rtol=1e-9)
         yield none(f"evidence: {name} are those of the layers", ids[wrong])
     yield same("evidence: worth of a kWh", 1.0, float(a["weight"].max(initial=1.0)))
+    free = sites.site_id[(a["least_use"] > 0) & (sites.existing | sites.mandatory).astype(bool)]
+    yield none("evidence: least use is asked of new stations alone", free)
+    asked = float(plan.run["settings"]["rules"]["station_use"])
+    most = float(a["least_use"].max(initial=0.0))
+    yield Finding("evidence: least use", most <= asked * (1 + 1e-9), f"{most:g}", f"{asked:g}")
     budget = plan.run["settings"].get("budget_cny")
     if budget is not None:
         money = np.isclose(a["row_upper"].astype(float), float(budget), rtol=1e-12)
@@ -142,7 +148,7 @@ def lagrangian_bound(a: Arrays) -> float:
         kWh a day, with a margin for the rounding of its sums.
     """
     u, rows = _positive(a, "demand"), _row_prices(a)
-    lam, most, least = (_positive(a, name) for name in ("capacity", "most", "least"))
+    lam, most, least, use = (_positive(a, n) for n in ("capacity", "most", "least", "use"))
     kw_limit = a["kw_limit"].astype(float)
     grid = np.where(np.isfinite(kw_limit), _positive(a, "grid"), 0.0)
     sites, types = a["allowed"].shape
@@ -150,17 +156,19 @@ def lagrangian_bound(a: Arrays) -> float:
     kwh = a["demand_kwh"].astype(float)
     worth = a["weight"] - _priced(a, "row_served", rows, len(kwh)) - u
     toll = lam @ a["groups"].astype(float)
-    margin = worth[point] - toll[site, a["segment"][point]]
+    margin = worth[point] - toll[site, a["segment"][point]] + use[site]
     energy = np.bincount(site, kwh[point] * np.maximum(margin, 0.0), minlength=sites)
     peak = float(a["simultaneity"]) * a["pile_kw"]
     earned = (lam @ a["group_types"].astype(float)) * a["pile_kwh"]
     priced = _priced(a, "row_piles", rows, sites * types).reshape(sites, types)
     each = earned + least[:, None] - most[:, None] - grid[:, None] * peak - priced
+    each = each - (use * a["least_use"])[:, None] * a["pile_kwh"]
     room = np.where(a["allowed"], _room(a, peak, kw_limit), 0.0)
     piles = (room * np.maximum(each, 0.0)).sum(axis=1)
     head = np.where(np.isfinite(kw_limit), kw_limit, 0.0) * grid
     opened = energy + piles + a["max_piles"] * most + head - a["min_piles"] * least
     opened = opened - _priced(a, "row_open", rows, sites)
+    opened = np.where(_can_be_used(a, room, kwh), opened, 0.0)
     best = np.where(a["forced"].astype(bool), opened, np.maximum(opened, 0.0))
     rest = np.where(rows > 0, a["row_upper"], np.where(rows < 0, a["row_lower"], 0.0))
     constant = float((u * kwh).sum() + (rows * np.where(rows == 0, 0.0, rest)).sum())
@@ -168,12 +176,24 @@ def lagrangian_bound(a: Arrays) -> float:
     return (constant + float(best.sum())) * (1 + 1e-9)
 
 
+def _can_be_used(a: Arrays, room: Floats, kwh: Floats) -> npt.NDArray[np.bool_]:
+    """Tell at which sites demand in reach can use the fewest and smallest piles enough."""
+    reached = np.bincount(a["site"], kwh[a["point"]], minlength=len(room))
+    smallest = np.where(room > 0, a["pile_kwh"].astype(float), np.inf).min(axis=1)
+    fewest = np.maximum(a["min_piles"], 1) * np.where(np.isfinite(smallest), smallest, 0.0)
+    return np.asarray(reached >= a["least_use"] * fewest * (1 - 1e-6))
+
+
 def _room(a: Arrays, peak: Floats, kw_limit: Floats) -> Floats:
-    """Most piles of each type at each site by land and grid, shape (sites, types)."""
+    """
+    Most piles of each type at each site by land and grid, shape (sites, types).
+
+    None where a type may only stand in a greater number.
+    """
     by_grid = np.floor(kw_limit[:, None] / np.where(peak > 0, peak, np.inf) + 1e-9)
     by_grid = np.where(peak > 0, by_grid, np.inf)
     room: Floats = np.minimum(a["max_piles"].astype(float)[:, None], by_grid)
-    return room
+    return np.where(room >= a["least_of_type"], room, 0.0)
 
 
 def _positive(a: Arrays, name: str) -> Floats:

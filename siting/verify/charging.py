@@ -10,11 +10,13 @@ import pandas as pd
 import shapely
 from pyproj import Geod
 from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import cKDTree
 
-from siting.verify.clauses import MEASURES, clause_measure
+from siting.verify.clauses import MEASURES, clause_measure, only_sites
 from siting.verify.finding import Finding, none, same
 from siting.verify.roadmeasures import MEASURES as ROADS
 from siting.verify.roads import road_graph
+from siting.verify.roadside import MEASURES as ROADSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,6 +32,8 @@ KW_TOLERANCE = 0.5
 """Installed power is published rounded to the kilowatt."""
 ENERGY_TOLERANCE = 1e-6
 """Largest relative difference between a stated and a recomputed energy."""
+METRES_A_DEGREE = 110_000.0
+"""A degree of latitude is longer everywhere."""
 SOURCES_AT_ONCE = 64
 """Shortest-path trees grown at once; bounds the dense block to this many rows."""
 
@@ -41,10 +45,12 @@ def charging_findings(plan: Plan) -> Iterator[Finding]:
         _check_stations,
         _check_cost,
         _check_districts,
+        _check_spacing,
         _check_lengths,
         _check_distances,
         _check_energy,
         _check_capacity,
+        _check_use,
         _check_totals,
         _check_targets,
         _check_gap,
@@ -86,6 +92,8 @@ def _check_stations(plan: Plan) -> Iterator[Finding]:
         "installed kW adds up",
         stations.site_id[np.abs(installed - stations.installed_kw) > KW_TOLERANCE],
     )
+    few = ((piles > 0) & (piles < plan.pile_types.least.to_numpy(dtype=float))).any(axis=1)
+    yield none("piles of a type stand in their least number or more", stations.site_id[few])
     peak = installed * float(plan.run["settings"]["simultaneity"])
     yield none(
         "peak kW stays within the grid limit", stations.site_id[peak > stations.kw_limit + 1e-6]
@@ -125,6 +133,23 @@ def _check_districts(plan: Plan) -> Iterator[Finding]:
     piles = stations.groupby("district_id").piles.sum().reindex(districts.district_id, fill_value=0)
     wrong = districts.district_id[piles.to_numpy() != districts.piles.to_numpy()]
     yield none("district pile counts", wrong)
+
+
+def _check_spacing(plan: Plan) -> Iterator[Finding]:
+    """Hold that no new station stands on top of another, but for sides of one service area."""
+    settings, stations = plan.run["settings"], plan.stations
+    apart = float(settings["station_spacing_m"])
+    points = shapely.get_coordinates(stations.geometry.to_numpy())
+    # Degrees of longitude are shorter than those of latitude: no near pair is missed.
+    tree = cKDTree(points * [np.cos(np.deg2rad(np.abs(points[:, 1]).max(initial=0.0))), 1.0])
+    pairs = tree.query_pairs(apart / METRES_A_DEGREE, output_type="ndarray")
+    bound = (stations.status == "new") & ~stations.kind.isin(settings["spacing_free_kinds"])
+    pairs = pairs[bound.to_numpy()[pairs].any(axis=1)]
+    one, other = points[pairs[:, 0]], points[pairs[:, 1]]
+    _, _, metres = Geod(ellps="WGS84").inv(one[:, 0], one[:, 1], other[:, 0], other[:, 1])
+    near = pairs[np.asarray(metres) < apart * (1 - 2e-3)]
+    ids = stations.site_id.to_numpy(dtype=object)
+    yield none(f"new stations keep {apart:g} m from every other", ids[near].ravel())
 
 
 def _check_lengths(plan: Plan) -> Iterator[Finding]:
@@ -253,6 +278,20 @@ def _check_capacity(plan: Plan) -> Iterator[Finding]:
             yield none(f"capacity for {', '.join(some)}", plan.stations.site_id[over])
 
 
+def _check_use(plan: Plan) -> Iterator[Finding]:
+    """Hold the least use of new stations that neither the map nor a clause demands."""
+    asked = float(plan.run["settings"]["rules"]["station_use"])
+    if not asked:
+        return
+    stations, given = plan.stations, plan.catchments.groupby("site_id").kwh_day.sum()
+    room = _piles(plan) @ plan.pile_types.kwh_day.to_numpy(dtype=float)
+    use = stations.site_id.map(given).fillna(0.0).to_numpy(dtype=float) / room
+    held = (stations.status == "new") & ~stations.mandatory.astype(bool)
+    held &= ~stations.site_id.isin(only_sites(plan))
+    low = held.to_numpy() & (use < asked * (1 - 1e-5))
+    yield none(f"new stations are used to {asked:.0%} or more", stations.site_id[low])
+
+
 def _check_totals(plan: Plan) -> Iterator[Finding]:
     totals = plan.run["totals"]
     yield same("stations", float(totals["stations"]), float(len(plan.stations)))
@@ -286,7 +325,7 @@ def _measured(plan: Plan, measure: str) -> float:
 
 def _check_targets(plan: Plan) -> Iterator[Finding]:
     checked = plan.clauses[plan.clauses.status.isin(["met", "short"])]
-    elsewhere = {"hydrogen_stations", *ROADS}
+    elsewhere = {"hydrogen_stations", *ROADS, *ROADSIDE}
     checked = checked[~checked.measure.isin(elsewhere)]
     for row in checked.to_dict("records"):
         value = _measured(plan, str(row["measure"]))

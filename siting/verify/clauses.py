@@ -155,6 +155,38 @@ def _check_access(plan: Plan) -> Iterator[Finding]:
     yield none("access legs of places", known.place_id[off])
 
 
+def only_sites(plan: Plan) -> npt.NDArray[np.object_]:
+    """
+    Find the candidate sites that alone reach a township or key area that a target asks for.
+
+    Returns
+    -------
+    site_id
+        Without repetition; distances are searched anew on the published roads.
+    """
+    places, sites = plan.places, plan.candidates
+    asked = set(plan.clauses.measure[plan.clauses.target.notna()])
+    groups = {"townships"} & asked | (
+        {"key_areas"} if asked & {"key_areas", "zone_areas"} else set()
+    )
+    if not len(places) or not groups:
+        return np.zeros(0, dtype=object)
+    rows = np.flatnonzero((places.node_id >= 0) & places.measure.isin(groups))
+    ids, graph = road_graph(plan.roads)
+    at = ids.get_indexer(pd.Index(sites.node_id))
+    radius, access = (places[c].to_numpy(dtype=float) for c in ("radius_m", "access_m"))
+    found: list[npt.NDArray[np.int64]] = []
+    for first in range(0, len(rows), AT_ONCE):
+        some = rows[first : first + AT_ONCE]
+        source = ids.get_indexer(pd.Index(places.node_id.iloc[some]))
+        trees: Any = dijkstra(graph, indices=source, limit=float(radius[some].max()))
+        metres = trees[:, at] + sites.access_m.to_numpy(dtype=float) + access[some, None]
+        near = (metres <= radius[some, None] + 1e-3) & (at >= 0)
+        found.append(near[near.sum(axis=1) == 1].argmax(axis=1))
+    only = np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
+    return np.asarray(sites.site_id.to_numpy(dtype=object)[only], dtype=object)
+
+
 def _reached(plan: Plan) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Distance to the nearest open station and fast piles within the radius, of each place."""
     places, stations = plan.places, plan.stations

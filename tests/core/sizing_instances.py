@@ -65,7 +65,22 @@ def random_sizing(
         pile_cny=pile_cny,
         serves=serves,
         simultaneity=0.65,
+        least_of_type=np.ones(types, dtype=np.int64),
+        least_use=np.zeros(sites),
         **rows_of(table, (sites, types, points)),  # type: ignore[arg-type]
+    )
+
+
+def with_site_rules(sizing: Sizing, seed: int) -> Sizing:
+    """Ask for two of a type or none, and for some use at some sites that may stay closed."""
+    rng = np.random.default_rng(seed)
+    sites, types = sizing.allowed.shape
+    return replace(
+        sizing,
+        least_of_type=rng.integers(1, 3, types),
+        least_use=np.where(rng.random(sites) < 0.7, rng.choice([0.3, 0.7, 0.95], sites), 0.0),
+        max_piles=sizing.max_piles + 1,
+        forced=np.zeros(sites, dtype=bool),
     )
 
 
@@ -104,6 +119,10 @@ def most_served(sizing: Sizing, opened: npt.NDArray, piles: npt.NDArray) -> floa
         take[sizing.site, np.arange(arcs)] = group[sizing.segment[sizing.point]]
         rows.append(take)
         upper.append((piles * sizing.pile_kwh) @ kinds)
+    taken = np.zeros((len(opened), arcs))
+    taken[sizing.site, np.arange(arcs)] = 1.0
+    rows.append(-taken)
+    upper.append(-sizing.least_use * (piles @ sizing.pile_kwh))
     for sign, bound in ((1.0, sizing.row_upper - base), (-1.0, base - sizing.row_lower)):
         finite = np.isfinite(bound)
         rows.append(sign * served[finite])
@@ -134,6 +153,7 @@ def brute_force(sizing: Sizing) -> float:
             c for c in product(*counts)
             if sizing.min_piles[j] <= sum(c) <= sizing.max_piles[j]
             and sizing.simultaneity * float(np.dot(c, sizing.pile_kw)) <= sizing.kw_limit[j] + 1e-9
+            and all(n == 0 or n >= least for n, least in zip(c, sizing.least_of_type, strict=True))
         ]  # fmt: skip
         closed = [] if sizing.forced[j] else [None]
         options.append(closed + fits)

@@ -61,6 +61,7 @@ def random_duals(sizing: Sizing, seed: int) -> dict[str, np.ndarray]:
         "most": draw(sites),
         "least": draw(sites),
         "grid": draw(sites) * 0.1,
+        "use": draw(sites),
         "rows": draw(len(sizing.row_name)) * 1e-3,
     }
 
@@ -96,6 +97,66 @@ def test_targets_hold_or_are_proven_impossible(seed: int, stations: int, piles: 
 def test_bound_from_any_multipliers_is_on_the_right_side(seed: int, duals: int) -> None:
     sizing = INSTANCES.random_sizing(seed)
     assert sizing_bound(sizing, random_duals(sizing, duals)) >= INSTANCES.brute_force(sizing)
+
+
+def ruled(seed: int) -> Sizing:
+    """Three sites that have to hold more piles than demand fills, with least numbers and use."""
+    plain = INSTANCES.random_sizing(seed, sites=3)
+    rich = replace(plain, row_upper=2 * plain.row_upper, demand_kwh=0.7 * plain.demand_kwh)
+    return INSTANCES.with_site_rules(INSTANCES.with_rows(rich, piles=5), seed)
+
+
+@FEW
+@given(seed=st.integers(0, 10**6))
+def test_optimum_with_least_numbers_and_use_is_that_of_brute_force(seed: int) -> None:
+    sizing = ruled(seed)
+    best = INSTANCES.brute_force(sizing)
+    result = solve_sizing(sizing, gap=0.0, seconds=10)
+    assert (result.status == "infeasible") == np.isnan(best)
+    if np.isnan(best):
+        return
+    assert check_sizing(sizing, plan_of(result)) == ()
+    assert result.objective == pytest.approx(best, rel=1e-5, abs=1e-5)
+    assert sizing_bound(sizing, random_duals(sizing, seed)) >= best - 1e-6
+    assert sizing_bound(sizing, result.duals) >= best - 1e-6
+
+
+def test_least_numbers_and_use_cost_energy_in_these_instances() -> None:
+    """They bind, so the test above can't pass without them."""
+    both = [ruled(seed) for seed in range(20, 40)]
+    free = [
+        replace(s, least_of_type=np.ones_like(s.least_of_type), least_use=0.0 * s.least_use)
+        for s in both
+    ]
+    pairs = [replace(s, least_use=0.0 * s.least_use) for s in both]
+    best = [[INSTANCES.brute_force(s) for s in some] for some in (both, pairs, free)]
+    lost = np.diff(np.nan_to_num(np.array(best)), axis=0)
+    assert (lost >= -1e-6).all()
+    assert ((lost > 1e-3).sum(axis=1) >= 3).all()
+
+
+def test_the_check_sees_a_type_alone_and_a_station_used_too_little() -> None:
+    sizing = INSTANCES.random_sizing(5, sites=3)
+    sizing = replace(sizing, least_of_type=np.full(2, 2), least_use=np.full(3, 0.99))
+    result = solve_sizing(replace(sizing, least_use=np.zeros(3)), gap=0.0, seconds=10)
+    lonely = replace(plan_of(result), piles=np.minimum(result.piles, 1))
+    assert any("too few piles of a type" in text for text in check_sizing(sizing, lonely))
+    idle = replace(plan_of(result), serve=0.5 * result.serve)
+    assert any("used too little" in text for text in check_sizing(sizing, idle))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whole_line_keeps_least_numbers_and_use(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = INSTANCES.random_sizing(seed, sites=12, points=60, types=3, most=9)
+    sizing = INSTANCES.with_site_rules(plain, seed)
+    exact = solve_arrays(array_model(sizing, saving=0.0), gap=0.0, seconds=20)
+    monkeypatch.setattr("siting.core.sizing.SMALL", 0)
+    monkeypatch.setattr("siting.core.sizing.MEDIUM", 0)
+    result = solve_sizing(sizing, gap=1e-4, seconds=2)
+    assert result.status == "solved"
+    assert check_sizing(sizing, plan_of(result)) == ()
+    assert result.bound >= exact.objective * (1 - 1e-6) - 1e-6
+    assert exact.objective * 0.95 <= result.objective <= exact.objective * (1 + 1e-5) + 1e-5
 
 
 def test_bound_ignores_multipliers_that_are_not_numbers() -> None:
@@ -153,7 +214,8 @@ def test_without_capacity_it_is_maximal_covering(seed: int) -> None:
         kw_limit=np.full(sites, np.inf), forced=np.zeros(sites, dtype=bool),
         allowed=np.ones((sites, 1), dtype=bool), pile_kw=np.array([1.0]),
         pile_kwh=np.array([1e6]), pile_cny=np.array([1.0]), serves=np.ones((1, 1), dtype=bool),
-        simultaneity=1.0, **INSTANCES.rows_of(rows, (sites, 1, points)),
+        simultaneity=1.0, least_of_type=np.ones(1, np.int64), least_use=np.zeros(sites),
+        **INSTANCES.rows_of(rows, (sites, 1, points)),
     )  # fmt: skip
     result = solve_sizing(sizing, gap=0.0, seconds=10)
     assert result.objective == pytest.approx(covered)
@@ -267,6 +329,7 @@ def test_equal_service_takes_the_cheaper_plan() -> None:
         forced=np.zeros(sites, dtype=bool), allowed=np.ones((sites, 1), dtype=bool),
         pile_kw=np.array([7.0]), pile_kwh=np.array([20.0]), pile_cny=np.array([900.0]),
         serves=np.ones((1, 1), dtype=bool), simultaneity=1.0,
+        least_of_type=np.ones(1, np.int64), least_use=np.zeros(sites),
         **INSTANCES.rows_of(rows, (sites, 1, points)),
     )  # fmt: skip
     result = solve_sizing(sizing, gap=0.0, seconds=5)

@@ -35,6 +35,8 @@ def station_town(sites: int, rows: int, seed: int) -> Sizing:
         pile_cny=np.array([5e3, 9e4]),
         serves=np.ones((2, 1), dtype=bool),
         simultaneity=0.65,
+        least_of_type=np.ones(2, dtype=np.int64),
+        least_use=np.zeros(sites),
         row_name=tuple(f"row {n}" for n in range(rows)),
         row_open=csr_array((rows, sites)),
         row_piles=csr_array(piles.astype(float)),
