@@ -325,3 +325,14 @@ def test_even_places_leave_no_gap_wider_than_the_spacing(
     if not open_begin and not open_end:
         assert np.diff(stands).max() <= spacing + 1e-6
         assert len(at_m) == max(0, int(np.ceil(length / spacing - 1e-9)) - 1)
+
+
+def test_a_map_without_a_fork_or_an_eligible_road_is_no_trouble() -> None:
+    lane = [Way([(0.0, 0.0), (900.0, 0.0)], "residential")]
+    assert len(sites_of(lane).frame) == 0
+    network = make_network(make_roads(lane))
+    points = road_points(network, DISTRICT, asked())
+    assert points.xy.shape == (0, 2)
+    road = sites_of([Way([(0.0, 0.0), (900.0, 0.0)], "primary")])
+    assert road.frame.kind.tolist() == ["midblock", "midblock"]
+    assert road.junction.tolist() == [-1, -1]

@@ -328,3 +328,12 @@ def test_junctions_of_real_jinan_are_as_dense_as_a_city_and_found_in_two_seconds
     assert 2.0 < near.sum() / (math.pi * 25) < 8.0
     level = junctions.key & (junctions.kind != "interchange")
     assert len(cKDTree(junctions.xy[level]).query_pairs(30.0)) == 0
+
+
+def test_a_map_without_any_fork_has_no_junction() -> None:
+    ring = [(0.0, 0.0), (90.0, 0.0), (40.0, 90.0), (0.0, 0.0)]
+    for ways in ([Way(ring)], [Way([(0.0, 0.0), (500.0, 0.0)])], [Way(ring, oneway=1)]):
+        network, junctions = found(ways)
+        assert len(junctions.junction_id) == 0
+        assert junctions.of_node.tolist() == [-1] * len(network.node_id)
+        assert junctions.xy.shape == (0, 2)

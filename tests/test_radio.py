@@ -22,6 +22,7 @@ from siting.districts import district_of_extent
 from siting.layers import read_map
 from siting.network import Network, build_network, find_junctions
 from siting.radio import discs, heard
+from siting.zones import build_zones
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 DISTRICT = one_district(-6000.0, 6000.0)
@@ -203,3 +204,13 @@ def test_the_candidates_of_real_jinan_reach_nearly_all_its_roads_in_ten_seconds(
     reached = np.asarray(found.sum(axis=1)).ravel() > 0
     assert points.length_m[reached].sum() > 0.99 * points.length_m.sum()
     assert found.nnz < 30 * len(points.xy)
+
+
+def test_sites_without_points_hear_nothing_and_make_no_cell() -> None:
+    network = make_network(make_roads([Way([(0.0, 0.0), (900.0, 0.0)], "residential")]))
+    points = road_points(network, DISTRICT, asked())
+    sites = site_at(network, [(0.0, 0.0)], 250.0)
+    assert heard(sites, points, network, None, asked()).shape == (0, 1)
+    zones = build_zones(network, DISTRICT, points, sites, asked())
+    assert zones.zone_id.shape == zones.area_km2.shape == (0,)
+    assert zones.junction.shape == (0, 1)
