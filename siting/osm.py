@@ -18,14 +18,15 @@ from siting.errors import InputError
 from siting.frames import CityMap
 from siting.inputs import tables
 from siting.inputs.lines import Lines, located_parts, take
-from siting.inputs.osmstream import ROAD_TEXT, stream
+from siting.inputs.osmfound import ROAD_TEXT
+from siting.inputs.osmstream import stream
 from siting.inputs.sniff import OSM_KINDS, kind_of
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import numpy.typing as npt
 
-    from siting.inputs.osmstream import Described, Found, Ways
+    from siting.inputs.osmfound import Described, Found, Ways
 
 SAMPLE_GENERATOR = "siting sample"
 """Header `generator` (or `source` tag of a road) of the invented sample city."""

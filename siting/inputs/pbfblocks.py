@@ -1,36 +1,40 @@
 """
-The blocks of an OSM PBF file, so that its relations can be read without unpacking all of it.
+The blocks of a sorted OSM PBF file: where its nodes, ways and relations lie.
 
-A PBF file is a row of packed blocks; in a file that says `Sort.Type_then_ID` the relations lie in
-the last ones (https://wiki.openstreetmap.org/wiki/PBF_Format).
+A PBF file is a row of packed blocks; in a file that says `Sort.Type_then_ID` the nodes come first
+and the relations last (https://wiki.openstreetmap.org/wiki/PBF_Format).
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _LENGTH = 4  # bytes of the length before each blob header
 _MOST_HEADER = 64 * 1024
 _MOST_BLOB = 32 * 1024 * 1024
 _DELIMITED, _VARINT, _FIXED64, _FIXED32 = 2, 0, 1, 5  # wire types of protocol buffers
 _RAW, _ZLIB = 1, 3  # fields of Blob
-_GROUP, _RELATIONS = 2, 4  # fields of PrimitiveBlock and PrimitiveGroup
+_GROUP, _WAYS, _RELATIONS = 2, 3, 4  # fields of PrimitiveBlock and PrimitiveGroup
 _VARINT_BYTES = 10
 
 
-class _StrangeError(Exception):
+class StrangeError(Exception):
     """The file isn't built as expected; libosmium then judges it."""
 
 
+DAMAGE = (StrangeError, zlib.error, struct.error, IndexError, KeyError, UnicodeDecodeError)
+"""What reading blocks of a file raises that is damaged or built in another way."""
+
+
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     """Where a block lies: with its header from `start`, its blob from `blob` to `end`."""
 
     start: int
@@ -38,45 +42,81 @@ class _Place:
     end: int
 
 
-def relation_blocks(path: Path) -> bytes | None:
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The blocks of a file: its header, those with nodes, with ways, and with relations."""
+
+    header: Place
+    nodes: tuple[Place, ...]
+    ways: tuple[Place, ...]
+    relations: tuple[Place, ...]
+
+
+def layout(file: IO[bytes]) -> Layout:
     """
-    Return the header and the blocks with relations of a sorted PBF file, as a PBF file.
+    Find where nodes, ways and relations lie, by halving: few blocks are unpacked.
 
     Parameters
     ----------
-    path
-        A PBF file whose header says that it is sorted by type.
-
-    Returns
-    -------
     file
-        None where that can't be told: a packing other than zlib, or damage, which reading the
-        whole file will name.
+        A PBF file whose header says that it is sorted by type, open at its start.
+
+    Raises
+    ------
+    StrangeError, zlib.error, struct.error, IndexError
+        It is damaged or built in another way (`DAMAGE`).
     """
-    try:
-        with path.open("rb") as file:
-            places = list(_places(file))
-            first = len(places)
-            while first > 1 and _has_relations(file, places[first - 1]):
-                first -= 1
-            return b"".join(_bytes(file, p.start, p.end) for p in (*places[:1], *places[first:]))
-    except (_StrangeError, zlib.error, struct.error, IndexError):
-        return None
+    header, *blocks = _places(file)
+    way = bisect_left(blocks, 1, key=lambda place: _last_group(file, place) >= _WAYS)
+    relation = bisect_left(blocks, 1, key=lambda place: _last_group(file, place) >= _RELATIONS)
+    # The block in which one type begins may still hold the last of the type before.
+    return Layout(
+        header,
+        tuple(blocks[: way + 1]),
+        tuple(blocks[way : relation + 1]),
+        tuple(blocks[relation:]),
+    )
 
 
-def _places(file: IO[bytes]) -> Iterator[_Place]:
+def relation_file(file: IO[bytes], where: Layout) -> bytes:
+    """Return the header and the blocks with relations as a PBF file of their own."""
+    return b"".join(_bytes(file, p.start, p.end) for p in (where.header, *where.relations))
+
+
+def unpacked(file: IO[bytes], place: Place) -> memoryview:
+    """
+    Return what a block holds.
+
+    Raises
+    ------
+    StrangeError, zlib.error
+        Another packing than zlib, or damage.
+    """
+    blob = dict(fields(_bytes(file, place.blob, place.end)))
+    packed, raw = blob.get(_ZLIB), blob.get(_RAW)
+    if isinstance(packed, memoryview):
+        unpacker = zlib.decompressobj()
+        raw = memoryview(unpacker.decompress(packed, _MOST_BLOB))
+        if not unpacker.eof:
+            raise StrangeError
+    if not isinstance(raw, memoryview):
+        raise StrangeError
+    return raw
+
+
+def _places(file: IO[bytes]) -> Iterator[Place]:
     """Yield the blocks of a file, the first of which is its header."""
     start = 0
     while length := file.read(_LENGTH):
         (size,) = struct.unpack(">I", length)
         if size > _MOST_HEADER:
-            raise _StrangeError
-        header = dict(_fields(file.read(size)))
+            raise StrangeError
+        header = dict(fields(file.read(size)))
         blob = start + _LENGTH + size
         end = blob + int(header[3]) if isinstance(header.get(3), int) else blob
         if not blob < end <= blob + _MOST_BLOB:
-            raise _StrangeError
-        yield _Place(start, blob, end)
+            raise StrangeError
+        yield Place(start, blob, end)
         start = end
         file.seek(start)
 
@@ -85,34 +125,18 @@ def _bytes(file: IO[bytes], start: int, end: int) -> bytes:
     file.seek(start)
     data = file.read(end - start)
     if len(data) != end - start:
-        raise _StrangeError
+        raise StrangeError
     return data
 
 
-def _has_relations(file: IO[bytes], place: _Place) -> bool:
-    """Tell whether the last group of a block, or any other, holds relations."""
-    blob = dict(_fields(_bytes(file, place.blob, place.end)))
-    packed, raw = blob.get(_ZLIB), blob.get(_RAW)
-    if isinstance(packed, memoryview):
-        unpacker = zlib.decompressobj()
-        raw = memoryview(unpacker.decompress(packed, _MOST_BLOB))
-    if not isinstance(raw, memoryview):
-        raise _StrangeError
-    groups = (value for field, value in _fields(raw) if field == _GROUP)
-    return any(
-        field == _RELATIONS
-        for group in groups
-        if isinstance(group, memoryview)
-        for field, _ in _first_field(group)
-    )
+def _last_group(file: IO[bytes], place: Place) -> int:
+    """Return the field of the last group of a block, which tells the type of its objects."""
+    groups = [value for field, value in fields(unpacked(file, place)) if field == _GROUP]
+    kinds = [group[0] >> 3 for group in groups if isinstance(group, memoryview) and len(group)]
+    return max(kinds, default=0)
 
 
-def _first_field(group: memoryview) -> list[tuple[int, int | memoryview]]:
-    """Return the first field of a group, which holds objects of one type only."""
-    return [next(_fields(group))] if len(group) else []
-
-
-def _fields(data: bytes | memoryview) -> Iterator[tuple[int, int | memoryview]]:
+def fields(data: bytes | memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Yield number and value of each field of a message; values of fixed size are left out."""
     view = memoryview(data)
     at = 0
@@ -125,13 +149,13 @@ def _fields(data: bytes | memoryview) -> Iterator[tuple[int, int | memoryview]]:
         elif kind == _DELIMITED:
             size, at = _varint(view, at)
             if at + size > len(view):
-                raise _StrangeError
+                raise StrangeError
             yield field, view[at : at + size]
             at += size
         elif kind in {_FIXED64, _FIXED32}:
             at += 8 if kind == _FIXED64 else 4
         else:
-            raise _StrangeError
+            raise StrangeError
 
 
 def _varint(view: memoryview, at: int) -> tuple[int, int]:
@@ -142,4 +166,4 @@ def _varint(view: memoryview, at: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << (7 * place)
         if byte < 0x80:  # noqa: PLR2004  (the continuation bit)
             return value, at + place + 1
-    raise _StrangeError
+    raise StrangeError

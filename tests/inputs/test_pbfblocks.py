@@ -1,4 +1,4 @@
-"""Relations read from the last blocks of a PBF are those that reading all of it finds."""
+"""Where nodes, ways and relations lie in a sorted PBF, and what is left to libosmium."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import osmium
 import pytest
 
-from siting.inputs.pbfblocks import relation_blocks
+from siting.inputs.pbfblocks import DAMAGE, Layout, layout, relation_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,28 +43,49 @@ def _relations(source: osmium.io.File | osmium.io.FileBuffer) -> list[tuple[obje
     return found
 
 
+def _layout(path: Path) -> Layout:
+    with path.open("rb") as file:
+        return layout(file)
+
+
 @pytest.mark.parametrize("count", [0, 1, 8_500])
 @pytest.mark.parametrize("form", ["pbf", "pbf,pbf_compression=none", "pbf,pbf_dense_nodes=false"])
 def test_the_last_blocks_hold_every_relation(tmp_path: Path, count: int, form: str) -> None:
     path = _write(tmp_path / "a.osm.pbf", count, form=form)
-    last = relation_blocks(path)
-    assert last is not None
+    with path.open("rb") as file:
+        last = relation_file(file, layout(file))
     assert _relations(osmium.io.FileBuffer(last, "pbf")) == _relations(osmium.io.File(str(path)))
     assert len(_relations(osmium.io.File(str(path)))) == count
     assert len(last) < path.stat().st_size
 
 
+def test_each_type_begins_where_the_one_before_ends(tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.osm.pbf", 8_500)
+    where = _layout(path)
+    assert (len(where.nodes), len(where.ways), len(where.relations)) == (3, 2, 2)
+    assert where.nodes[-1] == where.ways[0]  # the first block with ways
+    assert where.ways[-1] == where.relations[0]
+    assert where.relations[-1].end == path.stat().st_size
+
+
+def _refused(path: Path) -> bool:
+    try:
+        _layout(path)
+    except DAMAGE:
+        return True
+    return False
+
+
 def test_a_packing_that_is_not_known_is_left_to_libosmium(tmp_path: Path) -> None:
-    assert (
-        relation_blocks(_write(tmp_path / "a.osm.pbf", 3, form="pbf,pbf_compression=lz4")) is None
-    )
+    assert _refused(_write(tmp_path / "a.osm.pbf", 3, form="pbf,pbf_compression=lz4"))
 
 
 @pytest.mark.parametrize("kept", [2, 10, 200, -1, -50])
 def test_a_cut_file_is_left_to_libosmium(tmp_path: Path, kept: int) -> None:
     path = _write(tmp_path / "a.osm.pbf", 3)
+    assert not _refused(path)
     path.write_bytes(path.read_bytes()[:kept])
-    assert relation_blocks(path) is None
+    assert _refused(path)
 
 
 def test_a_damaged_block_is_left_to_libosmium(tmp_path: Path) -> None:
@@ -72,4 +93,4 @@ def test_a_damaged_block_is_left_to_libosmium(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-30:-10] = b"\xff" * 20
     path.write_bytes(bytes(data))
-    assert relation_blocks(path) is None
+    assert _refused(path)

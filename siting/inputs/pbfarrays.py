@@ -1,0 +1,384 @@
+"""
+Sorted OSM PBF files read as arrays: all that isn't wanted is never made an object of Python.
+
+The ways come first, since they say which nodes are needed, then the nodes; both decode block by
+block with numpy (https://wiki.openstreetmap.org/wiki/PBF_Format). A file that is built in another
+way than the common writers do raises `StrangeError` and is read through libosmium.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from siting.inputs.pbfblocks import StrangeError, fields
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    import numpy.typing as npt
+
+    Bytes = npt.NDArray[np.uint8]
+    Ints = npt.NDArray[np.int64]
+    Tags = dict[str, str]
+
+_STRINGS, _GROUP, _GRANULARITY, _LAT_OFFSET, _LON_OFFSET = 1, 2, 17, 19, 20
+_DENSE, _WAY, _WAY_KEY = 2, 3, 0x1A  # fields of PrimitiveGroup; field and wire type of a way
+_ID, _KEYS, _VALUES, _REFS, _LAT, _LON, _KEYS_VALUES = 1, 2, 3, 8, 8, 9, 10
+_MORE, _LOW = 0x80, 0x7F  # of the bytes of a variable-length integer
+_MOST_BYTES = 10
+_NANO = 100  # nanodegrees in the 1e-7 degrees that libosmium and this project count in
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBlock:
+    """
+    The nodes of a block.
+
+    Attributes
+    ----------
+    node_id
+        Ascending, shape (n,).
+    x, y
+        Units of 1e-7 degrees, shape (n,).
+    tagged
+        Rows of the nodes with a wanted tag, and all tags of each.
+    """
+
+    node_id: Ints
+    x: Ints
+    y: Ints
+    tagged: list[tuple[int, Tags]]
+
+
+@dataclass(frozen=True, slots=True)
+class WayBlock:
+    """
+    The chosen ways of a block.
+
+    Attributes
+    ----------
+    all_id
+        Ids of all ways of the block.
+    way_id
+        Those chosen, shape (w,).
+    tags
+        All tags of each.
+    refs, start
+        Node ids, those of way i from `start[i]` to `start[i + 1]`.
+    """
+
+    all_id: Ints
+    way_id: Ints
+    tags: list[Tags]
+    refs: Ints
+    start: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block: its strings, its groups by field, and how its coordinates are coded."""
+
+    strings: list[bytes]
+    groups: list[tuple[int, memoryview]]
+    granularity: int
+    lat_offset: int
+    lon_offset: int
+
+
+def node_blocks(block: Block, wanted: Collection[tuple[str, str]]) -> Iterator[NodeBlock]:
+    """
+    Yield the nodes of a block, one item a group.
+
+    Parameters
+    ----------
+    block
+        The block.
+    wanted
+        Tags that make a node worth its tags.
+
+    Raises
+    ------
+    StrangeError
+        It is built in another way.
+    """
+    codes = _codes(block.strings, wanted)
+    for field, group in block.groups:
+        if field == _DENSE:
+            yield _dense(block, group, codes)
+        elif field < _WAY:
+            raise StrangeError
+
+
+def way_blocks(
+    block: Block, wanted: Collection[tuple[str, str]], members: Ints
+) -> Iterator[WayBlock]:
+    """
+    Yield the ways of a block that have a wanted tag or are members of an area.
+
+    Parameters
+    ----------
+    block
+        The block.
+    wanted
+        Tags that make a way worth reading.
+    members
+        Ids of ways that are read whatever their tags, ascending.
+
+    Raises
+    ------
+    StrangeError
+        It is built in another way.
+    """
+    codes = _codes(block.strings, wanted)
+    for field, group in block.groups:
+        if field == _WAY:
+            yield _ways(block, group, codes, members)
+
+
+def among(values: Ints, known: Ints) -> npt.NDArray[np.bool_]:
+    """Tell which values are among known ones that ascend; numpy's `isin` would sort the values."""
+    if not len(known):
+        return np.zeros(len(values), dtype=np.bool_)
+    at = np.minimum(np.searchsorted(known, values), len(known) - 1)
+    found: npt.NDArray[np.bool_] = known[at] == values
+    return found
+
+
+def read_block(data: memoryview) -> Block:
+    """
+    Read the parts of an unpacked block.
+
+    Raises
+    ------
+    StrangeError
+        It is damaged.
+    """
+    strings: list[bytes] = []
+    groups: list[tuple[int, memoryview]] = []
+    numbers = {_GRANULARITY: _NANO, _LAT_OFFSET: 0, _LON_OFFSET: 0}
+    for field, value in fields(data):
+        if field == _STRINGS and isinstance(value, memoryview):
+            strings = _strings(bytes(value))
+        elif field == _GROUP and isinstance(value, memoryview) and len(value):
+            groups.append((value[0] >> 3, value))
+        elif field in numbers and isinstance(value, int):
+            numbers[field] = value if value < 1 << 63 else value - (1 << 64)
+    return Block(strings, groups, *numbers.values())
+
+
+def _strings(table: bytes) -> list[bytes]:
+    """Return the strings of a block; written out, for this is most of what a block costs."""
+    found = []
+    at, end = 0, len(table)
+    while at < end:
+        size = table[at + 1]
+        start = at + 2
+        if size >= _MORE:
+            size = (size & _LOW) | (table[start] << 7)
+            start += 1
+            if table[start - 1] >= _MORE:
+                raise StrangeError  # OSM values have at most 255 characters
+        at = start + size
+        found.append(table[start:at])
+    return found
+
+
+def _codes(strings: list[bytes], wanted: Collection[tuple[str, str]]) -> Ints:
+    """Return `key * strings + value` of the wanted tags that a block can spell."""
+    number = {text: index for index, text in enumerate(strings)}
+    pairs = ((number.get(key.encode()), number.get(value.encode())) for key, value in wanted)
+    codes = [k * len(strings) + v for k, v in pairs if k is not None and v is not None]
+    return np.array(sorted(codes), dtype=np.int64)
+
+
+def _tags(strings: list[bytes], keys: list[int], values: list[int]) -> Tags:
+    return {
+        strings[key].decode(): strings[value].decode()
+        for key, value in zip(keys, values, strict=True)
+    }
+
+
+def _dense(block: Block, group: memoryview, codes: Ints) -> NodeBlock:
+    """Decode a group of dense nodes."""
+    _, message = next(fields(group))
+    if not isinstance(message, memoryview):
+        raise StrangeError
+    packed = {
+        field: np.frombuffer(value, dtype=np.uint8)
+        for field, value in fields(message)
+        if isinstance(value, memoryview)
+    }
+    node_id = np.cumsum(_signed(_varints(packed[_ID])))
+    lat = np.cumsum(_signed(_varints(packed[_LAT])))
+    lon = np.cumsum(_signed(_varints(packed[_LON])))
+    if not len(node_id) == len(lat) == len(lon):
+        raise StrangeError
+    x = _units(lon, block.granularity, block.lon_offset)
+    y = _units(lat, block.granularity, block.lat_offset)
+    tagged: list[tuple[int, Tags]] = []
+    if len(codes) and _KEYS_VALUES in packed:
+        tagged = _dense_tags(block.strings, packed[_KEYS_VALUES], codes, len(node_id))
+    return NodeBlock(node_id, x, y, tagged)
+
+
+def _units(value: Ints, granularity: int, offset: int) -> Ints:
+    """Return coordinates in units of 1e-7 degrees, cut off towards zero as libosmium does."""
+    if granularity == _NANO and not offset:
+        return value
+    nano: Ints = value * granularity + offset
+    units: Ints = np.sign(nano) * (np.abs(nano) // _NANO)
+    return units
+
+
+def _dense_tags(
+    strings: list[bytes], packed: Bytes, codes: Ints, count: int
+) -> list[tuple[int, Tags]]:
+    """Return row and tags of nodes with a wanted tag; each node's tags end with a zero."""
+    flat = _varints(packed).astype(np.int64)
+    if not len(flat):
+        return []
+    ends = np.flatnonzero(flat == 0)
+    start = np.r_[0, ends[:-1] + 1]
+    size = ends - start
+    if len(ends) != count or ends[-1] != len(flat) - 1 or (size % 2).any():
+        raise StrangeError
+    place = np.arange(len(flat)) - np.repeat(start, size + 1)
+    key = np.flatnonzero((place % 2 == 0) & (flat != 0))
+    hit = key[among(flat[key] * len(strings) + flat[key + 1], codes)]
+    rows = np.unique(np.searchsorted(ends, hit))
+    found = []
+    for row in rows.tolist():
+        pairs = flat[start[row] : ends[row]].tolist()
+        found.append((row, _tags(strings, pairs[::2], pairs[1::2])))
+    return found
+
+
+def _ways(block: Block, group: memoryview, codes: Ints, members: Ints) -> WayBlock:
+    """Decode the chosen ways of a group."""
+    data = np.frombuffer(group, dtype=np.uint8)
+    begin, end = _messages(bytes(group))
+    way_id, parts = _way_fields(data, begin, end)
+    keys, key_start = _ragged(data, *parts[_KEYS])
+    values, value_start = _ragged(data, *parts[_VALUES])
+    if (key_start != value_start).any():
+        raise StrangeError
+    owner = np.repeat(np.arange(len(way_id)), np.diff(key_start))
+    hit = among(keys * len(block.strings) + values, codes)
+    chosen = among(way_id, members)
+    chosen[owner[hit]] = True
+    rows = np.flatnonzero(chosen)
+    first, size = parts[_REFS]
+    raw, start = _ragged(data, first[rows], size[rows])
+    steps = _signed(raw.view(np.uint64))
+    total = np.cumsum(steps)
+    before = np.r_[0, total][start[:-1]]
+    refs = total - np.repeat(before, np.diff(start))
+    tags = [
+        _tags(
+            block.strings,
+            keys[key_start[row] : key_start[row + 1]].tolist(),
+            values[key_start[row] : key_start[row + 1]].tolist(),
+        )
+        for row in rows.tolist()
+    ]
+    return WayBlock(way_id, way_id[rows], tags, refs, start)
+
+
+def _messages(data: bytes) -> tuple[Ints, Ints]:
+    """Return where each way of a group begins and ends."""
+    begin, end = [], []
+    at, whole = 0, len(data)
+    while at < whole:
+        if data[at] != _WAY_KEY:
+            raise StrangeError
+        size, shift, at = 0, 0, at + 1
+        while data[at] >= _MORE:
+            size |= (data[at] & _LOW) << shift
+            shift, at = shift + 7, at + 1
+        size |= data[at] << shift
+        begin.append(at + 1)
+        at += 1 + size
+        end.append(at)
+    if at != whole:
+        raise StrangeError
+    return np.array(begin, dtype=np.int64), np.array(end, dtype=np.int64)
+
+
+def _way_fields(data: Bytes, begin: Ints, end: Ints) -> tuple[Ints, dict[int, tuple[Ints, Ints]]]:
+    """Walk all ways of a group at once, field by field; return ids, and place and size of lists."""
+    count = len(begin)
+    way_id = np.zeros(count, dtype=np.int64)
+    parts = {field: np.zeros((2, count), dtype=np.int64) for field in (_KEYS, _VALUES, _REFS)}
+    at = begin.copy()
+    rows = np.flatnonzero(at < end)
+    while len(rows):
+        key = data[at[rows]]
+        value, after = _varints_at(data, at[rows] + 1)
+        field, kind = key >> 3, key & 7
+        if ((kind != 0) & (kind != 2)).any():  # noqa: PLR2004  (neither number nor list)
+            raise StrangeError
+        named = (field == _ID) & (kind == 0)
+        way_id[rows[named]] = value[named]
+        for number, part in parts.items():
+            mine = field == number
+            if (kind[mine] == 0).any() or part[1, rows[mine]].any():
+                raise StrangeError  # a list in pieces
+            part[0, rows[mine]], part[1, rows[mine]] = after[mine], value[mine]
+        at[rows] = after + np.where(kind == 2, value, 0)  # noqa: PLR2004
+        if (at[rows] > end[rows]).any():
+            raise StrangeError
+        rows = rows[at[rows] < end[rows]]
+    return way_id, {field: (part[0], part[1]) for field, part in parts.items()}
+
+
+def _varints_at(data: Bytes, at: Ints) -> tuple[Ints, Ints]:
+    """Return the integers that begin at some places, and where they end."""
+    value = np.zeros(len(at), dtype=np.int64)
+    after = at.copy()
+    rows = np.arange(len(at))
+    for place in range(_MOST_BYTES):
+        byte = data[after[rows]].astype(np.int64)
+        value[rows] |= (byte & _LOW) << (7 * place)
+        after[rows] += 1
+        rows = rows[byte >= _MORE]
+        if not len(rows):
+            return value, after
+    raise StrangeError
+
+
+def _ragged(data: Bytes, first: Ints, size: Ints) -> tuple[Ints, Ints]:
+    """Return the integers of many lists one after the other, and where each list begins."""
+    edge = np.r_[0, np.cumsum(size)]
+    place = np.repeat(first - edge[:-1], size) + np.arange(edge[-1])
+    packed = data[place]
+    last = np.r_[0, np.cumsum(packed < _MORE)]
+    return _varints(packed).view(np.int64), last[edge]
+
+
+def _varints(packed: Bytes) -> npt.NDArray[np.uint64]:
+    """Decode variable-length integers that stand one after the other."""
+    ends = np.flatnonzero(packed < _MORE)
+    if not len(packed):
+        return np.zeros(0, dtype=np.uint64)
+    if not len(ends) or ends[-1] != len(packed) - 1:
+        raise StrangeError
+    start = np.r_[0, ends[:-1] + 1]
+    length = ends - start + 1
+    value = (packed[start] & _LOW).astype(np.uint64)
+    rows = np.arange(len(start))
+    for place in range(1, int(length.max())):
+        if place >= _MOST_BYTES:
+            raise StrangeError
+        rows = rows[length[rows] > place]
+        byte = (packed[start[rows] + place] & _LOW).astype(np.uint64)
+        value[rows] |= byte << np.uint64(7 * place)
+    return value
+
+
+def _signed(value: npt.NDArray[np.uint64]) -> Ints:
+    """Undo the zigzag coding of signed integers."""
+    half = (value >> np.uint64(1)).view(np.int64)
+    return half ^ -(value & np.uint64(1)).view(np.int64)
