@@ -239,6 +239,18 @@ def test_slip_roads_around_a_junction_dont_cut_its_roads_twice() -> None:
     }  # fmt: skip
 
 
+def test_the_ends_of_a_long_link_are_two_junctions() -> None:
+    ways = [
+        way([(-900, 0), (0, 0), (900, 0)], "甲路", "secondary"),
+        way([(-900, 800), (0, 800), (900, 800)], "乙路", "secondary"),
+        way([(0, 0), (200, 400), (0, 800)], "", "secondary_link", oneway=1),
+    ]
+    corridors, _ = corridors_of(town(ways))
+    ends = np.column_stack([corridors.tail, corridors.head])
+    road = corridors.frame["road"].to_numpy()
+    assert not set(ends[road == "甲路"].ravel()) & set(ends[road == "乙路"].ravel())
+
+
 def test_ids_and_names_stay_when_the_rows_are_in_another_order() -> None:
     ways = interchange()
     first = corridors_of(town(ways))[0].frame

@@ -30,6 +30,13 @@ Planner's own: a full cloverleaf or turbine of two expressways measures 0.8 to 1
 outermost ramp noses, while a chain of ramps along an elevated road goes on for kilometres.
 """
 
+SLIP_SPAN_M = 400.0
+"""
+The same for slip roads of primary to tertiary roads: junctions, not interchanges. Planner's own.
+
+Some maps call a kilometre of frontage road a link; its ends aren't one junction.
+"""
+
 ACROSS_M = 150.0
 """
 A side road that meets one carriageway only joins the other one at a node up to this far.
@@ -39,6 +46,9 @@ Planner's own: openings of a median and bus-stop bays lie nearer than this to mo
 
 LINK = np.array([name.endswith("_link") for name in ROAD_CLASSES])
 """Which of `ROAD_CLASSES` are ramps and slip roads."""
+
+FAST_LINK = np.isin(ROAD_CLASSES, ["motorway_link", "trunk_link"])
+"""Which of them are ramps of expressways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +82,9 @@ def find_places(
     Put together the nodes at which corridors meet.
 
     One place are: the nodes of a junction; of a roundabout; both ends of a crossover; what ramps
-    join within `SPAN_M`; and where a side road meets only the lesser half of a dual carriageway,
-    that node and the nearest node of the main half within `ACROSS_M`.
+    join within `SPAN_M`, slip roads within `SLIP_SPAN_M`; and where a side road meets only the
+    lesser half of a dual carriageway, that node and the nearest node of the main half within
+    `ACROSS_M`.
 
     Parameters
     ----------
@@ -102,7 +113,9 @@ def find_places(
         np.concatenate([order[same], network.tail[close]]),
         np.concatenate([order[same + 1], network.head[close]]),
     )
-    place = _interchanges(network, place)
+    slip = LINK[network.highway] & ~FAST_LINK[network.highway]
+    place = _interchanges(network, place, slip, SLIP_SPAN_M)
+    place = _interchanges(network, place, FAST_LINK[network.highway], SPAN_M)
     one, two = _across(network, place, eligible, main)
     return Places(of_node=joined_places(place, one, two), turn=turn & eligible)
 
@@ -176,9 +189,9 @@ def _crossovers(network: Network, main: Ints, name: Ints) -> tuple[Bools, Bools]
     return found, turn
 
 
-def _interchanges(network: Network, place: Ints) -> Ints:
+def _interchanges(network: Network, place: Ints, ramps: Bools, span_m: float) -> Ints:
     """Join places that ramps lead between, unless they lie too far apart."""
-    ramp = np.flatnonzero(LINK[network.highway])
+    ramp = np.flatnonzero(ramps)
     if len(ramp) == 0:
         return place
     group = joined_places(place, network.tail[ramp], network.head[ramp])
@@ -187,7 +200,7 @@ def _interchanges(network: Network, place: Ints) -> Ints:
     start = np.flatnonzero(np.r_[True, np.diff(group[order]) != 0])
     low = np.minimum.reduceat(network.node_xy[order], start)
     high = np.maximum.reduceat(network.node_xy[order], start)
-    wide = np.hypot(*(high - low).T) > SPAN_M
+    wide = np.hypot(*(high - low).T) > span_m
     result = group.copy()
     top = int(group.max()) + 1
     bounds = np.r_[start, len(order)]
@@ -200,7 +213,7 @@ def _interchanges(network: Network, place: Ints) -> Ints:
         middle = np.column_stack(
             [np.bincount(inverse, weights=network.node_xy[members, k]) / times for k in (0, 1)]
         )
-        part = fcluster(linkage(middle, "complete"), SPAN_M, criterion="distance")
+        part = fcluster(linkage(middle, "complete"), span_m, criterion="distance")
         result[members] = top + part[inverse]
         top += len(own) + 1
     return joined_places(result, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
