@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import platform
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from siting.model import Model
     from siting.network import Network
     from siting.reach import Reach
+    from siting.roadside import RoadsidePlan
     from siting.substations import Substations
     from siting.testroads import TestRoadPlan
 
@@ -92,8 +93,8 @@ class Solved:
         What the bound can be recomputed from.
     worst
         How the worst-served district fares, where that is the objective.
-    testroads
-        The test roads, where a target asks for them.
+    testroads, roadside
+        The test roads and the roadside units, where a target asks for them.
     """
 
     decision: Decision
@@ -104,6 +105,7 @@ class Solved:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     worst: Worst | None = None
     testroads: TestRoadPlan | None = None
+    roadside: RoadsidePlan | None = None
 
 
 def assemble_plan(
@@ -172,12 +174,16 @@ def assemble_plan(
         measured["hydrogen_stations"] = float(hydrogen.counted)
     if solved.testroads is not None:
         measured |= solved.testroads.measures
+    if solved.roadside is not None:
+        measured |= solved.roadside.measures
     known = clauses(model.area.city) if model.area.city else ()
     leanings = pilot_leanings(stations, types, charging.pilots)
     if hydrogen is not None:
         leanings |= hydrogen.clauses
     if solved.testroads is not None:
         leanings |= solved.testroads.clauses
+    if solved.roadside is not None:
+        leanings |= solved.roadside.clauses
     notes = _target_notes(city, solved)
     ledger = clause_ledger(model.targets, measured, known, notes, leanings)
     found = Plan(
@@ -201,6 +207,7 @@ def assemble_plan(
         more = {"objective_meaning": meaning, "worst_district": solved.worst.record}
         found = replace(found, run={**found.run, **more})
     found = found if hydrogen is None else _with_hydrogen(found, hydrogen)
+    found = found if solved.roadside is None else _with_roadside(found, solved.roadside)
     return found if solved.testroads is None else _with_testroads(found, solved.testroads)
 
 
@@ -236,6 +243,8 @@ def _target_notes(city: City, solved: Solved) -> dict[str, str]:
         notes |= {name: f"{notes[name]}; {left}" for name in ("townships", "key_areas")}
     if solved.testroads is not None:
         notes |= solved.testroads.notes
+    if solved.roadside is not None:
+        notes |= solved.roadside.notes
     for measure, text in city.target_notes.items():
         notes[measure] = f"{text}; {notes[measure]}" if measure in notes else text
     return notes
@@ -262,6 +271,31 @@ def _with_hydrogen(plan: Plan, hydrogen: HydrogenPlan) -> Plan:
             "totals": totals,
             "settings": {**run["settings"], "hydrogen": hydrogen.settings},
             "hydrogen": hydrogen.record,
+        },
+    )
+
+
+def _with_roadside(plan: Plan, roadside: RoadsidePlan) -> Plan:
+    """Add the roadside units to a plan, its districts, totals, settings and evidence."""
+    run, frames = plan.run, roadside.frames
+    cost_cny = run["totals"]["cost_cny"] + roadside.totals["roadside_cost_cny"]
+    ids, built = plan.districts.district_id, frames.zones[frames.zones["built"]]
+    districts = plan.districts.assign(
+        rsus=ids.map(frames.rsus.groupby("district_id").size()).fillna(0).astype(np.int64),
+        built_area_km2=ids.map(built.groupby("district_id")["area_km2"].sum()).fillna(0.0),
+    )
+    layers = {part.name: getattr(frames, part.name) for part in fields(frames)}
+    return replace(
+        plan,
+        **layers,
+        districts=districts,
+        evidence={**plan.evidence, **roadside.evidence},
+        run={
+            **run,
+            "totals": {**run["totals"], **roadside.totals, "cost_cny": cost_cny},
+            "settings": {**run["settings"], "roadside": roadside.settings},
+            "notes": [*run["notes"], *roadside.warnings],
+            "roadside": roadside.record,
         },
     )
 
@@ -334,6 +368,7 @@ def _run_record(
             "edge_nodes": 0,
             "built_area_zone_km2": 0,
             "built_area_footprint_km2": 0,
+            "roadside_cost_cny": 0,
             "test_road_km": 0,
             "test_road_opening_cny": 0,
             "test_road_retrofit_cny": 0,
@@ -379,6 +414,8 @@ def _settings(model: Model) -> dict[str, Any]:
         "rural_radius_m": charging.rural_radius_m.value,
         "heavy_radius_m": charging.heavy_radius_m.value,
         "nearest_sites": charging.nearest_sites,
+        "station_spacing_m": FACILITY_SPACING_M,
+        "spacing_free_kinds": list(ROADSIDE_SERVICES),
         "simultaneity": charging.simultaneity.value,
         "power_factor": charging.power_factor.value,
         "queueing": {name: figure.value for name, figure in charging.queueing},
@@ -407,5 +444,3 @@ def _question_hash(city: City) -> str:
     """Hash the model and its inputs: equal questions carry equal marks."""
     question = city.model.model_dump_json() + json.dumps(city.inputs, sort_keys=True) + __version__
     return hashlib.sha256(question.encode()).hexdigest()[:8]
-        "station_spacing_m": FACILITY_SPACING_M,
-        "spacing_free_kinds": list(ROADSIDE_SERVICES),

@@ -27,22 +27,12 @@ MOST_SEEDS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Works:
+class Units:
     """
-    What is to be built, in units: the built cells, or else the sites themselves.
+    What is built whole or not at all: the built cells, or else the sites themselves.
 
     Attributes
     ----------
-    site_cny
-        Cost of each chosen site with its fibre, shape (S,).
-    node_of
-        Edge node of each site, -1 for none, shape (S,); a node is built with its first site.
-    node_cny
-        Cost of each edge node, shape (N,).
-    first_cny
-        Cost that falls in the first batch whatever is built: the city platform.
-    mandatory
-        Sites that go before all others, shape (S,).
     need
         Sites without which a unit is not complete, bool, shape (U, S); see `needed_sites`.
     beside
@@ -57,17 +47,41 @@ class Works:
         Units in the least connected patch.
     """
 
-    site_cny: npt.NDArray[np.float64]
-    node_of: npt.NDArray[np.int64]
-    node_cny: npt.NDArray[np.float64]
-    first_cny: float
-    mandatory: npt.NDArray[np.bool_]
     need: csr_array
     beside: csr_array
     worth: npt.NDArray[np.float64]
     ahead: npt.NDArray[np.bool_]
     amount: npt.NDArray[np.float64]
     least_patch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Works:
+    """
+    What is to be built and what it costs.
+
+    Attributes
+    ----------
+    site_cny
+        Cost of each chosen site with its fibre, shape (S,).
+    node_of
+        Edge node of each site, -1 for none, shape (S,); a node is built with its first site.
+    node_cny
+        Cost of each edge node, shape (N,).
+    first_cny
+        Cost that falls in the first batch whatever is built: the city platform.
+    mandatory
+        Sites that go before all others, shape (S,).
+    units
+        What is built whole.
+    """
+
+    site_cny: npt.NDArray[np.float64]
+    node_of: npt.NDArray[np.int64]
+    node_cny: npt.NDArray[np.float64]
+    first_cny: float
+    mandatory: npt.NDArray[np.bool_]
+    units: Units
 
 
 @dataclass(slots=True)
@@ -194,12 +208,12 @@ def plan_batches(
     limits = _limits(works, batches)
     built = _Built(
         np.zeros(len(works.site_cny), dtype=np.int64),
-        np.zeros(works.need.shape[0], dtype=np.int64),
+        np.zeros(works.units.need.shape[0], dtype=np.int64),
         np.zeros(len(works.node_cny), dtype=bool),
         works.first_cny,
     )
     # The last batch takes the sites that no unit needs too.
-    total = max(float(works.amount.sum()), TINY)
+    total = max(float(works.units.amount.sum()), TINY)
     for number, (batch, limit) in enumerate(zip(batches, limits, strict=True), start=1):
         last = number == len(batches)
         _mandatory(works, built, number, limit)
@@ -248,19 +262,19 @@ def _mandatory(works: Works, built: _Built, number: int, limit: float) -> None:
 
 def _grow(works: Works, built: _Built, number: int, limit: float, asked: float) -> None:
     """Build units until the share is reached, the money is spent or nothing is left."""
-    need = works.need.astype(np.float64)
+    need = works.units.need.astype(np.float64)
     nodes = _unit_nodes(works)
-    done = float(works.amount[built.unit > 0].sum())
+    done = float(works.units.amount[built.unit > 0].sum())
     while done < asked - TINY and (built.unit == 0).any():
         cost = need @ np.where(built.site > 0, 0.0, works.site_cny)
         cost = cost + nodes @ np.where(built.node, 0.0, works.node_cny)
         block = _next(works, built, cost, limit)
         if block is None:
             return
-        sites = np.unique(works.need[block].indices).astype(np.int64)
+        sites = np.unique(works.units.need[block].indices).astype(np.int64)
         _build(works, built, sites, number)
         built.unit[block] = number
-        done += float(works.amount[block].sum())
+        done += float(works.units.amount[block].sum())
 
 
 def _unit_nodes(works: Works) -> csr_array:
@@ -268,23 +282,25 @@ def _unit_nodes(works: Works) -> csr_array:
     has = np.flatnonzero(works.node_of >= 0)
     size = (len(works.node_of), len(works.node_cny))
     at = coo_array((np.ones(len(has)), (has, works.node_of[has])), shape=size)
-    return csr_array((csr_array(works.need.astype(np.float64) @ csr_array(at)) > 0).astype(float))
+    return csr_array(
+        (csr_array(works.units.need.astype(np.float64) @ csr_array(at)) > 0).astype(float)
+    )
 
 
 def _next(works: Works, built: _Built, cost: Floats, limit: float) -> Ints | None:
     """Return the units to build next: one beside what is built, or the start of a patch."""
     left = built.unit == 0
-    value = works.worth / np.maximum(cost, 1.0)
-    beside = (works.beside @ (~left).astype(np.float64) > 0) & left
+    value = works.units.worth / np.maximum(cost, 1.0)
+    beside = (works.units.beside @ (~left).astype(np.float64) > 0) & left
     room = limit * (1 + TINY) - built.spent_cny
-    for group in (left & works.ahead, left):
+    for group in (left & works.units.ahead, left):
         near = np.flatnonzero(beside & group & (cost <= room))
         if len(near):
             return near[[np.argmax(value[near])]]
         seeds = np.flatnonzero(group & ~beside)
         for seed in seeds[np.argsort(-value[seeds], kind="stable")][:MOST_SEEDS].tolist():
             block = _patch(works, left, value, seed)
-            sites = np.unique(works.need[block].indices).astype(np.int64)
+            sites = np.unique(works.units.need[block].indices).astype(np.int64)
             fresh = sites[built.site[sites] == 0]
             if _cost(works, built, fresh) <= room:
                 return block
@@ -296,9 +312,9 @@ def _patch(works: Works, left: Bools, value: Floats, seed: int) -> Ints:
     block = [seed]
     inside = np.zeros(len(left), dtype=np.float64)
     inside[seed] = 1.0
-    while len(block) < works.least_patch:
-        around = (works.beside @ inside > 0) & (inside == 0) & left
-        first = around & works.ahead
+    while len(block) < works.units.least_patch:
+        around = (works.units.beside @ inside > 0) & (inside == 0) & left
+        first = around & works.units.ahead
         rim = np.flatnonzero(first if first.any() else around)
         if not len(rim):
             break

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from siting.frames import CityMap, Roads
     from siting.model import Hydrogen, Model
+    from siting.modelroadside import Roadside
 
 MARGIN_DEG = 0.02
 """Roads this far outside the districts (about 2 km) still carry traffic of the city."""
@@ -48,6 +49,7 @@ APPORTIONED = frozenset(
         *("stations", "piles", "hydrogen_stations"),
         *("heavy_sites", "energy_stations", "residential_piles"),
         "test_road_km",
+        "built_area_km2",
     }
 )
 """Measures counted over the whole city, which a part of it takes its share of."""
@@ -347,6 +349,7 @@ def _apportion(
             "targets": targets,
             "charging": charging,
             "hydrogen": _hydrogen_share(model, share),
+            "roadside": _roadside_share(model, share),
         }
     )
     return scaled, (note, whole), notes
@@ -362,6 +365,24 @@ def _hydrogen_share(model: Model, share: float) -> Hydrogen | None:
     existing = math.floor(hydrogen.existing_stations * share + 1e-9)
     changes = {"existing_stations": existing, "budget_cny": budget and budget * share}
     return hydrogen.model_copy(update=changes)
+
+
+def _roadside_share(model: Model, share: float) -> Roadside | None:
+    """Give the planned districts their share of the roadside money and of the fleet."""
+    roadside = model.roadside
+    if roadside is None:
+        return None
+    batches = tuple(
+        batch.model_copy(update={"budget_cny": batch.budget_cny and batch.budget_cny * share})
+        for batch in roadside.batches
+    )
+    fleet = {"vehicles": math.ceil(roadside.on_board.vehicles * share - 1e-9)}
+    changes = {
+        "budget_cny": roadside.budget_cny and roadside.budget_cny * share,
+        "batches": batches,
+        "on_board": roadside.on_board.model_copy(update=fleet),
+    }
+    return roadside.model_copy(update=changes)
 
 
 def _km_by_district(

@@ -33,45 +33,35 @@ class Trips:
         Network nodes, shape (r,).
     edges
         Network edges along each way in the order driven, r arrays.
-    length_m, covered_m
-        Length, and how much of it lies in coverage, shape (r,).
     """
 
     origin: npt.NDArray[np.int64]
     target: npt.NDArray[np.int64]
     edges: tuple[npt.NDArray[np.int64], ...]
-    length_m: npt.NDArray[np.float64]
-    covered_m: npt.NDArray[np.float64]
 
 
 def fleet_routes(
     network: Network,
-    weight: npt.NDArray[np.float64],
+    trips: Trips,
     covered_share: npt.NDArray[np.float64],
     settings: OnBoard,
-    *,
-    seed: int,
 ) -> tuple[pd.DataFrame, float]:
     """
-    Place a fleet on the routes that lie most in coverage.
+    Place a fleet on the drawn trips that lie most in coverage.
 
-    `routes` x `considered` trips are drawn: origins (depots) and targets by demand, seeded, each a
-    shortest way of at least `least_km` and at most `most_km`. The `routes` of them with the largest
-    covered share carry the fleet in equal parts, the first of them one vehicle more where the
-    number doesn't divide.
+    The `routes` trips with the largest covered share carry the fleet in equal parts, the first of
+    them one vehicle more where the number doesn't divide.
 
     Parameters
     ----------
     network
-        Roads; one-way rules hold.
-    weight
-        Demand at each node, shape (n,).
+        Roads.
+    trips
+        What was drawn, see `draw_trips`.
     covered_share
         Share of each edge that is covered, shape (m,).
     settings
-        Size of the fleet and of the draw.
-    seed
-        Of the draw.
+        Size of the fleet.
 
     Returns
     -------
@@ -80,10 +70,11 @@ def fleet_routes(
     drawn_share
         Covered share of all trips drawn, what a fleet taken blindly would have; NaN of none.
     """
-    trips = _trips(network, weight, covered_share, settings, np.random.default_rng(seed))
-    total_m = trips.length_m.sum()
-    drawn = float(trips.covered_m.sum() / total_m) if total_m else float("nan")
-    share = trips.covered_m / np.maximum(trips.length_m, 1e-9)
+    length = np.array([network.length_m[way].sum() for way in trips.edges], dtype=np.float64)
+    metres = network.length_m * covered_share
+    covered = np.array([metres[way].sum() for way in trips.edges], dtype=np.float64)
+    drawn = float(covered.sum() / length.sum()) if length.sum() else float("nan")
+    share = covered / np.maximum(length, 1e-9)
     best = np.lexsort((np.arange(len(share)), -share))[: settings.routes]
     count = len(best)
     vehicles = np.full(count, settings.vehicles // max(count, 1))
@@ -94,8 +85,8 @@ def fleet_routes(
             "vehicles": vehicles,
             "origin_id": network.node_id[trips.origin[best]],
             "target_id": network.node_id[trips.target[best]],
-            "length_m": np.round(trips.length_m[best], 3),
-            "covered_m": np.round(trips.covered_m[best], 3),
+            "length_m": np.round(length[best], 3),
+            "covered_m": np.round(covered[best], 3),
             "covered_share": share[best],
             "edges": [" ".join(map(str, trips.edges[k].tolist())) for k in best],
         }
@@ -110,22 +101,37 @@ def fleet_share(routes: pd.DataFrame) -> float:
     return covered_m / driven_m if driven_m else float("nan")
 
 
-def _trips(
-    network: Network,
-    weight: Floats,
-    covered_share: Floats,
-    settings: OnBoard,
-    rng: np.random.Generator,
+def draw_trips(
+    network: Network, weight: npt.NDArray[np.float64], settings: OnBoard, *, seed: int
 ) -> Trips:
-    """Draw depots by demand, then targets by demand within the lengths from each."""
+    """
+    Draw depots by demand, then targets by demand within the lengths from each.
+
+    Parameters
+    ----------
+    network
+        Roads; one-way rules hold.
+    weight
+        Demand at each node, shape (n,).
+    settings
+        Numbers of routes, of trips considered for each, of depots; least and most length.
+    seed
+        Of the draw.
+
+    Returns
+    -------
+    Trips
+        `routes` x `considered` shortest ways, fewer where few targets are in reach; none without
+        demand or vehicles.
+    """
+    rng = np.random.default_rng(seed)
     chance = np.where(main_nodes(network), np.maximum(weight, 0.0), 0.0)
     wanted = settings.routes * settings.considered
     if not chance.sum() > 0 or settings.vehicles == 0:
-        return Trips(*(np.zeros(0, dtype=np.int64),) * 2, (), np.zeros(0), np.zeros(0))
-    depots = rng.choice(
-        len(chance), min(settings.origins, int((chance > 0).sum())), False, chance / chance.sum()
-    )
-    each = -(-wanted // len(depots))
+        return Trips(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), ())
+    size = min(settings.origins, int((chance > 0).sum()))
+    depots = rng.choice(len(chance), size, replace=False, p=chance / chance.sum())
+    each = -(-wanted // size)
     edge_of = _edges_by_ends(network)
     least_m, most_m = settings.least_km.value * 1000, settings.most_km.value * 1000
     found: list[tuple[int, int, Ints]] = []
@@ -141,13 +147,10 @@ def _trips(
         targets = rng.choice(len(likely), count, replace=False, p=likely / likely.sum())
         found += [(depot, t, _way(before, t, edge_of, len(chance))) for t in targets.tolist()]
     found = found[:wanted]
-    ways = [way for *_, way in found]
     return Trips(
         np.array([origin for origin, *_ in found], dtype=np.int64),
         np.array([target for _, target, _ in found], dtype=np.int64),
-        tuple(ways),
-        np.array([network.length_m[way].sum() for way in ways], dtype=np.float64),
-        np.array([(network.length_m[way] * covered_share[way]).sum() for way in ways], dtype=float),
+        tuple(way for *_, way in found),
     )
 
 

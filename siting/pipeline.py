@@ -25,6 +25,7 @@ from siting.hydrogen import plan_hydrogen
 from siting.model import load_model
 from siting.network import build_network, centreline_km, components_report
 from siting.network.junctions import find_junctions
+from siting.roadside import plan_roadside
 from siting.store import read_run, write_run
 from siting.substations import substations_of
 from siting.testroads import plan_testroads
@@ -131,7 +132,12 @@ def plan(
             reach,
             lambda point: report(Event("solve", trace=point)),
         )
-        testroads = plan_testroads(city, network, junctions)
+        roadside = plan_roadside(city, network, junctions, demand)
+        covered = None
+        if roadside is not None:
+            report(Event("solve", roadside.text))
+            covered = roadside.frames.road_points
+        testroads = plan_testroads(city, network, junctions, covered)
         if testroads is not None:
             report(Event("solve", testroads.text))
         programme, outcome = answer.programme, answer.outcome
@@ -139,7 +145,9 @@ def plan(
         decision = decode(programme, outcome)
     with stage("check", seconds, report):
         proof = evidence(programme, outcome)
-        solved = Solved(decision, outcome, hydrogen, places, fed, proof, answer.worst, testroads)
+        solved = Solved(
+            decision, outcome, hydrogen, places, fed, proof, answer.worst, testroads, roadside
+        )
         found = assemble_plan(city, network, demand, candidates, reach, solved, seconds)
         checked = pass_only_verified(found)
     with stage("publish", seconds, report):

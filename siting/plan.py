@@ -62,7 +62,8 @@ class Plan:
         Table. `demand_id`, `site_id`, `kwh_day`, `distance_m`; what each station serves.
     districts
         (Multi)Polygons. `district_id`, `name`, `name_en`, `population`, `area_km2`, `stations`,
-        `piles`, `kwh_day`, `served_kwh_day`, `served_share`, `cost_cny`.
+        `piles`, `kwh_day`, `served_kwh_day`, `served_share`, `cost_cny` (of the stations), `rsus`
+        and `built_area_km2` (cells that count as built; 0 where none are planned).
     clauses
         Table, the ledger. `clause`, `measure`, `relation` (`>=` ...), `target`, `planned`, `unit`,
         `status` (`met` | `short` | `preference` | `context` | `not_modelled`), `reading`, `quote`,
@@ -109,10 +110,11 @@ class Plan:
         seven. `site_id`, `name`, `kind`, `level` (`rsu` | `sensing` | `full`), `reuse` (bool),
         `district_id`, `district`, `cost_cny` (int), `radius_m`, `mandatory` (bool), `clauses`,
         `junction_id`, `road`, `benefit`, `zone_id` (cell whose key junction it is, "" for none),
-        `node_id`, `edge_node_id` ("" where it needs none), `fibre_m`, `fibre_cny` (int), `phase`
-        (batch, from 1), `year`.
+        `node_id`, `edge_id` (of the road that it stands on, -1 at a junction), `node_ids` (of its
+        junction, joined by a space), `edge_node_id` ("" where it needs none), `fibre_m`,
+        `fibre_cny` (int), `phase` (batch, from 1), `year`.
     roadside_candidates
-        Points, every site that was considered, with the columns of `rsus` up to `node_id` and
+        Points, every site that was considered, with the columns of `rsus` up to `node_ids` and
         `chosen` (bool).
     edge_nodes
         Points. `edge_node_id`, `site_id` (whose cabinet it stands in), `name`, `district_id`,
@@ -125,7 +127,7 @@ class Plan:
     road_points
         Points along eligible roads. `point_id`, `zone_id`, `district_id`, `edge_id`, `highway`,
         `length_m` (of road that it stands for), `expressway`, `section` (bool), `traffic`,
-        `covered` (bool), `site_id` (one that hears it, "" for none).
+        `covered` (bool), `heard_by` (ids of the equipped sites that hear it, joined by a space).
     obu_routes
         Table, routes of vehicles with on-board units. `route_id`, `vehicles`, `origin_id`,
         `target_id` (nodes), `length_m`, `covered_m`, `covered_share`, `edges` (ids joined by a
@@ -355,7 +357,7 @@ def district_frame(
         frame[column] = frame.district_id.map(by_demand[column]).fillna(0.0)
     share = frame.served_kwh_day / frame.kwh_day.where(frame.kwh_day > 0)
     frame["served_share"] = share.fillna(0.0)
-    return frame
+    return frame.assign(rsus=0, built_area_km2=0.0)
 
 
 def road_frame(network: Network, roads: Roads) -> gpd.GeoDataFrame:

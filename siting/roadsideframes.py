@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from siting.candidates.roadside import RoadPoints, RoadsideSites
     from siting.edgenodes import EdgePlan
-    from siting.modelroadside import Batch, EdgeNodes
+    from siting.modelroadside import Batch, EdgeNodes, Roadside
     from siting.network import Network
     from siting.network.junctions import Junctions
+    from siting.structures import Building
     from siting.zones import Zones
 
     Bools = npt.NDArray[np.bool_]
@@ -47,6 +48,39 @@ KINDS_ZH = {
     "minor": "次要路口",
 }
 """Kind (类型) of a junction, as the catalogue names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """
+    What a roadside plan is made on.
+
+    Attributes
+    ----------
+    network, districts
+        Roads and planned districts.
+    settings
+        The model's part, with what its targets imply.
+    sites, points, zones
+        Candidate sites, road points, cells.
+    heard
+        Which site hears which point, bool, CSR of shape (p, s).
+    cells
+        The cells as an instance of built area, for what a set of sites builds.
+    discs, planned
+        Discs of the sites, shape (s,), and planned area on an equal-area plane, metres.
+    """
+
+    network: Network
+    districts: gpd.GeoDataFrame
+    settings: Roadside
+    sites: RoadsideSites
+    points: RoadPoints
+    zones: Zones
+    heard: csr_array
+    cells: Building
+    discs: npt.NDArray[np.object_]
+    planned: shapely.Geometry
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +113,66 @@ class Decided:
     cell_batch: npt.NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class RoadsideFrames:
+    """The layers and tables of a roadside plan, by their names in `Plan`; EPSG:4326."""
+
+    rsus: gpd.GeoDataFrame
+    roadside_candidates: gpd.GeoDataFrame
+    edge_nodes: gpd.GeoDataFrame
+    zones: gpd.GeoDataFrame
+    road_points: gpd.GeoDataFrame
+    obu_routes: pd.DataFrame
+    junctions: pd.DataFrame
+    batches: pd.DataFrame
+
+
+def roadside_frames(
+    ground: Ground,
+    junctions: Junctions,
+    decided: Decided,
+    routes: pd.DataFrame,
+    footprint_km2: Sequence[float],
+) -> RoadsideFrames:
+    """
+    Describe a decided plan.
+
+    Parameters
+    ----------
+    ground, junctions
+        What was planned on.
+    decided
+        What was decided.
+    routes
+        Routes of the fleet, as `Plan.obu_routes`.
+    footprint_km2
+        Footprint at the end of each batch.
+
+    Returns
+    -------
+    RoadsideFrames
+    """
+    settings, sites, zones = ground.settings, ground.sites, ground.zones
+    network, districts = ground.network, ground.districts
+    batches = settings.batches
+    rsus, candidates = site_frames(
+        network, districts, sites, zones, decided, settings.edge_nodes, batches
+    )
+    nodes = edge_frame(rsus, settings.edge_nodes)
+    cells = zone_frame(network, districts, zones, ground.points, decided, batches)
+    platform_cny = round(settings.edge_nodes.platform_cny.value)
+    return RoadsideFrames(
+        rsus=rsus,
+        roadside_candidates=candidates,
+        edge_nodes=nodes,
+        zones=cells,
+        road_points=point_frame(districts, sites, zones, ground.points, decided),
+        obu_routes=routes,
+        junctions=junction_table(rsus, sites, junctions, decided.equipped),
+        batches=batch_table(rsus, nodes, cells, footprint_km2, batches, platform_cny),
+    )
+
+
 def site_frames(
     network: Network,
     districts: gpd.GeoDataFrame,
@@ -102,6 +196,8 @@ def site_frames(
     frame["district"] = frame["district_id"].map(names).fillna("")
     frame["zone_id"] = _zone_of_key(zones, len(frame))
     frame["node_id"] = network.node_id[sites.node]
+    frame["edge_id"] = sites.edge if len(sites.edge) else -1
+    frame["node_ids"] = _member_ids(network, sites)
     points = shapely.set_precision(sites.frame.geometry.to_numpy(), 10.0**-DECIMALS)
     every = gpd.GeoDataFrame(frame, geometry=points, crs=WGS84)
     edge_node, fibre_m = _edge_columns(frame["site_id"].to_numpy(), decided)
@@ -122,6 +218,14 @@ def _zone_of_key(zones: Zones, sites: int) -> npt.NDArray[np.object_]:
     found = np.full(sites, "", dtype=object)
     found[links.col] = zones.zone_id[links.row]
     return found
+
+
+def _member_ids(network: Network, sites: RoadsideSites) -> list[str]:
+    """Ids of the nodes of each site's junction, joined by a space."""
+    if sites.member is None:
+        return [""] * len(sites.node)
+    rows = np.split(sites.member.indices, sites.member.indptr[1:-1])
+    return [" ".join(map(str, network.node_id[some].tolist())) for some in rows]
 
 
 def _edge_columns(
@@ -210,10 +314,8 @@ def point_frame(
     zone = np.full(len(points.length_m), "", dtype=object)
     zone[links.col] = zones.zone_id[links.row]
     hears = decided.heard[:, np.flatnonzero(decided.equipped)]
-    first = np.full(len(points.length_m), "", dtype=object)
-    some = np.flatnonzero(np.diff(hears.indptr))
-    ids = sites.frame["site_id"].to_numpy()[decided.equipped]
-    first[some] = ids[np.minimum.reduceat(hears.indices, hears.indptr[some])] if len(some) else ""
+    ids = sites.frame["site_id"].to_numpy(dtype=object)[decided.equipped]
+    heard_by = [" ".join(ids[some]) for some in np.split(hears.indices, hears.indptr[1:-1])]
     return gpd.GeoDataFrame(
         {
             "point_id": np.arange(len(points.length_m)),
@@ -225,8 +327,8 @@ def point_frame(
             "expressway": points.expressway,
             "section": points.section,
             "traffic": points.traffic,
-            "covered": first != "",
-            "site_id": first,
+            "covered": np.diff(hears.indptr) > 0,
+            "heard_by": heard_by,
         },
         geometry=shapely.points(np.round(points.lonlat, DECIMALS)),
         crs=WGS84,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from siting.batches import Works, needed_sites, plan_batches
+from siting.batches import Units, Works, needed_sites, plan_batches
 from siting.errors import InfeasibleError
 from siting.figures import Figure
 from siting.modelroadside import Batch
@@ -39,12 +41,14 @@ def grid_works(rng: np.random.Generator, side: int = 5, *, least_patch: int = 3)
         node_cny=np.full(node_of.max() + 1, 6e4),
         first_cny=1e5,
         mandatory=np.arange(sites) >= units + 2,
-        need=csr_array(need),
-        beside=csr_array(gap == 1),
-        worth=rng.random(units) + 0.1,
-        ahead=np.zeros(units, dtype=bool),
-        amount=np.full(units, 0.25),
-        least_patch=least_patch,
+        units=Units(
+            need=csr_array(need),
+            beside=csr_array(gap == 1),
+            worth=rng.random(units) + 0.1,
+            ahead=np.zeros(units, dtype=bool),
+            amount=np.full(units, 0.25),
+            least_patch=least_patch,
+        ),
     )
 
 
@@ -58,7 +62,7 @@ def patches(works: Works, unit: np.ndarray, upto: int) -> list[int]:
     inside = np.flatnonzero(unit <= upto)
     if not len(inside):
         return []
-    _, label = connected_components(works.beside[inside][:, inside], directed=False)
+    _, label = connected_components(works.units.beside[inside][:, inside], directed=False)
     return np.bincount(label).tolist()
 
 
@@ -73,9 +77,9 @@ def test_every_batch_is_whole_connected_and_reaches_its_share(
     assert (site[works.mandatory] == 1).all()
     for upto, share in ((1, first), (2, second), (3, 1)):
         for u in np.flatnonzero(unit <= upto):
-            assert (site[works.need[[u]].indices] <= upto).all(), "a unit is built whole"
-        assert works.amount[unit <= upto].sum() >= share * works.amount.sum() - 1e-9
-        assert min(patches(works, unit, upto)) >= works.least_patch
+            assert (site[works.units.need[[u]].indices] <= upto).all(), "a unit is built whole"
+        assert works.units.amount[unit <= upto].sum() >= share * works.units.amount.sum() - 1e-9
+        assert min(patches(works, unit, upto)) >= works.units.least_patch
 
 
 @settings(max_examples=40, deadline=None)
@@ -87,7 +91,7 @@ def test_no_year_spends_more_than_there_is(seed: int, part: float) -> None:
     site, unit = plan_batches(works, years(0.9, 0.95, 1, budgets=budgets))
     for upto in (1, 2, 3):
         assert spent(works, site, upto) <= sum(budgets[:upto]) * (1 + 1e-9)
-        assert all(size >= works.least_patch for size in patches(works, unit, upto))
+        assert all(size >= works.units.least_patch for size in patches(works, unit, upto))
     assert (site > 0).all()
     assert (unit > 0).all()
 
@@ -103,9 +107,7 @@ def test_pilot_zones_go_first_and_then_what_is_worth_most() -> None:
     works = grid_works(rng)
     ahead = np.zeros(25, dtype=bool)
     ahead[[0, 1, 2, 5, 6, 7]] = True
-    pilot = Works(
-        **{name: getattr(works, name) for name in Works.__slots__ if name != "ahead"}, ahead=ahead
-    )
+    pilot = replace(works, units=replace(works.units, ahead=ahead))
     _, unit = plan_batches(pilot, years(6 / 25, 1))
     assert set(np.flatnonzero(unit == 1)) == set(np.flatnonzero(ahead))
 

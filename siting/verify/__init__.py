@@ -11,6 +11,7 @@ from siting.verify.clauses import clause_findings
 from siting.verify.finding import Finding, failures
 from siting.verify.hydrogen import hydrogen_findings
 from siting.verify.pilots import pilot_findings
+from siting.verify.roadside import roadside_findings
 from siting.verify.service import service_findings
 from siting.verify.testroads import testroad_findings
 
@@ -38,6 +39,7 @@ def verify_plan(plan: Plan) -> tuple[Finding, ...]:
         *charging_findings(plan),
         *clause_findings(plan),
         *hydrogen_findings(plan),
+        *roadside_findings(plan),
         *testroad_findings(plan),
         *service_findings(plan),
         *pilot_findings(plan),

@@ -1,0 +1,279 @@
+"""Recompute which road points and roads the equipped sites reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import shapely
+from pyproj import CRS
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import cKDTree
+
+from siting.verify.finding import Finding, none
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import geopandas as gpd
+    import numpy.typing as npt
+
+    from siting.plan import Plan
+
+    Bools = npt.NDArray[np.bool_]
+    Floats = npt.NDArray[np.float64]
+    Ints = npt.NDArray[np.int64]
+
+ACROSS_M = 40.0
+"""Ends of roads nearer than this are taken as joined: carriageways of one road, a wide junction.
+The checker's reach is so never less than the plan's; a point far out of reach is found out."""
+SLACK_M = 25.0
+"""What the snapping of a site and of a point to their roads may add."""
+AT_ONCE = 100
+
+
+def heard_pairs(plan: Plan) -> tuple[Ints, Ints]:
+    """Rows in `road_points` and in `rsus` of each point and a site that hears it; -1: unknown."""
+    words = plan.road_points.heard_by.astype(str).str.split()
+    count = words.str.len().to_numpy(dtype=np.int64)
+    point = np.repeat(np.arange(len(words)), count)
+    flat = np.array([word for some in words for word in some], dtype=object)
+    return point, pd.Index(plan.rsus.site_id).get_indexer(pd.Index(flat))
+
+
+def heard_points(plan: Plan, some: gpd.GeoDataFrame) -> Bools:
+    """
+    Tell the road points that some of the equipped sites hear.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    some
+        Rows of `Plan.rsus`.
+
+    Returns
+    -------
+    heard
+        Shape (points,).
+    """
+    point, site = heard_pairs(plan)
+    chosen = np.append(plan.rsus.site_id.isin(some.site_id).to_numpy(), False)
+    heard = np.zeros(len(plan.road_points), dtype=bool)
+    heard[point[chosen[site]]] = True
+    return heard
+
+
+def radio_findings(plan: Plan, settings: Mapping[str, Any]) -> Iterator[Finding]:
+    """Hold that points are heard by equipped sites within their radius along the roads."""
+    points, rsus = plan.road_points, plan.rsus
+    point, site = heard_pairs(plan)
+    yield none("points are heard by equipped sites", points.point_id.iloc[point[site < 0]])
+    covered = np.isin(np.arange(len(points)), point)
+    said = points.covered.to_numpy(dtype=bool)
+    yield none("covered points are those that are heard", points.point_id[covered != said])
+    usual = {settings[f"{name}_radius_m"] for name in ("urban", "open", "tunnel")}
+    if not settings["ranges"]:
+        odd = ~plan.roadside_candidates.radius_m.isin(usual)
+        yield none("radii are the model's", plan.roadside_candidates.site_id[odd])
+    known = site >= 0
+    point, site = point[known], site[known]
+    xy, at = _flat(plan, points), _flat(plan, rsus)
+    radius = rsus.radius_m.to_numpy(dtype=float)
+    straight = np.hypot(*(xy[point] - at[site]).T)
+    far = straight > radius[site] + SLACK_M
+    yield none("points are heard within the radius", points.point_id.iloc[np.unique(point[far])])
+    beyond = _along_road_m(plan, at, xy, point, site) > radius[site] + ACROSS_M + SLACK_M
+    lost = np.unique(point[beyond & ~far])
+    yield none("points are heard along the roads", points.point_id.iloc[lost])
+    near = _at_site(at, xy, points, rsus) & ~said
+    yield none("points beside a site are covered", points.point_id[near])
+
+
+def _flat(plan: Plan, frame: gpd.GeoDataFrame) -> Floats:
+    """Coordinates on a plane true to distance near the middle of the districts, metres."""
+    west, south, east, north = plan.districts.total_bounds
+    plane = CRS.from_proj4(
+        f"+proj=laea +lat_0={(south + north) / 2} +lon_0={(west + east) / 2} +datum=WGS84 +units=m"
+    )
+    found: Floats = shapely.get_coordinates(frame.geometry.to_crs(plane).to_numpy())
+    return found
+
+
+def _at_site(at: Floats, xy: Floats, points: gpd.GeoDataFrame, rsus: gpd.GeoDataFrame) -> Bools:
+    """Points so near to a site on their own road that nothing can keep them from being heard."""
+    on_road = rsus.junction_id.to_numpy() == ""
+    reach = rsus.radius_m.to_numpy(dtype=float).min(initial=np.inf) / 10
+    if not on_road.any():
+        return np.zeros(len(points), dtype=bool)
+    gap, nearest = cKDTree(at[on_road]).query(xy, distance_upper_bound=max(reach, 1e-9))
+    near = np.isfinite(gap)
+    edge = np.append(rsus.edge_id.to_numpy()[on_road], -1)
+    beside: Bools = near & (edge[nearest] == points.edge_id.to_numpy())
+    return beside
+
+
+def _along_road_m(plan: Plan, at: Floats, xy: Floats, point: Ints, site: Ints) -> Floats:
+    """Metres along the roads layer of each pair, in either direction, shape (pairs,)."""
+    roads = _joined_roads(plan)
+    row, back, ahead = _along(plan, plan.road_points.edge_id, plan.road_points.geometry)
+    limit = float(plan.rsus.radius_m.max()) + ACROSS_M + SLACK_M
+    begins = _begins(plan, roads, at)
+    metres = np.full(len(point), np.inf)
+    order = np.argsort(site, kind="stable")
+    for first in range(0, len(at), AT_ONCE):
+        last = min(first + AT_ONCE, len(at))
+        low, high = np.searchsorted(site[order], [first, last])
+        pairs = order[low:high]
+        trees = _trees(roads, at[first:last], begins[first:last], limit)
+        mine, spots = site[pairs] - first, point[pairs]
+        by_tail = trees[mine, roads.tail[row[spots]]] + back[spots]
+        by_head = trees[mine, roads.head[row[spots]]] + ahead[spots]
+        metres[pairs] = np.minimum(by_tail, by_head)
+    # On its own stretch of road nothing but the straight line lies between them.
+    straight = np.hypot(*(xy[point] - at[site]).T)
+    own = plan.rsus.edge_id.to_numpy()[site] == plan.road_points.edge_id.to_numpy()[point]
+    return np.where(own, np.minimum(metres, straight), metres)
+
+
+def _along(plan: Plan, edge_id: pd.Series[Any], spot: gpd.GeoSeries) -> tuple[Ints, Floats, Floats]:
+    """Row of the road of each place, and metres from there to its tail and its head."""
+    row = pd.Index(plan.roads.edge_id).get_indexer(edge_id)
+    lines = plan.roads.geometry.to_numpy()[row]
+    share = shapely.line_locate_point(lines, spot.to_numpy(), normalized=True)
+    length = plan.roads.length_m.to_numpy(dtype=float)[row]
+    return row.astype(np.int64), share * length, (1 - share) * length
+
+
+def _begins(plan: Plan, roads: _Roads, at: Floats) -> list[list[tuple[int, float]]]:
+    """List the ends of roads from which each site reaches, with the metres to them."""
+    rsus = plan.rsus
+    found: list[list[tuple[int, float]]] = [[] for _ in range(len(rsus))]
+    on = np.flatnonzero(rsus.edge_id.to_numpy() >= 0)
+    row, back, ahead = _along(plan, rsus.edge_id.iloc[on], rsus.geometry.iloc[on])
+    tail, head = roads.tail[row].tolist(), roads.head[row].tolist()
+    for k, site in enumerate(on.tolist()):
+        found[site] = [(tail[k], float(back[k])), (head[k], float(ahead[k]))]
+    for site, words in enumerate(rsus.node_ids.astype(str).str.split()):
+        nodes = roads.ids.get_indexer(pd.Index([int(word) for word in words], dtype=np.int64))
+        for node in nodes[nodes >= 0].tolist():
+            found[site].append((node, float(np.hypot(*(roads.ends[node] - at[site])))))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Roads:
+    """Ids and places of the ends of roads, links along and across roads, both ends of each."""
+
+    ids: pd.Index[Any]
+    ends: Floats
+    graph: csr_array
+    tail: Ints
+    head: Ints
+
+
+def _joined_roads(plan: Plan) -> _Roads:
+    roads = plan.roads
+    ids = pd.Index(np.unique(np.concatenate([roads.tail_id, roads.head_id])))
+    tail, head = (
+        ids.get_indexer(pd.Index(roads[c])).astype(np.int64) for c in ("tail_id", "head_id")
+    )
+    lines = roads.geometry.to_numpy()
+    ends = np.empty((len(ids), 2))
+    for side, node in ((0, tail), (-1, head)):
+        ends[node] = shapely.get_coordinates(shapely.get_point(lines, side))
+    frame = gpd_points(ends)
+    ends = _flat(plan, frame)
+    across = cKDTree(ends).query_pairs(ACROSS_M, output_type="ndarray")
+    gap = np.hypot(*(ends[across[:, 0]] - ends[across[:, 1]]).T)
+    table = pd.DataFrame(
+        {
+            "a": np.concatenate([tail, head, across[:, 0], across[:, 1]]),
+            "b": np.concatenate([head, tail, across[:, 1], across[:, 0]]),
+            "m": np.concatenate([np.tile(roads.length_m.to_numpy(dtype=float), 2), gap, gap]),
+        }
+    )
+    least = table[table.a != table.b].groupby(["a", "b"], as_index=False).m.min()
+    metres = np.maximum(least.m.to_numpy(dtype=float), 1e-3)
+    shape = (len(ids), len(ids))
+    links = csr_array(coo_array((metres, (least.a, least.b)), shape=shape))
+    return _Roads(ids, ends, links, tail, head)
+
+
+def gpd_points(lonlat: Floats) -> gpd.GeoDataFrame:
+    """Make a frame of points in degrees."""
+    import geopandas  # noqa: PLC0415
+
+    return geopandas.GeoDataFrame(geometry=shapely.points(lonlat), crs="EPSG:4326")
+
+
+def _trees(
+    roads: _Roads, at: Floats, begins: list[list[tuple[int, float]]], limit: float
+) -> Floats:
+    """Metres from sites to all ends of roads near them, shape (sites, ends)."""
+    ends = roads.ends
+    box = (ends >= at.min(axis=0) - 2 * limit) & (ends <= at.max(axis=0) + 2 * limit)
+    nodes = np.flatnonzero(box.all(axis=1))
+    local = np.full(len(ends), -1)
+    local[nodes] = np.arange(len(nodes))
+    rows = np.array([len(nodes) + k for k, some in enumerate(begins) for _ in some], dtype=np.int64)
+    columns = local[[node for some in begins for node, _ in some]]
+    gap = np.maximum([metres for some in begins for _, metres in some], 1e-3)
+    part = roads.graph[nodes][:, nodes].tocoo()
+    size = len(nodes) + len(at)
+    links = coo_array(
+        (
+            np.concatenate([part.data, gap[columns >= 0]]),
+            (
+                np.concatenate([part.row, rows[columns >= 0]]),
+                np.concatenate([part.col, columns[columns >= 0]]),
+            ),
+        ),
+        shape=(size, size),
+    )
+    found = dijkstra(csr_array(links), indices=len(nodes) + np.arange(len(at)), limit=limit)
+    trees = np.full((len(at), len(ends)), np.inf)
+    trees[:, nodes] = found[:, : len(nodes)]
+    return trees
+
+
+def covered_edges(plan: Plan, roads: gpd.GeoDataFrame) -> pd.Series[Any]:
+    """
+    Share of roads within the radius of an equipped site, by edge id.
+
+    Parameters
+    ----------
+    plan
+        Sites and settings.
+    roads
+        Rows of `Plan.roads`.
+
+    Returns
+    -------
+    share
+        Of even places along each, one for about `point_step_m`.
+    """
+    step = float(plan.run["settings"]["roadside"]["point_step_m"])
+    length = roads.length_m.to_numpy(dtype=float)
+    parts = np.maximum(1, np.round(length / step)).astype(np.int64)
+    owner = np.repeat(np.arange(len(roads)), parts)
+    place = np.concatenate([(np.arange(k) + 0.5) / k for k in parts])
+    spots = shapely.line_interpolate_point(roads.geometry.to_numpy()[owner], place, normalized=True)
+    inside = in_discs(plan, gpd_points(shapely.get_coordinates(spots)))
+    share = np.bincount(owner, weights=inside, minlength=len(roads)) / parts
+    return pd.Series(share, index=roads.edge_id)
+
+
+def in_discs(plan: Plan, points: gpd.GeoDataFrame) -> Bools:
+    """Tell the points within the radius of an equipped site, straight, shape (points,)."""
+    at, xy = _flat(plan, plan.rsus), _flat(plan, points)
+    radius = plan.rsus.radius_m.to_numpy(dtype=float)
+    near = cKDTree(at).query_ball_point(xy, float(radius.max(initial=0.0)))
+    row = np.repeat(np.arange(len(xy)), [len(some) for some in near])
+    site = np.concatenate([np.zeros(0, dtype=np.int64), *(np.array(some, int) for some in near)])
+    inside = np.zeros(len(xy), dtype=bool)
+    inside[row[np.hypot(*(at[site] - xy[row]).T) <= radius[site]]] = True
+    return inside
