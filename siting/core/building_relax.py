@@ -286,7 +286,9 @@ def _solved(relax: Relaxation, seconds: float) -> Point:
     model = array_model(relax, whole=False)
     highs = highs_of(model, seconds=seconds)
     if len(model.row_lower) > LARGE:
+        # Presolve takes longer than it saves on rows that are all alike.
         highs.setOptionValue("solver", "ipm")
+        highs.setOptionValue("presolve", "off")
     highs.run()
     words = highs.modelStatusToString(highs.getModelStatus())
     if words in ("Infeasible", "Primal infeasible or unbounded"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from siting.core.building import broken_rules, built_cells, ones, plan_value
-from siting.core.building_check import packed
+from siting.core.building_check import Proof, packed, proven_bound
 from siting.core.building_solve import BuildingResult, impossible, solve_building
 from siting.core.outcome import Status
 from siting.core.solve import Answer, Limits, ended
@@ -44,19 +44,22 @@ class BuildingTask:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A plan and a bound that a child leaves while it works."""
+    """A plan, a bound and its proof that a child leaves while it works."""
 
     equipped: Bools
     bound: float
+    proof: Proof | None = None
 
 
 def solve_task(task: BuildingTask, stream: Stream) -> BuildingResult:
     """Entry point in the child: solve, streaming plans and bounds."""
+    last: list[object] = [None, None]
 
-    def tell(value: float, bound: float, equipped: Bools | None) -> None:
+    def tell(value: float, bound: float, equipped: Bools | None, proof: Proof | None) -> None:
         stream.progress(value, bound)
-        if equipped is not None:
-            stream.answer(Found(equipped, bound))
+        if equipped is not None and (equipped is not last[0] or proof is not last[1]):
+            last[:] = [equipped, proof]
+            stream.answer(Found(equipped, bound, proof))
 
     return solve_building(
         task.building,
@@ -108,15 +111,22 @@ def building_route(
         bounds = [point.bound for point in report.trace if math.isfinite(point.bound)]
         pick = min if building.maximise else max
         bound = pick(bounds) if bounds else math.nan
-        return _answer(building, model, found.equipped, bound, "best until it was ended"), report
+        proven = math.nan if found.proof is None else proven_bound(building, found.proof)
+        by = "multipliers" if math.isclose(bound, proven, rel_tol=1e-9) else "branch and bound"
+        text = f"best until it was ended, bound by {by}"
+        answer = _answer(building, model, found.equipped, bound, text)
+        return _with(answer, found.proof), report
     if not isinstance(found, BuildingResult):
         return ended(report, ROUTE), report
     if found.equipped is None:
         status = Status.INFEASIBLE if found.state == "infeasible" else Status.NO_ANSWER
         return Answer(status, None, math.nan, found.bound, ROUTE, found.message), report
     answer = _answer(building, model, found.equipped, found.bound, found.message)
-    proof = {} if found.proof is None else packed(found.proof)
-    return replace(answer, certificate=proof), report
+    return _with(answer, found.proof), report
+
+
+def _with(answer: Answer, proof: Proof | None) -> Answer:
+    return replace(answer, certificate={} if proof is None else packed(proof))
 
 
 def _answer(

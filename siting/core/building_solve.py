@@ -12,6 +12,7 @@ import numpy as np
 from siting.core.building import built_cells, check_building, plan_of, plan_value, possible_cells
 from siting.core.building_check import Proof, proven_bound
 from siting.core.building_relax import (
+    LARGE,
     Point,
     Relaxation,
     array_model,
@@ -20,6 +21,7 @@ from siting.core.building_relax import (
     with_broken_rows,
 )
 from siting.core.building_tidy import tidied
+from siting.core.building_windows import shared, solve_part, stand_alone, window
 from siting.core.highs import solve_arrays
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     Bools = npt.NDArray[np.bool_]
     Floats = npt.NDArray[np.float64]
-    Tell = Callable[[float, float, "Bools | None"], None]
+    Tell = Callable[[float, float, "Bools | None", "Proof | None"], None]
 
 WHOLE = 1e-6
 """How far from 0 or 1 a value of the relaxation still counts as decided."""
@@ -42,6 +44,10 @@ RELAX_SHARE = 0.7
 """Share of the time that the relaxation may take."""
 ROUND_SHARE = 0.4
 """Share of what is left that rounding may take."""
+ROUND_AT = (0.5, 0.3, 0.1, 1e-6)
+"""Least values of the relaxation at which sites are taken, one plan each."""
+WINDOW = 250
+"""Sites of a window."""
 MOST_ROUNDS = 30
 """Most times that a whole solve is repeated with the rings that its plan broke."""
 
@@ -102,7 +108,7 @@ def solve_building(
     start
         A plan to begin with, shape (S,); used where it breaks no rule.
     tell
-        Told value, bound and, where it is new, the plan.
+        Told value and bound with the best plan and proof so far, None where there is none.
 
     Returns
     -------
@@ -126,8 +132,10 @@ def solve_building(
     if point.state == "infeasible":
         search.state = "infeasible"
         return search.result("no choice of sites keeps all rules together")
+    if point.x is not None:
+        search.round(point.x)
     if point.x is not None and not search.done:
-        relax, _ = search.whole(relax, _near(building, point), ROUND_SHARE * search.left)
+        relax = search.near(relax, point)
     if not search.done and search.left > 0:
         search.branch(relax)
     by = "branch and bound" if search.by_tree else "multipliers"
@@ -201,7 +209,7 @@ class _Search:
         value = plan_value(self.building, tidy, built_cells(self.building, tidy))
         if self.better(value, self.value):
             self.equipped, self.value = tidy, value
-            self.say(tidy)
+            self.say()
         return True
 
     def hear(self, point: Point) -> None:
@@ -217,11 +225,51 @@ class _Search:
         if not self.tighter(bound, self.bound):
             return
         self.bound, self.by_tree = bound, by_tree
-        self.say(None)
+        self.say()
 
-    def say(self, plan: Bools | None) -> None:
+    def say(self) -> None:
         if self.tell is not None:
-            self.tell(self.value, self.bound, plan)
+            self.tell(self.value, self.bound, self.equipped, self.proof)
+
+    def round(self, x: Floats) -> None:
+        """Offer the sites that the relaxation takes for the most part."""
+        for least in ROUND_AT:
+            if self.done:
+                break
+            self.offer((x >= least) & ~self.building.banned | self.building.forced)
+
+    def near(self, relax: Relaxation, point: Point) -> Relaxation:
+        """Search near the relaxation's point, then window by window where cells stand alone."""
+        on, off = _near(self.building, point)
+        if not stand_alone(self.building):
+            return self.whole(relax, (on, off), ROUND_SHARE * self.left)[0]
+        found = self._part(on, off, ROUND_SHARE * self.left)
+        if found is not None:
+            self.offer(found)
+        # Branch and bound on this many alike rows gets nowhere; windows go on to the end.
+        large = len(relax.cuts.cell) > LARGE
+        self.windows(self.left if large else ROUND_SHARE * self.left)
+        return relax
+
+    def windows(self, seconds: float) -> None:
+        """Solve the sites around one with the rest as it is, over and over."""
+        end, rng = time.monotonic() + seconds, np.random.default_rng(self.seed)
+        if self.equipped is None:
+            return
+        beside = shared(self.building)
+        while not self.done and time.monotonic() < end:
+            open_ = np.zeros(len(self.equipped), dtype=bool)
+            open_[window(beside, int(rng.integers(len(open_))), WINDOW, rng)] = True
+            open_ &= ~self.building.banned & ~self.building.forced
+            found = self._part(
+                self.equipped & ~open_, ~self.equipped & ~open_, end - time.monotonic()
+            )
+            if found is not None:
+                self.offer(found)
+
+    def _part(self, on: Bools, off: Bools, seconds: float) -> Bools | None:
+        seconds = max(seconds, 0.1)
+        return solve_part(self.building, on, off, gap=self.gap / 4, seconds=seconds, seed=self.seed)
 
     def branch(self, relax: Relaxation) -> None:
         """Solve the whole programme, its bound with it."""

@@ -28,6 +28,7 @@ from siting.core.building_relax import array_model, relaxation, solve_relaxation
 from siting.core.building_route import Found, building_route
 from siting.core.building_solve import BuildingResult, solve_building
 from siting.core.building_tidy import tidied
+from siting.core.building_windows import solve_part, stand_alone, window
 from siting.core.certificate import recompute_bound
 from siting.core.handover import flatten
 from siting.core.outcome import Status
@@ -304,6 +305,12 @@ def test_a_plan_left_by_a_child_that_was_ended_is_used(monkeypatch: pytest.Monke
     monkeypatch.setattr("siting.core.building_route.run_in_child", lambda *_, **__: left)
     answer, _ = building_route(programme, flatten(programme), Limits())
     assert answer.objective == plan_value(building, every, built_cells(building, every))
+    assert not answer.certificate
+    proof = proof_of(building)
+    proven = Report("deadline", Found(every, 1.0, proof), (), 1.0, 1.0)
+    monkeypatch.setattr("siting.core.building_route.run_in_child", lambda *_, **__: proven)
+    answer, _ = building_route(programme, flatten(programme), Limits())
+    assert recompute_bound(building, answer.certificate) == proven_bound(building, proof)
     broken = Report("done", Found(~every, 1.0), (), 1.0, 1.0)
     monkeypatch.setattr("siting.core.building_route.run_in_child", lambda *_, **__: broken)
     with pytest.raises(SolverError, match="refuses"):
@@ -318,3 +325,52 @@ def test_malformed_instances_are_refused() -> None:
         check_building(replace(building, cost=-building.cost))
     with pytest.raises(SolverError, match="outside"):
         check_building(replace(building, group_cell=building.group_cell + 9))
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000), most=st.booleans())
+def test_a_part_with_all_sites_open_is_the_whole_and_none_worse_with_some(
+    seed: int, *, most: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    hears = rng.random((14, 8)) < 0.3
+    alone = town(
+        seed,
+        least_neighbours=0,
+        least_patch=1,
+        key=csr_array((14, 8)),
+        group_cell=np.arange(14),
+        group_m=np.ones(14),
+        need_m=np.ones(14),
+        hears=csr_array(hears.astype(float)),
+        neighbour=csr_array((14, 14)),
+        area_km2=rng.random(14),
+        worth=rng.random(14),
+        wanted=np.zeros(14, dtype=bool),
+        barred=np.zeros(14, dtype=bool),
+        target_km2=0.0 if most else 2.0,
+        budget_cny=14.0 if most else np.inf,
+        maximise=most,
+    )
+    assert stand_alone(alone)
+    assert not stand_alone(town(seed))
+    want = best_by_trying(alone)
+    none = np.zeros(8, dtype=bool)
+    found = solve_part(alone, none, none, gap=0.0, seconds=10, seed=0)
+    if want is None:
+        assert found is None
+        return
+    assert found is not None
+    assert plan_value(alone, found, built_cells(alone, found)) == pytest.approx(want)
+    open_ = np.arange(8) < 4
+    again = solve_part(alone, found & ~open_, ~found & ~open_, gap=0.0, seconds=10, seed=0)
+    assert again is not None
+    assert plan_value(alone, again, built_cells(alone, again)) == pytest.approx(want)
+
+
+def test_a_window_grows_outwards_and_stops_where_nothing_hangs_together() -> None:
+    beside = csr_array(np.eye(6) + np.eye(6, k=1) + np.eye(6, k=-1))
+    rng = np.random.default_rng(0)
+    assert sorted(window(beside, 2, 3, rng)) == [1, 2, 3]
+    assert sorted(window(beside, 0, 99, rng)) == list(range(6))
+    assert window(csr_array(np.eye(4)), 3, 9, rng).tolist() == [3]
