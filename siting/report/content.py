@@ -1,0 +1,271 @@
+"""What a report says: every figure from the run record or the layers, as plain values."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from siting.headline import headline
+from siting.investment import CATEGORIES, contingency_cny, investment
+from siting.report.drawing import Marks, bars, plan_map
+from siting.sheets import LEVELS, STATUS
+from siting.text import clip
+from siting.units import count_text, money_text, percent_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from siting.plan import Plan
+
+LONGEST = 400
+"""Rows of an appendix table; the workbook holds all."""
+_ORDER = ("short", "met", "preference", "context", "not_modelled")
+_STATUS_EN = {
+    "met": "met",
+    "short": "short",
+    "preference": "preference",
+    "context": "context",
+    "not_modelled": "not modelled",
+}
+_SOLVED = {
+    "optimal": ("已证明最优", "proven optimal"),
+    "feasible": ("可行，差距已证明", "feasible, with a proven gap"),
+}
+
+
+def report_content(plan: Plan) -> dict[str, Any]:
+    """
+    Return all that the template shows, as text, numbers and SVG made from numbers.
+
+    Text of the data is given as it is; the template escapes it.
+    """
+    run = plan.run
+    return {
+        "run": run,
+        "title_zh": clip(str(run["title_zh"] or run["model"]), 120),
+        "title_en": clip(str(run["title_en"] or run["model"]), 120),
+        "figures": [_figure(figure) for figure in headline(run)],
+        "answer": _answer(plan),
+        "map": plan_map(plan, _marks(plan)),
+        "ledger": _ledger(plan.clauses),
+        "counts": _counts(plan.clauses),
+        "districts": _districts(plan),
+        "charts": _charts(plan),
+        "investment": _investment(plan),
+        "assumptions": _assumptions(plan.assumptions),
+        "method": _method(run),
+        "stations": _stations(plan),
+        "rsus": _rsus(plan),
+        "roads": _roads(plan),
+        "hydrogen": _hydrogen(plan),
+        "longest": LONGEST,
+    }
+
+
+def _figure(figure: Any) -> dict[str, str]:  # noqa: ANN401
+    """Write one headline figure; its exact value goes along for machines."""
+    money = figure.key == "cost_cny"
+    plain = f"{figure.value:,.{figure.decimals}f}"
+    return {
+        "key": figure.key,
+        "exact": repr(figure.value),
+        "zh": figure.zh,
+        "en": figure.en,
+        "value_zh": money_text(figure.value) if money else f"{plain} {figure.unit_zh}",
+        "value_en": money_text(figure.value, "en") if money else f"{plain} {figure.unit_en}",
+    }
+
+
+def _answer(plan: Plan) -> dict[str, Any]:
+    """Say in a few sentences what came out."""
+    run = plan.run
+    statuses = plan.clauses["status"]
+    asked = int(statuses.isin(["met", "short"]).sum())
+    met = int((statuses == "met").sum())
+    share = run["totals"]["served_kwh_day"] / max(float(plan.demand["kwh_day"].sum()), 1e-9)
+    zh, en = _SOLVED.get(str(run["status"]), (str(run["status"]), str(run["status"])))
+    return {
+        "met": met,
+        "asked": asked,
+        "share_zh": percent_text(share),
+        "share_en": percent_text(share, "en"),
+        "gap_zh": percent_text(float(run["gap"]), decimals=2),
+        "gap_en": percent_text(float(run["gap"]), "en", decimals=2),
+        "status_zh": zh,
+        "status_en": en,
+        "notes": [str(note) for note in run["notes"]],
+    }
+
+
+def _marks(plan: Plan) -> list[Marks]:
+    kept = plan.stations["status"] == "kept"
+    return [
+        Marks("新建充换电站", "new charging stations", "#1a7f37", plan.stations[~kept], 2.4),
+        Marks("现有充换电站", "existing charging stations", "#57606a", plan.stations[kept], 2.4),
+        Marks("路侧点位", "roadside sites", "#bc4c00", plan.rsus, 1.6),
+        Marks("边缘计算节点", "edge nodes", "#6639ba", plan.edge_nodes, 2.6),
+        Marks("加氢站", "hydrogen stations", "#0550ae", plan.hydrogen, 4.0),
+    ]
+
+
+def _counts(clauses: pd.DataFrame) -> list[tuple[str, str, int]]:
+    counts = clauses["status"].value_counts()
+    return [(STATUS[s], _STATUS_EN[s], int(counts.get(s, 0))) for s in _ORDER if s in counts]
+
+
+def _ledger(clauses: pd.DataFrame) -> list[dict[str, str]]:
+    """List the clauses, those that are short first."""
+    rank = {status: place for place, status in enumerate(_ORDER)}
+    rows = sorted(
+        clauses.to_dict("records"), key=lambda row: (rank[row["status"]], row["clause"] == "")
+    )
+    return [
+        {
+            "clause": str(row["clause"]) or "自定 own",
+            "measure": str(row["measure"]),
+            "target": _number(row["target"]),
+            "planned": _number(row["planned"]),
+            "unit": str(row["unit"]),
+            "status": str(row["status"]),
+            "status_zh": STATUS[row["status"]],
+            "status_en": _STATUS_EN[row["status"]],
+            "quote": str(row["quote"]),
+            "reading": str(row["reading"]),
+            "note": str(row["note"]),
+            "document": str(row["document"]),
+        }
+        for row in rows
+    ]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.4g}" if abs(value) < 1 else f"{value:,.10g}" if value == value else ""  # noqa: PLR0124
+
+
+def _districts(plan: Plan) -> list[dict[str, str]]:
+    return [
+        {
+            "name": str(row["name"]),
+            "population": count_text(row["population"]),
+            "stations": count_text(row["stations"]),
+            "piles": count_text(row["piles"]),
+            "share": percent_text(row["served_share"]),
+            "cost": money_text(row["cost_cny"]),
+        }
+        for row in plan.districts.to_dict("records")
+    ]
+
+
+def _charts(plan: Plan) -> list[dict[str, str]]:
+    by_piles = plan.districts.sort_values("piles", ascending=False)
+    piles = [
+        (clip(str(row["name"]), 12), float(row["piles"]), count_text(row["piles"]))
+        for row in by_piles.to_dict("records")
+    ]
+    table = investment(plan).groupby("category")["cost_cny"].sum()
+    cost = [
+        (CATEGORIES[name][0], float(table[name]), money_text(float(table[name])))
+        for name in CATEGORIES
+        if name in table.index
+    ]
+    return [
+        {"zh": "各区县充电桩", "en": "Piles by district", "svg": bars(piles)},
+        {"zh": "投资构成", "en": "Investment by category", "svg": bars(cost, color="#0550ae")},
+    ]
+
+
+def _investment(plan: Plan) -> dict[str, Any]:
+    table = investment(plan)
+    total = int(plan.run["totals"]["cost_cny"])
+    share = float(plan.run["settings"].get("contingency_share", 0.0))
+    spare = contingency_cny(total, share)
+    items = table.groupby("category")["items"].sum().to_dict()
+    costs = table.groupby("category")["cost_cny"].sum().to_dict()
+    rows = [
+        (*names, count_text(items[key]), _wan(costs[key]))
+        for key, names in CATEGORIES.items()
+        if key in costs
+    ]
+    years = table.groupby("year")["cost_cny"].sum()
+    return {
+        "rows": rows,
+        "total": _wan(total),
+        "share": percent_text(share),
+        "spare": _wan(spare),
+        "whole": _wan(total + spare),
+        "years": [
+            (int(y), _wan(v)) for y, v in zip(years.index.to_numpy(), years, strict=True) if y
+        ],
+        "preference": _wan(int(plan.run["totals"].get("preference_cost_cny", 0))),
+    }
+
+
+def _wan(cny: float) -> str:
+    return f"{cny / 1e4:,.2f}"
+
+
+def _assumptions(table: pd.DataFrame) -> dict[str, Any]:
+    rows = [
+        {name: str(row[name]) for name in ("key", "value", "unit", "source", "confidence")}
+        | {"unsourced": bool(row["unsourced"])}
+        for row in table.to_dict("records")
+    ]
+    return {"rows": rows, "unsourced": sum(bool(row["unsourced"]) for row in rows)}
+
+
+def _method(run: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "objective": f"{run['objective']:,.6g}",
+        "bound": f"{run['bound']:,.6g}",
+        "meaning": str(run["objective_meaning"]),
+        "route": str(run["route"]),
+        "message": str(run["message"]),
+        "seconds": f"{run['seconds'].get('solve', math.nan):,.1f}",
+        "memory": f"{run['peak_memory_mb']:,.0f}",
+        "versions": ", ".join(f"{name} {value}" for name, value in run["versions"].items()),
+    }
+
+
+def _stations(plan: Plan) -> list[tuple[str, ...]]:
+    ordered = plan.stations.sort_values("piles", ascending=False).head(LONGEST)
+    return [
+        (
+            *(str(row["site_id"]), str(row["name"]), str(row["district"])),
+            *(count_text(row["piles"]), count_text(row["installed_kw"])),
+            *(percent_text(row["utilisation"]), _wan(row["cost_cny"]), str(row["clauses"])),
+        )
+        for row in ordered.to_dict("records")
+    ]
+
+
+def _rsus(plan: Plan) -> list[tuple[str, ...]]:
+    return [
+        (
+            *(str(row["name"]), str(row["district"]), LEVELS.get(row["level"], str(row["level"]))),
+            *("是" if row["reuse"] else "否", str(row["year"]), _wan(row["cost_cny"])),
+        )
+        for row in plan.rsus.head(LONGEST).to_dict("records")
+    ]
+
+
+def _roads(plan: Plan) -> list[tuple[str, ...]]:
+    return [
+        (
+            *(str(row["road"]), str(row["from_name"]), str(row["to_name"])),
+            *(f"{row['km']:.2f}", str(row["district"]), str(row["grade"])),
+            str(row["phase_name"]),
+        )
+        for row in plan.test_road_catalogue.head(LONGEST).to_dict("records")
+    ]
+
+
+def _hydrogen(plan: Plan) -> list[tuple[str, ...]]:
+    return [
+        (
+            *(str(row["name"]), str(row["district"]), "合建" if row["combined"] else "新建"),
+            *(count_text(row["capacity_kg_day"]), _wan(row["cost_cny"])),
+        )
+        for row in plan.hydrogen.to_dict("records")
+    ]

@@ -1,0 +1,131 @@
+"""The report says what the run says, asks for nothing, and lets no text become markup."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html import unescape
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+import pyogrio
+import pytest
+from plans import make_plan
+
+from siting.headline import headline
+from siting.report import write_report
+from siting.report.drawing import bars
+from siting.report.page import report_page
+from siting.store import GPKG
+from siting.tables import read_totals
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from siting.pipeline import Published
+    from siting.plan import Plan
+
+
+def _hostile(published: Published) -> Plan:
+    plan = make_plan(hostile=True)
+    kept = ("title_zh", "title_en", "attribution")
+    run = published.plan.run | {key: plan.run[key] for key in kept if key in plan.run}
+    run = {**run, "notes": ["<img src=x onerror=alert(1)>", "${alert(1)}", "{{7*7}}"]}
+    return replace(plan, run=run)
+
+
+@pytest.fixture(scope="module")
+def page(published: Published) -> str:
+    return report_page(published.plan)
+
+
+def test_a_figure_is_the_same_in_map_report_workbook_layers_and_record(
+    published: Published,
+) -> None:
+    folder = published.folder
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))["totals"]
+    html = (folder / "index.html").read_text(encoding="utf-8")
+    found = re.search(r'id="siting-data">(.*?)</script>', html, re.DOTALL)
+    assert found is not None
+    on_map = json.loads(found[1])["totals"]
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    in_report = {
+        key: float(value)
+        for key, value in re.findall(r'data-key="(\w+)" data-value="([^"]+)"', report)
+    }
+    book = read_totals(folder / "tables.xlsx")
+    stations = pyogrio.read_dataframe(folder / GPKG, layer="stations")
+    hydrogen_cny = 0
+    if "hydrogen" in pyogrio.list_layers(folder / GPKG)[:, 0]:
+        hydrogen_cny = int(pyogrio.read_dataframe(folder / GPKG, layer="hydrogen").cost_cny.sum())
+    layers = {
+        "stations": len(stations),
+        "piles": int(stations["piles"].sum()),
+        "cost_cny": int(stations["cost_cny"].sum()) + hydrogen_cny,
+        "served_kwh_day": float(stations["served_kwh_day"].sum()),
+    }
+    figures = headline(published.plan.run)
+    assert {figure.key for figure in figures} >= set(layers)
+    for figure in figures:
+        assert figure.value == record[figure.key] == in_report[figure.key]
+        assert book[figure.zh] == pytest.approx(figure.value, abs=0.5 * 10**-figure.decimals)
+        if figure.key in layers:
+            assert layers[figure.key] == pytest.approx(figure.value, rel=1e-9)
+        if figure.key in on_map:
+            assert on_map[figure.key] == pytest.approx(figure.value, rel=1e-9)
+    assert {"stations", "piles", "cost_cny"} <= set(on_map)
+
+
+def test_every_clause_stands_with_its_quote(published: Published, page: str) -> None:
+    text = unescape(page)
+    for row in published.plan.clauses.to_dict("records"):
+        assert str(row["quote"]) in text
+        assert str(row["clause"]) in text
+
+
+def test_unsourced_figures_are_counted_and_marked(published: Published, page: str) -> None:
+    unsourced = int(published.plan.assumptions["unsourced"].sum())
+    assert unsourced > 0
+    assert page.count("无来源</span><span") == unsourced
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.events: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.events += [name for name, _ in attrs if name.startswith("on")]
+
+
+def test_hostile_text_stays_text(published: Published, page: str) -> None:
+    html = report_page(_hostile(published))
+    reader, plain = _Tags(), _Tags()
+    reader.feed(html)
+    plain.feed(page)
+    assert reader.tags <= plain.tags
+    assert not reader.events
+    assert "script" not in reader.tags
+    assert "{{7*7}}" in html
+
+
+def test_the_page_allows_no_request_and_no_script(page: str) -> None:
+    assert "default-src 'none'" in page
+    assert "<script" not in page
+    assert "style=" not in page
+
+
+def test_the_same_plan_gives_the_same_bytes(published: Published, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_report(published.plan, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_bars_are_as_long_as_their_values_say() -> None:
+    svg = bars([("a<b", 10.0, "10"), ("c", 5.0, "5"), ("d", 0.0, "0")])
+    lengths = [float(value) for value in re.findall(r'<rect[^>]*width="([\d.]+)"', svg)]
+    assert lengths == [520.0, 260.0, 0.0]
+    assert "a&lt;b" in svg
