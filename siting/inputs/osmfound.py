@@ -20,15 +20,9 @@ _PLACES_OR_NONE = frozenset({None, *_HIGHWAY_PLACES})
 _BOTH = "toll_booth"  # a control point and a facility
 NODE_TAGS = tuple(dict.fromkeys((*tags.CONTROL_TAGS, *tags.FACILITY_TAGS)))
 """Tags without one of which a node is nothing here."""
-WAY_TAGS = tuple(
-    dict.fromkeys(
-        (
-            *(("highway", word) for word in sorted(_ROAD_WORDS)),
-            *tags.FACILITY_TAGS,
-            ("boundary", "administrative"),
-        )
-    )
-)
+AREA_TAGS = (*tags.FACILITY_TAGS, ("boundary", "administrative"))
+"""Tags without one of which a relation is nothing here."""
+WAY_TAGS = tuple(dict.fromkeys((*(("highway", word) for word in sorted(_ROAD_WORDS)), *AREA_TAGS)))
 """Tags without one of which a way is at most a member of an area."""
 
 

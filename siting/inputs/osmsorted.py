@@ -1,4 +1,4 @@
-"""Read a sorted PBF file block by block: relations through libosmium, nodes and ways as arrays."""
+"""Read a sorted PBF file as arrays, block by block: relations, then ways, then nodes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from siting.inputs.osmfound import NODE_TAGS, WAY_TAGS, Found, take_node, take_way
-from siting.inputs.pbfarrays import among, node_blocks, read_block, way_blocks
+from siting.inputs.osmfound import (
+    AREA_TAGS,
+    NODE_TAGS,
+    WAY_TAGS,
+    Found,
+    take_node,
+    take_relation,
+    take_way,
+)
+from siting.inputs.pbfarrays import among, node_blocks, read_block, relation_blocks, way_blocks
 from siting.inputs.pbfblocks import StrangeError, unpacked
 
 if TYPE_CHECKING:
@@ -16,7 +24,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from siting.inputs.pbfarrays import Block, NodeBlock, WayBlock
+    from siting.inputs.pbfarrays import Block, NodeBlock, RelationBlock, WayBlock
     from siting.inputs.pbfblocks import Layout, Place
 
     Ints = npt.NDArray[np.int64]
@@ -29,7 +37,7 @@ _MOST_X, _MOST_Y = 180 * _PER_DEGREE, 90 * _PER_DEGREE
 
 def read_sorted(file: IO[bytes], where: Layout, found: Found) -> None:
     """
-    Add the ways and nodes of a file to what was found of its relations.
+    Find what is kept of a file.
 
     Parameters
     ----------
@@ -38,16 +46,19 @@ def read_sorted(file: IO[bytes], where: Layout, found: Found) -> None:
     where
         Its blocks.
     found
-        Holds the relations already.
+        Filled.
 
     Raises
     ------
     StrangeError
         Ids don't ascend, or as `siting.inputs.pbfarrays`.
     """
+    last = 0
+    for block in _blocks(file, where.relations):
+        for part in relation_blocks(block, AREA_TAGS):
+            last = _ascending(part.all_id, last)
+            _take_relations(part, found)
     members = np.array(sorted({key for _, keys in found.relations for key in keys}), np.int64)
-    for _ in _blocks(file, where.relations):
-        pass  # libosmium has read them; here they are held to the order that the file claims
     last = 0
     for block in _blocks(file, where.ways):
         for some in way_blocks(block, WAY_TAGS, members):
@@ -87,6 +98,12 @@ def _ascending(ids: Ints, last: int) -> int:
     if ids[0] <= last or (np.diff(ids) <= 0).any():
         raise StrangeError
     return int(ids[-1])
+
+
+def _take_relations(block: RelationBlock, found: Found) -> None:
+    rows = zip(block.relation_id.tolist(), block.tags, block.ways, strict=True)
+    for key, values, ways in rows:
+        take_relation(key, values.get, partial(tuple, ways), found)
 
 
 def _take_ways(block: WayBlock, members: Ints, found: Found) -> None:

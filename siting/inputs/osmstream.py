@@ -24,7 +24,7 @@ from siting.errors import InputError, SitingError
 from siting.inputs import tags
 from siting.inputs.osmfound import NODE_TAGS, Found, Ways, take_node, take_relation, take_way
 from siting.inputs.osmsorted import NOWHERE, read_sorted
-from siting.inputs.pbfblocks import DAMAGE, layout, relation_file
+from siting.inputs.pbfblocks import DAMAGE, layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,19 +117,17 @@ def _read_sorted(path: Path, found: Found) -> bool:
     """Read a sorted PBF as arrays; False where it is built in a way that only libosmium knows."""
     try:
         with path.open("rb") as file:
-            where = layout(file)
-            _collect_relations(osmium.io.FileBuffer(relation_file(file, where), "pbf"), found)
-            read_sorted(file, where, found)
+            read_sorted(file, layout(file), found)
     except DAMAGE:
         return False
     return True
 
 
-def _collect_relations(source: osmium.io.File | osmium.io.FileBuffer, found: Found) -> None:
+def _collect_relations(file: osmium.io.File, found: Found) -> None:
     """Find the areas that are made of several ways."""
     # Filters are named: libosmium's iterator doesn't keep those alive that it is given.
     keyed = osmium.filter.KeyFilter(*_KEYS)
-    with osmium.io.Reader(source, osmium.osm.RELATION) as reader:
+    with osmium.io.Reader(file, osmium.osm.RELATION) as reader:
         for item in osmium.OsmFileIterator(reader, keyed):
             if isinstance(item, Relation):
                 take_relation(item.id, item.tags.get, partial(_member_ways, item), found)

@@ -16,7 +16,7 @@ import numpy as np
 from siting.inputs.pbfblocks import StrangeError, fields
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     Tags = dict[str, str]
 
 _STRINGS, _GROUP, _GRANULARITY, _LAT_OFFSET, _LON_OFFSET = 1, 2, 17, 19, 20
-_DENSE, _WAY, _WAY_KEY = 2, 3, 0x1A  # fields of PrimitiveGroup; field and wire type of a way
-_ID, _KEYS, _VALUES, _REFS, _LAT, _LON, _KEYS_VALUES = 1, 2, 3, 8, 8, 9, 10
+_DENSE, _WAY, _RELATION = 2, 3, 4  # fields of PrimitiveGroup
+_ID, _KEYS, _VALUES, _LAT, _LON, _KEYS_VALUES = 1, 2, 3, 8, 9, 10
+_REFS, _MEMBERS, _TYPES, _WAY_TYPE = 8, 9, 10, 1  # of ways; of relations
+_DELIMITED = 2  # wire type of lists
 _MORE, _LOW = 0x80, 0x7F  # of the bytes of a variable-length integer
 _MOST_BYTES = 10
 _NANO = 100  # nanodegrees in the 1e-7 degrees that libosmium and this project count in
@@ -75,6 +77,39 @@ class WayBlock:
     tags: list[Tags]
     refs: Ints
     start: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class RelationBlock:
+    """
+    The chosen relations of a block.
+
+    Attributes
+    ----------
+    all_id
+        Ids of all relations of the block.
+    relation_id
+        Those chosen, shape (r,).
+    tags
+        All tags of each.
+    ways
+        Ids of the member ways of each, in their order.
+    """
+
+    all_id: Ints
+    relation_id: Ints
+    tags: list[Tags]
+    ways: list[tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Objects of a group: ids of all, rows and tags of those chosen, and their lists."""
+
+    all_id: Ints
+    rows: Ints
+    tags: list[Tags]
+    lists: list[tuple[Ints, Ints]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +171,28 @@ def way_blocks(
     for field, group in block.groups:
         if field == _WAY:
             yield _ways(block, group, codes, members)
+
+
+def relation_blocks(block: Block, wanted: Collection[tuple[str, str]]) -> Iterator[RelationBlock]:
+    """
+    Yield the relations of a block that have a wanted tag.
+
+    Parameters
+    ----------
+    block
+        The block.
+    wanted
+        Tags that make a relation worth reading.
+
+    Raises
+    ------
+    StrangeError
+        It is built in another way.
+    """
+    codes = _codes(block.strings, wanted)
+    for field, group in block.groups:
+        if field == _RELATION:
+            yield _relations(block, group, codes)
 
 
 def among(values: Ints, known: Ints) -> npt.NDArray[np.bool_]:
@@ -258,24 +315,44 @@ def _dense_tags(
 
 def _ways(block: Block, group: memoryview, codes: Ints, members: Ints) -> WayBlock:
     """Decode the chosen ways of a group."""
+    found = _choose(block, group, (_WAY, _REFS), codes, members)
+    raw, start = found.lists[0]
+    refs = _summed(raw, start)
+    return WayBlock(found.all_id, found.all_id[found.rows], found.tags, refs, start)
+
+
+def _relations(block: Block, group: memoryview, codes: Ints) -> RelationBlock:
+    """Decode the chosen relations of a group."""
+    none = np.zeros(0, dtype=np.int64)
+    found = _choose(block, group, (_RELATION, _MEMBERS, _TYPES), codes, none)
+    (raw, start), (kind, other) = found.lists
+    if (start != other).any():
+        raise StrangeError
+    ids = _summed(raw, start)
+    ways = [
+        tuple(ids[begin:end][kind[begin:end] == _WAY_TYPE].tolist())
+        for begin, end in zip(start[:-1].tolist(), start[1:].tolist(), strict=True)
+    ]
+    return RelationBlock(found.all_id, found.all_id[found.rows], found.tags, ways)
+
+
+def _choose(
+    block: Block, group: memoryview, wanted: tuple[int, ...], codes: Ints, members: Ints
+) -> _Chosen:
+    """Decode the objects of a group that have a wanted tag or id, with the lists asked for."""
+    kind, *lists = wanted
     data = np.frombuffer(group, dtype=np.uint8)
-    begin, end = _messages(bytes(group))
-    way_id, parts = _way_fields(data, begin, end)
+    begin, end = _messages(bytes(group), kind)
+    all_id, parts = _message_fields(data, begin, end, lists)
     keys, key_start = _ragged(data, *parts[_KEYS])
     values, value_start = _ragged(data, *parts[_VALUES])
     if (key_start != value_start).any():
         raise StrangeError
-    owner = np.repeat(np.arange(len(way_id)), np.diff(key_start))
+    owner = np.repeat(np.arange(len(all_id)), np.diff(key_start))
     hit = among(keys * len(block.strings) + values, codes)
-    chosen = among(way_id, members)
+    chosen = among(all_id, members)
     chosen[owner[hit]] = True
     rows = np.flatnonzero(chosen)
-    first, size = parts[_REFS]
-    raw, start = _ragged(data, first[rows], size[rows])
-    steps = _signed(raw.view(np.uint64))
-    total = np.cumsum(steps)
-    before = np.r_[0, total][start[:-1]]
-    refs = total - np.repeat(before, np.diff(start))
     tags = [
         _tags(
             block.strings,
@@ -284,15 +361,25 @@ def _ways(block: Block, group: memoryview, codes: Ints, members: Ints) -> WayBlo
         )
         for row in rows.tolist()
     ]
-    return WayBlock(way_id, way_id[rows], tags, refs, start)
+    some = [_ragged(data, *(part[rows] for part in parts[field])) for field in lists]
+    return _Chosen(all_id, rows, tags, some)
 
 
-def _messages(data: bytes) -> tuple[Ints, Ints]:
-    """Return where each way of a group begins and ends."""
+def _summed(raw: Ints, start: Ints) -> Ints:
+    """Return lists of ids from the steps between them."""
+    total = np.cumsum(_signed(raw.view(np.uint64)))
+    before = np.r_[0, total][start[:-1]]
+    ids: Ints = total - np.repeat(before, np.diff(start))
+    return ids
+
+
+def _messages(data: bytes, kind: int) -> tuple[Ints, Ints]:
+    """Return where each object of a group begins and ends."""
     begin, end = [], []
+    mark = kind << 3 | _DELIMITED
     at, whole = 0, len(data)
     while at < whole:
-        if data[at] != _WAY_KEY:
+        if data[at] != mark:
             raise StrangeError
         size, shift, at = 0, 0, at + 1
         while data[at] >= _MORE:
@@ -307,31 +394,34 @@ def _messages(data: bytes) -> tuple[Ints, Ints]:
     return np.array(begin, dtype=np.int64), np.array(end, dtype=np.int64)
 
 
-def _way_fields(data: Bytes, begin: Ints, end: Ints) -> tuple[Ints, dict[int, tuple[Ints, Ints]]]:
-    """Walk all ways of a group at once, field by field; return ids, and place and size of lists."""
+def _message_fields(
+    data: Bytes, begin: Ints, end: Ints, lists: Sequence[int]
+) -> tuple[Ints, dict[int, tuple[Ints, Ints]]]:
+    """Walk all objects of a group at once, by field; return ids, and place and size of lists."""
     count = len(begin)
-    way_id = np.zeros(count, dtype=np.int64)
-    parts = {field: np.zeros((2, count), dtype=np.int64) for field in (_KEYS, _VALUES, _REFS)}
+    ids = np.zeros(count, dtype=np.int64)
+    parts = {field: np.zeros((2, count), dtype=np.int64) for field in (_KEYS, _VALUES, *lists)}
     at = begin.copy()
     rows = np.flatnonzero(at < end)
     while len(rows):
         key = data[at[rows]]
         value, after = _varints_at(data, at[rows] + 1)
         field, kind = key >> 3, key & 7
-        if ((kind != 0) & (kind != 2)).any():  # noqa: PLR2004  (neither number nor list)
-            raise StrangeError
+        known = (kind == 0) | (kind == _DELIMITED)
+        if not known.all() or (key >= _MORE).any():
+            raise StrangeError  # neither number nor list, or a field that isn't of this format
         named = (field == _ID) & (kind == 0)
-        way_id[rows[named]] = value[named]
+        ids[rows[named]] = value[named]
         for number, part in parts.items():
             mine = field == number
             if (kind[mine] == 0).any() or part[1, rows[mine]].any():
                 raise StrangeError  # a list in pieces
             part[0, rows[mine]], part[1, rows[mine]] = after[mine], value[mine]
-        at[rows] = after + np.where(kind == 2, value, 0)  # noqa: PLR2004
+        at[rows] = after + np.where(kind == _DELIMITED, value, 0)
         if (at[rows] > end[rows]).any():
             raise StrangeError
         rows = rows[at[rows] < end[rows]]
-    return way_id, {field: (part[0], part[1]) for field, part in parts.items()}
+    return ids, {field: (part[0], part[1]) for field, part in parts.items()}
 
 
 def _varints_at(data: Bytes, at: Ints) -> tuple[Ints, Ints]:

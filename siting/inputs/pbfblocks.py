@@ -78,11 +78,6 @@ def layout(file: IO[bytes]) -> Layout:
     )
 
 
-def relation_file(file: IO[bytes], where: Layout) -> bytes:
-    """Return the header and the blocks with relations as a PBF file of their own."""
-    return b"".join(_bytes(file, p.start, p.end) for p in (where.header, *where.relations))
-
-
 def unpacked(file: IO[bytes], place: Place) -> memoryview:
     """
     Return what a block holds.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import osmium
 import pytest
-from fetchserver import write_region
+from fetchserver import BOUNDARY_TAGS, write_region
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from osmium.osm.mutable import Node, Relation, Way
@@ -91,9 +91,12 @@ def test_any_sorted_file_is_read_as_libosmium_reads_it(
             tags.pop("", None)
             nodes = data.draw(st.lists(st.sampled_from(node_ids + missing), max_size=9))
             writer.add_way(Way(id=key, nodes=nodes, tags=tags, version=1))
-        members = [("w", key, "outer") for key in data.draw(st.sets(st.sampled_from(way_ids)))]
-        tags = {"type": "multipolygon", "landuse": "industrial"}
-        writer.add_relation(Relation(id=5, members=members, tags=tags))
+        kinds = st.tuples(st.sampled_from("nwr"), st.sampled_from(way_ids), st.just("outer"))
+        for key in range(1, 6):
+            members = data.draw(st.lists(kinds, max_size=6))
+            tags = {"type": "multipolygon", "landuse": "industrial", **data.draw(TAGS)}
+            tags |= data.draw(st.sampled_from([{}, {"landuse": "grass"}, BOUNDARY_TAGS]))
+            writer.add_relation(Relation(id=key, members=members, tags=tags))
     arrays, streamed = _both(path)
     assert arrays is not None
     assert _flat(arrays) == _flat(streamed)

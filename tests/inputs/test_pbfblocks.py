@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import osmium
 import pytest
 
-from siting.inputs.pbfblocks import DAMAGE, Layout, layout, relation_file
+from siting.inputs.pbfblocks import DAMAGE, Layout, layout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,29 +34,9 @@ def _write(path: Path, relations: int, *, form: str = "pbf") -> Path:
     return path
 
 
-def _relations(source: osmium.io.File | osmium.io.FileBuffer) -> list[tuple[object, ...]]:
-    found = []
-    with osmium.io.Reader(source, osmium.osm.RELATION) as reader:
-        for item in osmium.OsmFileIterator(reader):
-            members = tuple((m.type, m.ref, m.role) for m in item.members)
-            found.append((item.id, dict(item.tags), members))
-    return found
-
-
 def _layout(path: Path) -> Layout:
     with path.open("rb") as file:
         return layout(file)
-
-
-@pytest.mark.parametrize("count", [0, 1, 8_500])
-@pytest.mark.parametrize("form", ["pbf", "pbf,pbf_compression=none", "pbf,pbf_dense_nodes=false"])
-def test_the_last_blocks_hold_every_relation(tmp_path: Path, count: int, form: str) -> None:
-    path = _write(tmp_path / "a.osm.pbf", count, form=form)
-    with path.open("rb") as file:
-        last = relation_file(file, layout(file))
-    assert _relations(osmium.io.FileBuffer(last, "pbf")) == _relations(osmium.io.File(str(path)))
-    assert len(_relations(osmium.io.File(str(path)))) == count
-    assert len(last) < path.stat().st_size
 
 
 def test_each_type_begins_where_the_one_before_ends(tmp_path: Path) -> None:
