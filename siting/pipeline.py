@@ -25,9 +25,11 @@ from siting.hydrogen import plan_hydrogen
 from siting.model import load_model
 from siting.network import build_network, centreline_km, components_report
 from siting.network.junctions import find_junctions
+from siting.report import write_report
 from siting.roadside import plan_roadside
 from siting.store import read_run, write_run
 from siting.substations import substations_of
+from siting.tables import write_tables
 from siting.testroads import plan_testroads
 from siting.verify import failures, verify_plan
 from siting.webmap import write_map
@@ -42,6 +44,10 @@ if TYPE_CHECKING:
     from siting.plan import Plan
     from siting.reach import Reach
     from siting.verify import Finding
+
+
+WRITERS = {"index.html": write_map, "tables.xlsx": write_tables, "report.html": write_report}
+"""What a run folder holds beside its layers and its record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +157,7 @@ def plan(
         found = assemble_plan(city, network, demand, candidates, reach, solved, seconds)
         checked = pass_only_verified(found)
     with stage("publish", seconds, report):
-        folder, published = write_run(checked, out, write_map, seconds)
+        folder, published = write_run(checked, out, WRITERS, seconds)
     return Published(folder, published, outcome)
 
 
@@ -234,7 +240,7 @@ def check(model: str | Path) -> tuple[str, ...]:
     return (
         f"{question.name}: {question.title_zh} {question.title_en}".rstrip(),
         f"area: {question.area.city or 'the extent of the roads'}",
-        f"roads: {question.sources.roads}; districts: {question.sources.districts}",
+        f"roads: {question.sources.roads.file}; districts: {question.sources.districts.file}",
         *(f"target: {t.clause or 'own'} {t.measure} >= {t.at_least:g}" for t in question.targets),
         *(f"note: {note}" for note in question.notes),
         f"{len(figures)} figures, {len(unsourced)} unsourced: {', '.join(unsourced)}",

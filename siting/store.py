@@ -44,7 +44,10 @@ RUN = "run.json"
 
 
 def write_run(
-    plan: Plan, out: Path, write_page: Callable[[Plan, Path], None], seconds: Mapping[str, float]
+    plan: Plan,
+    out: Path,
+    writers: Mapping[str, Callable[[Plan, Path], None]],
+    seconds: Mapping[str, float],
 ) -> tuple[Path, Plan]:
     """
     Publish a plan as a run folder, whole or not at all.
@@ -55,8 +58,9 @@ def write_run(
         The plan; a caller verifies it first.
     out
         Folder in which `<model>-<run id>` appears; `<model>-latest` in it is pointed there.
-    write_page
-        Writes the map of the plan to a path.
+    writers
+        By file name what else a run holds (`index.html`, `tables.xlsx`): each writes the plan to
+        a path.
     seconds
         Wall time by stage before this one; run.json adds `publish` (up to itself) and `total`.
 
@@ -76,7 +80,8 @@ def write_run(
     remove_stale(out)
     with publishing(folder) as part:
         write_layers(plan, part / GPKG)
-        write_page(plan, part / "index.html")
+        for name, write in writers.items():
+            write(plan, part / name)
         if plan.evidence:
             write_evidence(part / EVIDENCE, plan.evidence)
         spent = {**seconds, "publish": time.perf_counter() - begin}

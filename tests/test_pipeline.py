@@ -24,7 +24,10 @@ ROOT = Path(__file__).parents[1]
 
 def test_run_folder_holds_map_layers_and_record(published: Published) -> None:
     names = sorted(path.name for path in published.folder.iterdir())
-    assert names == ["evidence.npz", "index.html", "plan.gpkg", "run.json"]
+    assert names == [
+        *("evidence.npz", "index.html", "plan.gpkg"),
+        *("report.html", "run.json", "tables.xlsx"),
+    ]
     latest = published.folder.parent / "tiny-latest"
     assert latest.resolve() == published.folder.resolve()
 

@@ -156,7 +156,7 @@ def test_waits_that_never_settle_survive_the_run_folder(
 
     endless = published.plan.stations.assign(wait_minutes=np.inf)
     write = replace(published.plan, stations=endless)
-    folder, _ = write_run(write, tmp_path, lambda _plan, path: path.touch(), {})
+    folder, _ = write_run(write, tmp_path, {"index.html": lambda _plan, path: path.touch()}, {})
     assert np.isinf(read_run(folder).stations.wait_minutes).all()
 
 
