@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from siting.contributions import given_to_targets
 from siting.errors import InputError
 from siting.neighbourhood import (
     Surroundings,
@@ -204,15 +205,8 @@ def _chosen(around: Surroundings, site: int) -> ChosenSite:
 def _counted(plan: Plan, row: int) -> pd.DataFrame:
     """List the targets that a station counts towards, with what it gives to each."""
     station = plan.stations.iloc[row]
-    counts = bool(plan.run["settings"]["existing_count"]) or station["status"] == "new"
     same = plan.stations["district_id"] == station["district_id"]
-    gives = {
-        "stations": 1.0,
-        "piles": float(station["piles"]),
-        "district_stations": 1.0,
-        "served_share": float(station["served_kwh_day"]) / float(plan.demand["kwh_day"].sum()),
-    }
-    counted = {name: value for name, value in gives.items() if counts or name == "served_share"}
+    counted = given_to_targets(plan, row)
     rows = []
     for clause in plan.clauses.to_dict("records"):
         measure = str(clause["measure"])

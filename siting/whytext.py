@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from siting.why import RejectedSite
 
 SHOWN = 5
+SHARES = ("_share", "_areas", "townships")
+"""How the names of measures end that are shares of one."""
 
 
 def why_lines(answer: ChosenSite | RejectedSite) -> tuple[str, ...]:
@@ -60,7 +62,8 @@ def _chosen(answer: ChosenSite) -> Iterator[str]:
         "neighbours take over the rest"
     )
     for row in answer.clauses.to_dict("records"):
-        gives = f"{row['gives']:.2%}" if row["measure"].endswith("_share") else f"{row['gives']:g}"
+        share = str(row["measure"]).endswith(SHARES)
+        gives = f"{row['gives']:.2%}" if share else f"{row['gives']:g}"
         needed = "missed without it" if row["needed"] else "met without it"
         yield f"counts {gives} towards {row['clause'] or 'own'} {row['measure']}, {needed}"
     if answer.named_clauses:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -12,8 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from siting.cli import app
+from siting.contributions import given_to_targets
 from siting.errors import InputError
 from siting.store import read_run
+from siting.verify.clauses import clause_measure
 from siting.why import ChosenSite, RejectedSite, explain_site, why
 from siting.whytext import why_lines
 
@@ -149,6 +152,58 @@ def test_a_kept_or_demanded_station_says_so_and_counts_towards_its_targets(plan:
         words = "\n".join(why_lines(answer))
         assert ("demands" in words) == row["mandatory"]
         assert "kWh a day are lost" in words
+
+
+def test_what_stations_give_adds_up_to_what_the_ledger_plans(plan: Plan) -> None:
+    """Recounted after closing a station, a measure has lost just what the station gave."""
+    names = [f"piles_{name}" for name in plan.pile_types.type_id]
+    rules = {**plan.run["settings"]["rules"], "heavy_kinds": ["parking"], "heavy_kw": 60.0}
+    settings = {**plan.run["settings"], "rules": rules}
+    kinds = ["residential", "fuel", "service_area", "parking"]
+    varied = np.array(kinds)[np.arange(len(plan.stations)) % len(kinds)]
+    chosen = dict(zip(plan.stations.site_id, varied, strict=True))
+    sites = plan.candidates.assign(
+        kind=plan.candidates.site_id.map(chosen).fillna(plan.candidates.kind)
+    )
+    made = replace(
+        plan,
+        stations=plan.stations.assign(kind=varied, status="new"),
+        candidates=sites,
+        run={**plan.run, "settings": settings},
+    )
+    gives = [given_to_targets(made, row) for row in range(len(made.stations))]
+    measures = ("stations", "piles", "heavy_sites", "energy_stations", "residential_piles")
+    for measure in measures:
+        total = sum(some.get(measure, 0.0) for some in gives)
+        assert total == pytest.approx(clause_measure(made, measure)), measure
+        assert total > 0, measure
+    areas = sites.kind == "service_area"
+    open_areas = (varied == "service_area").sum()
+    share = sum(some.get("service_areas", 0.0) for some in gives)
+    assert share == pytest.approx(open_areas / areas.sum())
+    assert made.stations[names].to_numpy().sum() == made.stations.piles.sum()
+
+
+def test_a_place_that_one_site_alone_reaches_needs_its_station(plan: Plan) -> None:
+    site_id = str(plan.stations.site_id.iloc[0])
+    places = gpd.GeoDataFrame(
+        {
+            "measure": ["townships", "townships", "key_areas"],
+            "station_id": [site_id, site_id, site_id],
+            "sites": [1, 3, 2],
+        },
+        geometry=plan.stations.geometry.iloc[[0, 0, 0]].to_numpy(),
+        crs="EPSG:4326",
+    )
+    row = plan.clauses.iloc[[0]].assign(measure="townships", target=1.0, planned=1.0)
+    asked = pd.concat([plan.clauses, row], ignore_index=True)
+    answer = explain_site(replace(plan, places=places, clauses=asked), site_id)
+    assert isinstance(answer, ChosenSite)
+    line = answer.clauses.set_index("measure").loc["townships"]
+    assert line.gives == 0.5
+    assert line.needed
+    assert "key_areas" not in set(answer.clauses.measure)
+    assert "counts 50.00% towards" in "\n".join(why_lines(answer))
 
 
 def _without(plan: Plan, site_id: str) -> Plan:
