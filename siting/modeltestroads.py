@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from siting.figures import NotNegative, Part, PartOfOne, Positive, Share
 from siting.frames import ROAD_CLASSES
@@ -197,6 +197,10 @@ class TestRoads(Part):
     grade_least_share: Share
     """A grade counts as present in the measure `test_road_grades` from this share of length on."""
     scenarios: Annotated[tuple[Scenario, ...], AfterValidator(_scenarios)] = ()
+    least_places: dict[str, int] = Field(default_factory=dict)
+    """Least places by scenario id, in the place of the scenario's own number."""
+    scenario_clauses: dict[str, ClauseIds] = Field(default_factory=dict)
+    """Clauses by scenario id, beside the scenario's own."""
     low_speed_kmh: Positive
     """Roads up to this speed serve small low-speed vehicles."""
     low_speed_km: Positive
@@ -250,6 +254,28 @@ class TestRoads(Part):
     """Relative gap at which it stops."""
     clauses: ClauseIds = ()
     """Clauses without a number that the plan leans towards; the ledger calls them preferences."""
+
+    @field_validator("least_places", "scenario_clauses")
+    @classmethod
+    def _known_scenarios(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        ids = [scenario.id for scenario in info.data.get("scenarios", ())]
+        unknown = [name for name in value if name not in ids]
+        if unknown and ids:
+            raise ValueError(f"there is no scenario {unknown[0]!r}. Known: {', '.join(ids)}")
+        return value
+
+    def resolved(self) -> TestRoads:
+        """Return the part with the numbers and clauses of its scenarios in their places."""
+        scenarios = tuple(
+            scenario.model_copy(
+                update={
+                    "at_least": self.least_places.get(scenario.id, scenario.at_least),
+                    "clauses": (*scenario.clauses, *self.scenario_clauses.get(scenario.id, ())),
+                }
+            )
+            for scenario in self.scenarios
+        )
+        return self.model_copy(update={"scenarios": scenarios})
 
 
 MEASURES = (

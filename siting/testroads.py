@@ -15,7 +15,9 @@ from siting.errors import InfeasibleError, ModelError
 from siting.evidence import connected_evidence
 from siting.figures import Figure
 from siting.formulate.roadrows import RoadAsked, RoadFacts, road_rows
+from siting.formulate.roadstart import road_start
 from siting.formulate.testroads import (
+    CHOOSE,
     RoadChoice,
     chosen_corridors,
     dearest_cny_m,
@@ -293,6 +295,7 @@ def _facts(
         served=ground.served,
         cost_cny=cost_cny,
         usable=ground.usable,
+        fixed=ground.opened | ground.section,
     )
 
 
@@ -321,6 +324,9 @@ def _solve(
 
 def _run(model: Model, settings: TestRoads, choice: RoadChoice) -> tuple[Programme, Outcome]:
     programme = road_programme(choice)
+    start = road_start(choice)
+    if start is not None:
+        programme = replace(programme, start={CHOOSE: start.astype(np.float64)})
     outcome = solve(
         programme,
         gap=settings.gap.value,

@@ -117,7 +117,9 @@ def road_ground(
     """
     frame = corridors.frame
     lines = frame.geometry.to_crs(crs).to_numpy()
-    middle = shapely.get_coordinates(shapely.line_interpolate_point(_first(lines), 0.5, True))
+    middle = shapely.get_coordinates(
+        shapely.line_interpolate_point(_first(lines), 0.5, normalized=True)
+    )
     group = _group(frame["highway"], settings)
     near = ((frame["schools"] > 0) | (frame["hospitals"] > 0)).to_numpy()
     opened = frame["opened"].to_numpy(dtype=bool)

@@ -45,8 +45,8 @@ class RoadFacts:
         Places of each scenario that belong to each corridor, shape (scenarios, e).
     cost_cny
         Opening and retrofit, shape (e,).
-    usable
-        Bool, shape (e,).
+    usable, fixed
+        What can be chosen; what has to be. Bool, shape (e,).
     """
 
     metres: npt.NDArray[np.float64]
@@ -61,6 +61,7 @@ class RoadFacts:
     served: csr_array
     cost_cny: npt.NDArray[np.float64]
     usable: npt.NDArray[np.bool_]
+    fixed: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +164,15 @@ def _sort_rows(facts: RoadFacts, asked: RoadAsked, settings: TestRoads) -> Itera
             least = max(1000 * group.at_least_km.value, 1.0)
             name = f"t9_least_{group.id}"
             yield from _held(name, f"{group.label_en}, m", mine, least, facts, clause)
+        # What is fixed is there whatever its share.
+        mine = np.where(facts.fixed, 0.0, mine)
         most = group.at_most_share.value
-        if most < 1 and mine.any():
-            yield SideRow(f"t9_most_{group.id}", mine - most * facts.metres, -np.inf, 0.0)
+        others = float(metres.sum() - there[number]) + float(metres[facts.fixed].sum())
+        least = max(most, 1 - ROOM * others / max(asked.least_m, 1.0))
+        if least > most:
+            yield f"{group.label_en}: up to {least:.1%} of the length, for want of other roads"
+        if least < 1 and mine.any():
+            yield SideRow(f"t9_most_{group.id}", mine - least * facts.metres, -np.inf, 0.0)
 
 
 def _grade_rows(facts: RoadFacts, asked: RoadAsked, settings: TestRoads) -> Iterator[SideRow | str]:

@@ -124,7 +124,7 @@ def find_interchanges(network: Network, arms: Arms, group: Ints) -> Ramps:
     home[owner[on_fast]] = of_group[touch[on_fast]]
     of_group[touch[fork]] = home[owner[fork]]
     legs = np.unique(np.column_stack([home[owner[end]], touch[end]]), axis=0)[:, 0]
-    return Ramps(of_group, ends, np.bincount(legs, minlength=int(number.max()) + 1))
+    return Ramps(of_group, ends, np.bincount(legs, minlength=int(number.max(initial=-1)) + 1))
 
 
 def _groups_with(network: Network, group: Ints, edges: Bools, count: int) -> Bools:

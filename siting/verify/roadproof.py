@@ -147,10 +147,11 @@ def _check_rows(plan: Plan, settings: Settings, a: Arrays) -> Iterator[Finding]:
 def _row(plan: Plan, settings: Settings, name: str, row: Floats) -> Row | None:
     """Return coefficients, most lower and least upper bound of a side row, by its name."""
     family, _, rest = name.partition("_")
+    if family == "t9":
+        return _sort_row(plan, settings, rest, row)
     if family == "t10":
         return _grade_row(plan, settings, rest.removeprefix("grade_"), row)
     known = {
-        "t9": _sort_row,
         "t11": _district_row,
         "t12": _tier_row,
         "t13": _scenario_row,
@@ -189,7 +190,7 @@ def _money(settings: Settings) -> float:
     return float(min(limits)) if limits else np.inf
 
 
-def _sort_row(plan: Plan, settings: Settings, rest: str) -> Row | None:
+def _sort_row(plan: Plan, settings: Settings, rest: str, row: Floats) -> Row | None:
     every = plan.test_road_corridors
     metres = every.length_m.to_numpy(dtype=float)
     kind, _, id_ = rest.partition("_")
@@ -199,7 +200,14 @@ def _sort_row(plan: Plan, settings: Settings, rest: str) -> Row | None:
     mine = np.where(every.highway.isin(group["classes"]), metres, 0.0)
     if kind == "least":
         return mine, max(1000 * group["at_least_km"], 1.0), np.inf
-    return mine - group["at_most_share"] * metres, -np.inf, 0.0
+    fixed = (every.opened | every.section).to_numpy(dtype=bool)
+    free = np.where(fixed, 0.0, mine)
+    others = fixed | (mine <= 0)
+    some = others & (metres > 1.0)
+    share = float(np.max(-row[some] / metres[some], initial=0.0))
+    if share < group["at_most_share"] * (1 - 1e-9):
+        return None
+    return free - share * metres, -np.inf, 0.0
 
 
 def _grade_row(plan: Plan, settings: Settings, grade: str, row: Floats) -> Row | None:
