@@ -41,6 +41,10 @@ LARGE = 20_000
 """Rows from which the interior-point method is faster than the dual simplex on these programmes."""
 
 
+MOST_UNITS = 1e4
+"""Largest value, in units that make all values whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class Relaxation:
     """
@@ -103,8 +107,16 @@ def relaxation(building: Building) -> Relaxation:
 
 
 def _unit(values: Floats) -> float:
+    """Return a unit in which values are small, and whole where they share a divisor for that."""
     some = values[values > 0]
-    return float(some.mean()) if len(some) else 1.0
+    if not len(some):
+        return 1.0
+    if (some == np.rint(some)).all() and some.max() < 2.0**53:
+        # HiGHS rounds bounds up where it sees that every objective is whole.
+        divisor = float(np.gcd.reduce(some.astype(np.int64)))
+        if some.max() <= MOST_UNITS * divisor:
+            return divisor
+    return float(some.mean())
 
 
 def array_model(relax: Relaxation, *, whole: bool) -> ArrayModel:

@@ -374,3 +374,12 @@ def test_a_window_grows_outwards_and_stops_where_nothing_hangs_together() -> Non
     assert sorted(window(beside, 2, 3, rng)) == [1, 2, 3]
     assert sorted(window(beside, 0, 99, rng)) == list(range(6))
     assert window(csr_array(np.eye(4)), 3, 9, rng).tolist() == [3]
+
+
+def test_values_are_counted_in_a_unit_that_makes_them_whole() -> None:
+    building = town(0)
+    tens = replace(building, cost=np.array([70.0, 200, 200, 70, 70, 200, 70, 70]) * 1000)
+    assert relaxation(tens).scale == 10_000
+    assert relaxation(replace(tens, cost=tens.cost + 0.5)).scale == tens.cost.mean() + 0.5
+    assert relaxation(replace(tens, cost=tens.cost * 1e4 + 1)).scale > 1e8
+    assert relaxation(replace(tens, cost=0 * tens.cost)).scale == 1
