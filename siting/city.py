@@ -121,16 +121,16 @@ def read_city(model: Model, *, cache: Path) -> City:
         A file can't be read, or the roads lie outside the districts.
     """
     roads, record = _road_source(model, cache)
-    city_map = read_map(roads, model.sources.roads_datum)
+    city_map = read_map(roads, model.sources.roads.datum)
     districts, more = _districts(model, city_map)
     return join_city(model, city_map, districts, (record, *more))
 
 
 def _road_source(model: Model, cache: Path) -> tuple[Path, dict[str, str]]:
     """Return the road file, writing the sample city first where the model asks for it."""
-    if model.sources.roads != "sample":
-        path = Path(model.sources.roads)
-        datum = model.sources.roads_datum
+    if model.sources.roads.is_file:
+        path = Path(model.sources.roads.file)
+        datum = model.sources.roads.datum
         record = input_record(path, source="road file", licence="see its source", datum=datum)
         return path, _as_fetched(path, record)
     city, seed = model.area.city, model.solve.seed
@@ -157,7 +157,7 @@ def _districts(
     model: Model, city_map: CityMap
 ) -> tuple[gpd.GeoDataFrame, tuple[dict[str, str], ...]]:
     """Return the districts and records of the files they came from."""
-    area, source = model.area, model.sources.districts
+    area, source = model.area, model.sources.districts.file
     if source == "extent" or (source == "cnmaps" and not area.city):
         return _with_people(district_of_extent(city_map.roads, area.city), model), ()
     if source == "osm":
@@ -174,7 +174,7 @@ def _districts(
         }
         return _with_people(districts_of(area.city, area.districts), model), (record,)
     path = Path(source)
-    datum = model.sources.districts_datum
+    datum = model.sources.districts.datum
     frame = read_polygons(path, datum)
     found = districts_from_layer(frame, area.districts, area.city, where=str(path))
     refuse_shifted(found.geometry.to_numpy(), city_map, path)

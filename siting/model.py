@@ -17,9 +17,10 @@ from pydantic import (
 from siting.errors import ModelError
 from siting.figures import NotNegative, PartOfOne, Positive, Share
 from siting.figures import Part as _Part
-from siting.modelchecks import DISTRICT_WORDS, ROAD_WORDS, cross_problems
+from siting.modelchecks import cross_problems
 from siting.modelfile import DEFAULTS, Written, explain, find_model, read_model, resolve_file
 from siting.modelroadside import ROADSIDE_FILES, Roadside
+from siting.modelsources import Sources, remember_lines, source_problems
 from siting.modeltestroads import TESTROADS_FILES, TestRoads
 from siting.rules import ClauseId, ClauseRules, Pilots, Readings
 from siting.text import slug
@@ -45,18 +46,6 @@ class Area(_Part):
     partial: Literal["apportion", "whole"] = "apportion"
     """When the roads reach only some districts: `apportion` gives them their share of the city's
     fleets, targets and budget by population; `whole` asks of them what is asked of the city."""
-
-
-class Sources(_Part):
-    """Where the inputs come from."""
-
-    roads: str = ROAD_WORDS[0]
-    """`sample`, or a file: OSM PBF or XML, gpkg, shp, shp in a zip, GeoJSON, OSMnx graphml."""
-    districts: str = DISTRICT_WORDS[0]
-    """`cnmaps`, `osm` (boundaries in the road file), `extent`, or a polygon layer file."""
-    districts_datum: Literal["wgs84", "gcj02", "bd09"] = "wgs84"
-    """Frame of a polygon layer file; cnmaps is known to be GCJ-02 and always converted."""
-    roads_datum: Literal["wgs84", "gcj02", "bd09"] = "wgs84"
 
 
 class Fleet(_Part):
@@ -312,8 +301,7 @@ def load_model(model: str | Path, overrides: Mapping[str, Any] | None = None) ->
         _refuse(written, [])
     written.data.setdefault("name", slug(path.stem))
     problems = [
-        *resolve_file(written, ("sources", "roads"), ROAD_WORDS),
-        *resolve_file(written, ("sources", "districts"), DISTRICT_WORDS),
+        *source_problems(written),
         *resolve_file(written, ("charging", "substations"), ("",)),
         *(p for k in ROADSIDE_FILES for p in resolve_file(written, ("roadside", k), ("",))),
         *(p for k in TESTROADS_FILES for p in resolve_file(written, ("testroads", k), ("",))),
@@ -324,6 +312,7 @@ def load_model(model: str | Path, overrides: Mapping[str, Any] | None = None) ->
     except ValidationError as error:
         _refuse(written, explain(error.errors(), model_schema(), written) + problems)
     _refuse(written, problems)
+    remember_lines(made.sources, written)
     return made
 
 

@@ -12,11 +12,6 @@ if TYPE_CHECKING:
 
     from siting.modelfile import Written
 
-ROAD_WORDS = ("sample",)
-"""What `sources.roads` can be other than a file."""
-DISTRICT_WORDS = ("cnmaps", "osm", "extent")
-"""What `sources.districts` can be other than a file."""
-
 _SUFFIXES = ("自治县", "区", "县", "市", " qu", " xian", " shi", " district", " county")
 
 
@@ -35,8 +30,7 @@ def cross_problems(written: Written) -> Iterator[Problem]:
 
 
 def _sample_without_city(written: Written) -> Iterator[Problem]:
-    roads = written.value(("sources", "roads"))
-    if roads in (None, *ROAD_WORDS) and not _city(written):
+    if _source(written, "roads") in (None, "sample") and not _city(written):
         key = ("area", "city")
         cure = "Name a Chinese city, or give a road file in `sources.roads`"
         yield Problem(written.where(key), key, "the sample roads need a city", cure=cure)
@@ -47,7 +41,7 @@ def _unknown_districts(written: Written) -> Iterator[Problem]:
     from siting.facts import district_table, english_city  # noqa: PLC0415
 
     chosen = written.value(("area", "districts"))
-    source = written.value(("sources", "districts"))
+    source = _source(written, "districts")
     city = english_city(_city(written)) if _city(written) else ""
     if not city or not isinstance(chosen, (list, tuple)) or source not in (None, "cnmaps"):
         return
@@ -91,6 +85,12 @@ def _targets(written: Written) -> Iterator[Problem]:
                 clause,
                 "Take a clause of the city, or leave it out for a target of your own",
             )
+
+
+def _source(written: Written, kind: str) -> object:
+    """Return the word or file of a source, written short or as a mapping."""
+    value = written.value(("sources", kind))
+    return value.get("file") if isinstance(value, dict) else value
 
 
 def _city(written: Written) -> str:

@@ -106,9 +106,9 @@ def test_paths_start_from_where_they_were_written(
     (tmp_path / "here" / "own.pbf").touch()
     monkeypatch.chdir(tmp_path / "here")
     path = _write(tmp_path / "city", SMALL + "sources: {roads: roads.pbf}\n")
-    assert load_model(path).sources.roads == str(tmp_path / "city" / "roads.pbf")
+    assert load_model(path).sources.roads.file == str(tmp_path / "city" / "roads.pbf")
     own = load_model(path, {"sources.roads": Path("own.pbf")})
-    assert own.sources.roads == str(tmp_path / "here" / "own.pbf")
+    assert own.sources.roads.file == str(tmp_path / "here" / "own.pbf")
     assert "own.pbf" in _problems(path, **{"sources.roads": "../city/own.pbf"})[0]
 
 

@@ -151,7 +151,7 @@ def area_of(question: Model, box: Box | None = None) -> BaseGeometry:
         if not on_earth:
             raise FetchError("this is no box", value=box, cure="Give west,south,east,north")
         return shapely.box(west, south, east, north)
-    asked, districts = question.area, question.sources.districts
+    asked, districts = question.area, question.sources.districts.file
     if districts == "cnmaps" and asked.city:
         frame = districts_of(asked.city, asked.districts)
     elif districts in {"cnmaps", "osm", "extent"}:
@@ -162,7 +162,7 @@ def area_of(question: Model, box: Box | None = None) -> BaseGeometry:
             cure="Add --box west,south,east,north, or give `area.city` or a district layer",
         )
     else:
-        layer = read_polygons(Path(districts), question.sources.districts_datum)
+        layer = read_polygons(Path(districts), question.sources.districts.datum)
         frame = districts_from_layer(layer, asked.districts, asked.city, where=districts)
     whole = shapely.union_all(frame.geometry.to_numpy())
     return whole.simplify(_OUTLINE_DEG).buffer(MARGIN_DEG + _OUTLINE_DEG)
