@@ -122,6 +122,7 @@ def _fresh(around: Surroundings, site: int, station: int, row: int) -> Fresh:
         pile_kw=types["kw"].to_numpy(dtype=float),
         pile_cny=types["cost_cny"].to_numpy(dtype=float),
         allowed=around.types_at[site],
+        least_of_type=types["least"].to_numpy(dtype=np.int64),
         least=max(1, int(candidate["min_piles"]), _piles_needed(plan, station)),
         most=int(candidate["max_piles"]),
         kw=kw_limit(candidate) / float(settings["simultaneity"]),

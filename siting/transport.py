@@ -26,6 +26,8 @@ THRIFT_KWH = 0.01
 """Demand that a fresh station's whole allowance weighs: of equal sizes the cheapest is taken."""
 INFEASIBLE = 2
 """Status of scipy's `milp`."""
+SEMI_INTEGER = 3
+"""Its mark of a whole number that is none or within its bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class Fresh:
         What a pile of each type gives a day, draws and costs, shape (types,).
     allowed
         Which types may stand there, shape (types,).
+    least_of_type
+        Fewest piles of a type where there are any, shape (types,).
     least, most
         Piles in all.
     kw
@@ -85,6 +89,7 @@ class Fresh:
     pile_kw: Floats
     pile_cny: Floats
     allowed: npt.NDArray[np.bool_]
+    least_of_type: Ints
     least: int
     most: int
     kw: float
@@ -163,14 +168,17 @@ def most_served(problem: Transport, fresh: Fresh | None = None) -> Served | None
     ]
     cost = np.zeros(width)
     cost[:arcs] = -1.0
-    upper = np.full(width, np.inf)
+    lower, upper = np.zeros(width), np.full(width, np.inf)
     whole = np.zeros(width, dtype=np.int64)
     if fresh is not None:
         rows.append(_fresh_rows(fresh, first_pile, width))
         cost[first_pile:] = THRIFT_KWH * fresh.pile_cny / max(fresh.cny, 1.0)
-        upper[first_pile:] = np.where(fresh.allowed, fresh.most, 0)
-        whole[first_pile:] = 1
-    return _solved(cost, rows, upper, whole, arcs, first_pile)
+        may = fresh.allowed & (fresh.most >= fresh.least_of_type)
+        lower[first_pile:] = np.where(may, fresh.least_of_type, 0)
+        upper[first_pile:] = np.where(may, fresh.most, 0)
+        # None, or within the bounds.
+        whole[first_pile:] = np.where(may, SEMI_INTEGER, 1)
+    return _solved(cost, rows, Bounds(lower, upper), whole, arcs, first_pile)
 
 
 def _fresh_rows(fresh: Fresh, first: int, width: int) -> LinearConstraint:
@@ -183,14 +191,14 @@ def _fresh_rows(fresh: Fresh, first: int, width: int) -> LinearConstraint:
 
 
 def _solved(
-    cost: Floats, rows: list[LinearConstraint], upper: Floats, whole: Ints, arcs: int, piles: int
+    cost: Floats, rows: list[LinearConstraint], bounds: Bounds, whole: Ints, arcs: int, piles: int
 ) -> Served | None:
     if not len(cost):
         return Served(0.0, np.zeros(0, dtype=np.int64))
     result = milp(
         cost,
         constraints=rows,
-        bounds=Bounds(0.0, upper),
+        bounds=bounds,
         integrality=whole,
         options={"time_limit": SECONDS, "mip_rel_gap": GAP},
     )

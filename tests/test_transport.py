@@ -73,6 +73,7 @@ def test_a_fresh_station_gets_the_piles_of_full_enumeration(seed: int) -> None:
         pile_kw=np.array([7.0, 60.0, 240.0]),
         pile_cny=np.array([5.0, 40.0, 150.0]),
         allowed=np.array([True, True, bool(seed % 2)]),
+        least_of_type=rng.integers(1, 3, 3),
         least=int(rng.integers(1, 4)),
         most=4,
         kw=float(rng.choice([130.0, 310.0])),
@@ -86,6 +87,8 @@ def test_a_fresh_station_gets_the_piles_of_full_enumeration(seed: int) -> None:
         fits = fresh.least <= counts.sum() <= fresh.most and (counts[~fresh.allowed] == 0).all()
         cost = float(counts @ fresh.pile_cny)
         if counts @ fresh.worth < fresh.least_worth:
+            continue
+        if ((counts > 0) & (counts < fresh.least_of_type)).any():
             continue
         if not fits or counts @ fresh.pile_kw > fresh.kw or cost > fresh.cny:
             continue
@@ -110,6 +113,7 @@ def test_a_station_that_fits_nowhere_is_told() -> None:
         pile_kw=np.full(3, 60.0),
         pile_cny=np.ones(3),
         allowed=np.array([False, True, False]),
+        least_of_type=np.ones(3, dtype=np.int64),
         least=4,
         most=9,
         kw=200.0,

@@ -251,6 +251,7 @@ def test_every_swap_is_worth_what_maximum_flow_says(plan: Plan, near: dict[str, 
             left = plan.run["settings"]["budget_cny"] - plan.run["totals"]["cost_cny"]
             assert cost <= max(0.0, left) + 1.0
             assert candidate.min_piles <= sum(sizes.values()) == swap["piles"]
+            assert all(n >= types.least[name] for name, n in sizes.items() if n)
             assert swap["piles"] <= candidate.max_piles
             tried += 1
         assert "best swap" in "\n".join(why_lines(answer))
