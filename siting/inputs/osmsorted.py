@@ -16,8 +16,9 @@ from siting.inputs.osmfound import (
     take_relation,
     take_way,
 )
-from siting.inputs.pbfarrays import among, node_blocks, read_block, relation_blocks, way_blocks
+from siting.inputs.pbfarrays import node_blocks, read_block, relation_blocks, way_blocks
 from siting.inputs.pbfblocks import StrangeError, unpacked
+from siting.inputs.pbfpacked import among
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from siting.inputs.pbfblocks import StrangeError, fields
+from siting.inputs.pbfpacked import LOW, MORE, among, ragged, signed, varints, varints_at
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -29,8 +30,6 @@ _DENSE, _WAY, _RELATION = 2, 3, 4  # fields of PrimitiveGroup
 _ID, _KEYS, _VALUES, _LAT, _LON, _KEYS_VALUES = 1, 2, 3, 8, 9, 10
 _REFS, _MEMBERS, _TYPES, _WAY_TYPE = 8, 9, 10, 1  # of ways; of relations
 _DELIMITED = 2  # wire type of lists
-_MORE, _LOW = 0x80, 0x7F  # of the bytes of a variable-length integer
-_MOST_BYTES = 10
 _NANO = 100  # nanodegrees in the 1e-7 degrees that libosmium and this project count in
 
 
@@ -195,15 +194,6 @@ def relation_blocks(block: Block, wanted: Collection[tuple[str, str]]) -> Iterat
             yield _relations(block, group, codes)
 
 
-def among(values: Ints, known: Ints) -> npt.NDArray[np.bool_]:
-    """Tell which values are among known ones that ascend; numpy's `isin` would sort the values."""
-    if not len(known):
-        return np.zeros(len(values), dtype=np.bool_)
-    at = np.minimum(np.searchsorted(known, values), len(known) - 1)
-    found: npt.NDArray[np.bool_] = known[at] == values
-    return found
-
-
 def read_block(data: memoryview) -> Block:
     """
     Read the parts of an unpacked block.
@@ -233,10 +223,10 @@ def _strings(table: bytes) -> list[bytes]:
     while at < end:
         size = table[at + 1]
         start = at + 2
-        if size >= _MORE:
-            size = (size & _LOW) | (table[start] << 7)
+        if size >= MORE:
+            size = (size & LOW) | (table[start] << 7)
             start += 1
-            if table[start - 1] >= _MORE:
+            if table[start - 1] >= MORE:
                 raise StrangeError  # OSM values have at most 255 characters
         at = start + size
         found.append(table[start:at])
@@ -268,9 +258,9 @@ def _dense(block: Block, group: memoryview, codes: Ints) -> NodeBlock:
         for field, value in fields(message)
         if isinstance(value, memoryview)
     }
-    node_id = np.cumsum(_signed(_varints(packed[_ID])))
-    lat = np.cumsum(_signed(_varints(packed[_LAT])))
-    lon = np.cumsum(_signed(_varints(packed[_LON])))
+    node_id = np.cumsum(signed(varints(packed[_ID])))
+    lat = np.cumsum(signed(varints(packed[_LAT])))
+    lon = np.cumsum(signed(varints(packed[_LON])))
     if not len(node_id) == len(lat) == len(lon):
         raise StrangeError
     x = _units(lon, block.granularity, block.lon_offset)
@@ -294,7 +284,7 @@ def _dense_tags(
     strings: list[bytes], packed: Bytes, codes: Ints, count: int
 ) -> list[tuple[int, Tags]]:
     """Return row and tags of nodes with a wanted tag; each node's tags end with a zero."""
-    flat = _varints(packed).astype(np.int64)
+    flat = varints(packed).astype(np.int64)
     if not len(flat):
         return []
     ends = np.flatnonzero(flat == 0)
@@ -344,8 +334,8 @@ def _choose(
     data = np.frombuffer(group, dtype=np.uint8)
     begin, end = _messages(bytes(group), kind)
     all_id, parts = _message_fields(data, begin, end, lists)
-    keys, key_start = _ragged(data, *parts[_KEYS])
-    values, value_start = _ragged(data, *parts[_VALUES])
+    keys, key_start = ragged(data, *parts[_KEYS])
+    values, value_start = ragged(data, *parts[_VALUES])
     if (key_start != value_start).any():
         raise StrangeError
     owner = np.repeat(np.arange(len(all_id)), np.diff(key_start))
@@ -361,13 +351,13 @@ def _choose(
         )
         for row in rows.tolist()
     ]
-    some = [_ragged(data, *(part[rows] for part in parts[field])) for field in lists]
+    some = [ragged(data, *(part[rows] for part in parts[field])) for field in lists]
     return _Chosen(all_id, rows, tags, some)
 
 
 def _summed(raw: Ints, start: Ints) -> Ints:
     """Return lists of ids from the steps between them."""
-    total = np.cumsum(_signed(raw.view(np.uint64)))
+    total = np.cumsum(signed(raw.view(np.uint64)))
     before = np.r_[0, total][start[:-1]]
     ids: Ints = total - np.repeat(before, np.diff(start))
     return ids
@@ -382,8 +372,8 @@ def _messages(data: bytes, kind: int) -> tuple[Ints, Ints]:
         if data[at] != mark:
             raise StrangeError
         size, shift, at = 0, 0, at + 1
-        while data[at] >= _MORE:
-            size |= (data[at] & _LOW) << shift
+        while data[at] >= MORE:
+            size |= (data[at] & LOW) << shift
             shift, at = shift + 7, at + 1
         size |= data[at] << shift
         begin.append(at + 1)
@@ -405,10 +395,10 @@ def _message_fields(
     rows = np.flatnonzero(at < end)
     while len(rows):
         key = data[at[rows]]
-        value, after = _varints_at(data, at[rows] + 1)
+        value, after = varints_at(data, at[rows] + 1)
         field, kind = key >> 3, key & 7
         known = (kind == 0) | (kind == _DELIMITED)
-        if not known.all() or (key >= _MORE).any():
+        if not known.all() or (key >= MORE).any():
             raise StrangeError  # neither number nor list, or a field that isn't of this format
         named = (field == _ID) & (kind == 0)
         ids[rows[named]] = value[named]
@@ -422,53 +412,3 @@ def _message_fields(
             raise StrangeError
         rows = rows[at[rows] < end[rows]]
     return ids, {field: (part[0], part[1]) for field, part in parts.items()}
-
-
-def _varints_at(data: Bytes, at: Ints) -> tuple[Ints, Ints]:
-    """Return the integers that begin at some places, and where they end."""
-    value = np.zeros(len(at), dtype=np.int64)
-    after = at.copy()
-    rows = np.arange(len(at))
-    for place in range(_MOST_BYTES):
-        byte = data[after[rows]].astype(np.int64)
-        value[rows] |= (byte & _LOW) << (7 * place)
-        after[rows] += 1
-        rows = rows[byte >= _MORE]
-        if not len(rows):
-            return value, after
-    raise StrangeError
-
-
-def _ragged(data: Bytes, first: Ints, size: Ints) -> tuple[Ints, Ints]:
-    """Return the integers of many lists one after the other, and where each list begins."""
-    edge = np.r_[0, np.cumsum(size)]
-    place = np.repeat(first - edge[:-1], size) + np.arange(edge[-1])
-    packed = data[place]
-    last = np.r_[0, np.cumsum(packed < _MORE)]
-    return _varints(packed).view(np.int64), last[edge]
-
-
-def _varints(packed: Bytes) -> npt.NDArray[np.uint64]:
-    """Decode variable-length integers that stand one after the other."""
-    ends = np.flatnonzero(packed < _MORE)
-    if not len(packed):
-        return np.zeros(0, dtype=np.uint64)
-    if not len(ends) or ends[-1] != len(packed) - 1:
-        raise StrangeError
-    start = np.r_[0, ends[:-1] + 1]
-    length = ends - start + 1
-    value = (packed[start] & _LOW).astype(np.uint64)
-    rows = np.arange(len(start))
-    for place in range(1, int(length.max())):
-        if place >= _MOST_BYTES:
-            raise StrangeError
-        rows = rows[length[rows] > place]
-        byte = (packed[start[rows] + place] & _LOW).astype(np.uint64)
-        value[rows] |= byte << np.uint64(7 * place)
-    return value
-
-
-def _signed(value: npt.NDArray[np.uint64]) -> Ints:
-    """Undo the zigzag coding of signed integers."""
-    half = (value >> np.uint64(1)).view(np.int64)
-    return half ^ -(value & np.uint64(1)).view(np.int64)

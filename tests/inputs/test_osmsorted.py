@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from osmium.osm.mutable import Node, Relation, Way
 
-from siting.inputs import osmstream, pbfarrays
+from siting.inputs import osmstream, pbfarrays, pbfpacked
 from siting.inputs.osmfound import NODE_TAGS, WAY_TAGS, Found, Ways
 from siting.inputs.pbfblocks import StrangeError
 from siting.osm import read_osm
@@ -160,19 +160,19 @@ def _varint(value: int) -> bytes:
 @given(st.lists(st.integers(0, 2**64 - 1), max_size=50))
 def test_variable_length_integers_come_back(values: list[int]) -> None:
     packed = np.frombuffer(b"".join(map(_varint, values)), dtype=np.uint8)
-    assert pbfarrays._varints(packed).tolist() == values
+    assert pbfpacked.varints(packed).tolist() == values
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=50))
 def test_signed_integers_come_back(values: list[int]) -> None:
     zigzag = [2 * value if value >= 0 else -2 * value - 1 for value in values]
-    assert pbfarrays._signed(np.array(zigzag, dtype=np.uint64)).tolist() == values
+    assert pbfpacked.signed(np.array(zigzag, dtype=np.uint64)).tolist() == values
 
 
 @pytest.mark.parametrize("data", [b"\x80", b"\x01\xff", b"\xff" * 11 + b"\x01"])
 def test_an_integer_without_end_is_strange(data: bytes) -> None:
     with pytest.raises(StrangeError):
-        pbfarrays._varints(np.frombuffer(data, dtype=np.uint8))
+        pbfpacked.varints(np.frombuffer(data, dtype=np.uint8))
 
 
 @given(st.integers(-(2**31), 2**31), st.sampled_from([1, 100, 1000]), st.integers(-(10**9), 10**9))
