@@ -113,7 +113,7 @@ def solve_charging(
         return Found(best.programme, best.outcome)
     best, limit, proven = _bisect(run, best, end)
     left = max(FIRST_SHARE * seconds, end - time.monotonic())
-    last = _try(run, best.share, model.solve.gap, left)
+    last = _try(run, best.share, model.solve.gap, left, best.outcome.values)
     # Of equal plans the last has the better bound.
     energy = best.outcome.objective * (1 - SLACK)
     if last.share >= best.share - 2 * SLACK and last.outcome.objective >= energy:
@@ -147,7 +147,7 @@ def _bisect(run: _Run, best: _Tried, end: float) -> tuple[_Tried, float, bool]:
     limit, proven = _reachable(run), True
     while limit - best.share > STEP and end - time.monotonic() > FIRST_SHARE * seconds:
         floor = (best.share + limit) / 2
-        tried = _try(run, floor, LOOSE_GAP, STEP_SHARE * seconds)
+        tried = _try(run, floor, LOOSE_GAP, STEP_SHARE * seconds, best.outcome.values)
         if tried.share > best.share:
             best = tried
         else:
@@ -163,13 +163,21 @@ def _reachable(run: _Run) -> float:
     return min(district_shares(arc, run.demand, run.reach).values(), default=0.0)
 
 
-def _try(run: _Run, floor: float | None, gap: float, seconds: float) -> _Tried:
-    """Solve with a floor on every district's share."""
+def _try(
+    run: _Run,
+    floor: float | None,
+    gap: float,
+    seconds: float,
+    start: Mapping[str, npt.NDArray[np.float64]] | None = None,
+) -> _Tried:
+    """Solve with a floor on every district's share, from a plan with a lower one."""
     model = run.model
     if floor is not None:
         target = Target(measure="district_served_share", at_least=max(0.0, floor - SLACK))
         model = model.model_copy(update={"targets": (*model.targets, target)})
     programme = run.formulate(model)
+    if start:
+        programme = replace(programme, start=start)
     outcome = _solve(run, programme, gap, seconds)
     if not outcome.values:
         return _Tried(programme, outcome, -1.0)

@@ -209,7 +209,7 @@ def solve_sizing(
     seed
         Random seed; the same instance, seed and a gap reached in time give the same plan.
     start
-        A plan to improve on.
+        A plan to improve on; it may break global rows, which the search then mends first.
     progress
         Called with (objective, bound), NaN where there is none yet.
     leave
@@ -233,7 +233,7 @@ def solve_sizing(
     point = _relax(run, relaxed, None, until)
     if run.bound < 0:
         return _infeasible(run, _priced_rows(run))
-    _search(run, relaxed, point)
+    _search(run, relaxed, point, start)
     return _result(run)
 
 
@@ -270,9 +270,9 @@ def _relax(run: _Run, relaxed: Relaxation, start: Iterate | None, until: float) 
     return maximise(program, start=start, every=100, stop=stop)
 
 
-def _search(run: _Run, relaxed: Relaxation, point: Iterate) -> None:
-    """Round, then improve and tighten in turn until the gap is reached."""
-    plan = _first_plan(run, point)
+def _search(run: _Run, relaxed: Relaxation, point: Iterate, start: Siting | None) -> None:
+    """Round, unless there is a start, then improve and tighten in turn to the gap."""
+    plan = start if start is not None else _first_plan(run, point)
     if plan is None:
         return
     run.take(plan)

@@ -10,6 +10,7 @@ import numpy as np
 
 from siting.core.outcome import Status
 from siting.core.sizing import SizingResult, solve_sizing
+from siting.core.sizing_part import Siting
 from siting.core.solve import Answer, Limits, ended
 from siting.core.worker import Report, run_in_child
 from siting.structures import Sizing, some_or_none
@@ -26,12 +27,13 @@ STANDS = "stands"
 
 @dataclass(frozen=True, slots=True)
 class SizingTask:
-    """Payload of a sizing solve: the instance and how hard to try."""
+    """Payload of a sizing solve: the instance, how hard to try, and a plan to start from."""
 
     sizing: Sizing
     gap: float
     seconds: float
     seed: int
+    start: Siting | None = None
 
 
 def solve_task(task: SizingTask, stream: Stream) -> SizingResult:
@@ -41,9 +43,21 @@ def solve_task(task: SizingTask, stream: Stream) -> SizingResult:
         gap=task.gap,
         seconds=task.seconds,
         seed=task.seed,
+        start=task.start,
         progress=stream.progress,
         leave=stream.answer,
     )
+
+
+def _start(programme: Programme, sizing: Sizing) -> Siting | None:
+    """Read the start of a programme as a plan; None where it has none for every block."""
+    start = programme.start
+    if "" not in start or "serve" not in start:
+        return None
+    sites, types = sizing.allowed.shape
+    whole = np.rint(start[""]).astype(np.int64)
+    piles = whole[sites:].reshape(sites, types)
+    return Siting(whole[:sites] > 0, piles, np.asarray(start["serve"], dtype=np.float64))
 
 
 def sizing_route(programme: Programme, model: ArrayModel, limits: Limits) -> tuple[Answer, Report]:
@@ -67,7 +81,7 @@ def sizing_route(programme: Programme, model: ArrayModel, limits: Limits) -> tup
     assert isinstance(sizing, Sizing)  # noqa: S101
     report = run_in_child(
         "siting.core.sizing_route:solve_task",
-        SizingTask(sizing, limits.gap, limits.seconds, limits.seed),
+        SizingTask(sizing, limits.gap, limits.seconds, limits.seed, _start(programme, sizing)),
         seconds=limits.deadline_s,
         memory_mb=limits.memory_mb,
         progress=limits.progress,

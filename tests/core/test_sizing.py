@@ -338,6 +338,22 @@ def test_equal_service_takes_the_cheaper_plan() -> None:
     assert result.piles.sum() == 3
 
 
+def test_a_start_that_breaks_rows_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("siting.core.sizing.SMALL", 0)
+    monkeypatch.setattr("siting.core.sizing.MEDIUM", 0)
+    town = CASES.clustered(CASES.Town(60, 250, 8, budget_share=0.9, stations=15, seed=3))
+    start = plan_of(solve_sizing(town, gap=0.1, seconds=20))
+    row = town.row_name.index("stations")
+    more = start.opened.sum() + 4.0
+    lower = np.where(np.arange(len(town.row_lower)) == row, more, town.row_lower)
+    asked = replace(town, row_lower=lower)
+    assert check_sizing(asked, start) != ()
+    result = solve_sizing(asked, gap=100.0, seconds=20, start=start)
+    assert result.status == "solved"
+    assert check_sizing(asked, plan_of(result)) == ()
+    assert result.opened.sum() >= more
+
+
 def test_targets_beyond_the_land_are_named() -> None:
     town = CASES.clustered(
         CASES.Town(60, 200, 6, budget_share=3.0, stations=20, piles=10**6, seed=1)
