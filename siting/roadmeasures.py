@@ -124,7 +124,8 @@ def road_leanings(settings: TestRoads, frames: RoadFrames) -> dict[str, str]:
             f"test roads: {int(mine['served'].sum())} of {len(mine)} {scenario.label_en} lie on "
             "them, each worth more"
         )
-        found |= dict.fromkeys(scenario.clauses, text)
+        for clause in scenario.clauses:
+            found[clause] = f"{found[clause]}; {text}" if clause in found else text
     anchors = places[places["role"] == "anchor"].set_index("place_id")
     for anchor in settings.anchors:
         if anchor.clause and anchor.id in anchors.index:
@@ -133,6 +134,10 @@ def road_leanings(settings: TestRoads, frames: RoadFrames) -> dict[str, str]:
     roads = frames.roads
     for section in settings.sections:
         km = float(roads["length_m"][roads["section"]].sum()) / 1000
-        if section.clause and km:
-            found[section.clause] = f"{section.name} is fixed: {km:,.1f} km of it on the map"
+        if section.clause:
+            found[section.clause] = (
+                f"{section.name} is fixed: {km:,.1f} km of it on the map"
+                if km
+                else f"{section.name} is not on the map; other expressways stand for it"
+            )
     return found

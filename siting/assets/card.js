@@ -82,6 +82,27 @@ siting.card = (function () {
     return [head(S.hydrogen.name(i), actions.close), chips, list, S.button("s-link", actions.locate, t("card.locate"))];
   }
 
+  function testroad(i, actions) {
+    const roads = S.testroads, table = roads.table, place = data.districts.district_id.indexOf(table.district_id[i]);
+    const where = place >= 0 ? S.basemap.districtName(place) : table.district[i], list = el("dl", "s-rows");
+    const add = (name, value) => { const node = row(t(`card.${name}`), value); node.dataset.field = name; list.append(node); };
+    const sort = table.sorts.find((one) => one.id === table.sort[i]);
+    add("id", table.section_id[i]);
+    add("testroad.from", table.from_name[i]);
+    add("testroad.to", table.to_name[i]);
+    add("testroad.km", amount(table.km[i], 3, "km"));
+    add("district.label", where);
+    add("testroad.sort", sort ? S.pick(sort.label_zh, sort.label_en) : table.sort[i]);
+    add("testroad.grade", table.grade[i]);
+    add("testroad.phase", table.phase_name[i]);
+    add("testroad.covered", S.percent(table.covered[i]));
+    add("testroad.opening", S.costText(table.opening_cny[i]));
+    add("testroad.retrofit", S.costText(table.retrofit_cny[i]));
+    add("testroad.note", table.note[i] || S.UNKNOWN);
+    const chips = el("div", "s-chips", chip(t("card.testroad"), roads.colourOf(roads.keyOf(i))), chip(table.phase_name[i]));
+    return [head(roads.name(i), actions.close), chips, list, S.button("s-link", actions.locate, t("card.locate"))];
+  }
+
   function district(d, actions) {
     const table = data.districts, list = el("dl", "s-rows");
     const add = (name, value) => { const node = row(t(`districts.${name}`), value); node.dataset.field = name; list.append(node); };
@@ -95,5 +116,5 @@ siting.card = (function () {
     add("cost", S.moneyText(table.cost_cny[d]));
     return [head(S.basemap.districtName(d), actions.close), el("div", "s-chips", chip(t("card.district"))), list, S.button("s-link", actions.locate, t("card.locate"))];
   }
-  return { station, hydrogen, district };
+  return { station, hydrogen, testroad, district };
 })();

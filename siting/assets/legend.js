@@ -78,6 +78,9 @@ siting.legend = (function () {
     const combined = S.hydrogen.table.combined.filter(Boolean).length, alone = S.hydrogen.at.n - combined;
     return keys(combined ? key(diamond(true), t("hydrogen.combined"), combined) : null, alone ? key(diamond(false), t("hydrogen.alone"), alone) : null);
   }
+  function testRoadKeys() {
+    return keys(...S.testroads.keys().map((item) => key(svg(20, 8, ["line", { x1: 1, y1: 4, x2: 19, y2: 4, stroke: item.colour, "stroke-width": 4 }]), item.label, item.km)));
+  }
   function roadKeys(shown) {
     const list = keys(...shown.map((road) => key(roadKey(road.style), t(`road.${road.id}`))));
     list.classList.add("s-two");
@@ -101,6 +104,8 @@ siting.legend = (function () {
         segment([["kind", t("legend.kind")], ["status", t("legend.status")], ["utilisation", t("legend.utilisation")]], stations.show.colour, (value) => { stations.show.colour = value; again(); }),
         stationKeys(again)),
       ...(S.hydrogen.at.n ? [layer("hydrogen", "legend.hydrogen", S.number(S.hydrogen.at.n), S.hydrogen.show, changed, hydrogenKeys())] : []),
+      ...(S.testroads.n ? [layer("testroads", "legend.testroads", t("legend.testroads.note"), S.testroads.show, changed,
+        segment(["phase", "grade", "sort"].map((value) => [value, t(`legend.testroads.${value}`)]), S.testroads.show.colour, (value) => { S.testroads.show.colour = value; again(); }), testRoadKeys())] : []),
       ...(stations.unchosen.n ? [layer("unchosen", "legend.unchosen", S.number(stations.unchosen.n), stations.show, changed)] : []),
       layer("catchment", "legend.catchment", "", stations.show, changed),
       layer("demand", "legend.demand", t("legend.demand.note"), base.show, changed,

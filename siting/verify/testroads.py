@@ -52,8 +52,10 @@ def testroad_findings(plan: Plan) -> Iterator[Finding]:
     yield from _check_targets(plan, settings)
     twice = roads.corridor_id[roads.corridor_id.duplicated()] if len(roads) else ()
     yield none("test-road ids occur once", np.array(twice, dtype=object))
+    lost = _lost(plan)
+    yield none("test roads end at known junctions", lost)
     # What follows goes by id.
-    if not len(roads) or len(twice):
+    if not len(roads) or len(twice) or len(lost):
         return
     for part in (
         _check_lengths,
@@ -68,6 +70,16 @@ def testroad_findings(plan: Plan) -> Iterator[Finding]:
         road_proof_findings,
     ):
         yield from part(plan, settings)
+
+
+def _lost(plan: Plan) -> npt.NDArray[Any]:
+    """Ids of roads whose ends are no junctions."""
+    roads = plan.test_roads
+    if not len(roads):
+        return np.zeros(0, dtype=object)
+    ends = roads[["tail_id", "head_id"]].to_numpy(dtype=np.int64)
+    lost = ((ends < 0) | (ends >= len(plan.test_road_nodes))).any(axis=1)
+    return np.asarray(roads.corridor_id.to_numpy()[lost])
 
 
 def _check_targets(plan: Plan, settings: Settings) -> Iterator[Finding]:
@@ -199,11 +211,9 @@ def _check_parts(plan: Plan, settings: Settings) -> Iterator[Finding]:
     size = len(nodes)
     good = (nodes.node_id.to_numpy() == np.arange(size)).all()
     yield Finding("junctions of test roads are numbered", bool(good), "in order", str(size))
-    ends = roads[["tail_id", "head_id"]].to_numpy(dtype=np.int64)
-    lost = (ends < 0) | (ends >= size)
-    yield none("test roads end at known junctions", roads.corridor_id[lost.any(axis=1)])
-    if lost.any() or not good:
+    if not good:
         return
+    ends = roads[["tail_id", "head_id"]].to_numpy(dtype=np.int64)
     anchors = np.flatnonzero(nodes.anchor.to_numpy(dtype=bool))
     parts, loose = _parts_without(roads, size, anchors)
     most = int(settings["components"])
@@ -226,8 +236,6 @@ def _check_junctions(plan: Plan, _: Settings) -> Iterator[Finding]:
     yield none("reach of junctions", nodes.node_id[reach > WIDEST_M])
     for end in ("tail_id", "head_id"):
         at = roads[end].to_numpy(dtype=np.int64)
-        if (at < 0).any() or (at >= len(nodes)).any():
-            return
         # Only the ends count: a road that passes a junction doesn't end there.
         edge = shapely.boundary(lines)
         edge = np.where(shapely.is_empty(edge), lines, edge)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from siting.errors import OutputError
 from siting.text import clip
+from siting.webmap.lines import road_sections, road_totals
 from siting.webmap.pack import (
     numbers,
     pack_outlines,
@@ -47,6 +48,7 @@ def map_data(plan: Plan) -> dict[str, Any]:
         "demand": cells["packed"],
         "stations": _stations(plan),
         "hydrogen": _hydrogen(plan),
+        "testroads": road_sections(plan),
         "unchosen": pack_points(plan.candidates.geometry[~plan.candidates["chosen"].astype(bool)]),
         "catchments": _catchments(plan, cells["of"]),
         "pile_types": _pile_types(plan),
@@ -246,6 +248,7 @@ def _totals(plan: Plan) -> dict[str, Any]:
         "cost_cny": int(stations["cost_cny"].sum()),
         "hydrogen_stations": len(plan.hydrogen),
         "hydrogen_cost_cny": int(plan.hydrogen["cost_cny"].sum()) if len(plan.hydrogen) else 0,
+        **road_totals(plan),
         "installed_kw": float(stations["installed_kw"].sum()),
         "peak_kw": float(stations["peak_kw"].sum()),
         "capacity_kwh_day": float(stations["capacity_kwh_day"].sum()),

@@ -20,6 +20,7 @@ SCRIPTS = (
     "basemap.js",
     "stations.js",
     "hydrogen.js",
+    "testroads.js",
     "panel.js",
     "card.js",
     "legend.js",
