@@ -38,11 +38,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from siting.candidates.charging import Candidates
+    from siting.cells import Cells
+    from siting.city import City
     from siting.core.outcome import Outcome
+    from siting.coverage import Places
     from siting.demand import Demand
+    from siting.model import Model
     from siting.network import Network
+    from siting.network.junctions import Junctions
     from siting.plan import Plan
+    from siting.programme import Programme
     from siting.reach import Reach
+    from siting.substations import Substations
     from siting.verify import Finding
 
 
@@ -55,6 +62,53 @@ class Published:
     """A published run: its folder, the plan and how the solve ended."""
 
     folder: Path
+    plan: Plan
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """
+    What a city is planned on.
+
+    Attributes
+    ----------
+    city
+        Map, districts and the model as it was apportioned.
+    network, junctions, cells
+        The roads as a graph, its real junctions, and the built-up cells.
+    demand, candidates, reach
+        Demand points, charging sites and the arcs between them.
+    places, substations
+        What the charging programme is to reach and to stay within.
+    """
+
+    city: City
+    network: Network
+    junctions: Junctions
+    cells: Cells
+    demand: Demand
+    candidates: Candidates
+    reach: Reach
+    places: Places
+    substations: Substations | None
+
+    def charging(self, asked: Model) -> Programme:
+        """Formulate the charging programme of a model on this ground."""
+        return charging_programme(
+            self.candidates,
+            self.demand,
+            self.reach,
+            asked,
+            places=self.places,
+            substations=self.substations,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A checked plan that isn't published yet, and how the charging solve ended."""
+
     plan: Plan
     outcome: Outcome
 
@@ -99,7 +153,44 @@ def plan(
         The result can't be written.
     """
     seconds: dict[str, float] = {}
-    question = load_model(model, overrides)
+    ground = prepare(load_model(model, overrides), out=out, seconds=seconds, report=report)
+    found = answer(ground, seconds=seconds, report=report)
+    with stage("publish", seconds, report):
+        folder, published = write_run(found.plan, out, WRITERS, seconds)
+    return Published(folder, published, found.outcome)
+
+
+def prepare(
+    question: Model,
+    *,
+    out: Path,
+    seconds: dict[str, float],
+    report: Callable[[Event], None] = silent,
+) -> Ground:
+    """
+    Read and build what a city is planned on; budgets and targets play no part in it.
+
+    Parameters
+    ----------
+    question
+        The planning model.
+    out
+        Folder whose `.cache` keeps what can be kept.
+    seconds
+        Receives the wall time of the stages.
+    report
+        Told what is going on.
+
+    Returns
+    -------
+    ground
+        Answers of models that differ in budgets and targets alone may share it.
+
+    Raises
+    ------
+    InputError
+        A file is wrong.
+    """
     with stage("read", seconds, report):
         city = read_city(question, cache=out / ".cache")
         report(Event("read", city.text))
@@ -125,14 +216,43 @@ def plan(
         places = charging_places(network, city.districts, city.map, candidates, rules, cells=cells)
         fed = substations_of(city.model.charging, network, candidates)
         report(Event("reach", _reach_text(demand, candidates, reach)))
+    return Ground(city, network, junctions, cells, demand, candidates, reach, places, fed)
+
+
+def answer(
+    ground: Ground, *, seconds: dict[str, float], report: Callable[[Event], None] = silent
+) -> Answered:
+    """
+    Solve every programme of a model on its ground, and check the plan.
+
+    Parameters
+    ----------
+    ground
+        What is planned on, with the model.
+    seconds
+        Receives the wall time of the stages.
+    report
+        Told what is going on.
+
+    Returns
+    -------
+    answered
+        The checked plan.
+
+    Raises
+    ------
+    InfeasibleError, SolverError, VerificationError
+        As `plan`.
+    """
+    city, network, junctions = ground.city, ground.network, ground.junctions
+    demand, candidates, reach = ground.demand, ground.candidates, ground.reach
+    places, fed = ground.places, ground.substations
     with stage("solve", seconds, report):
-        hydrogen = plan_hydrogen(city, network, demand, candidates, cells)
+        hydrogen = plan_hydrogen(city, network, demand, candidates, ground.cells)
         if hydrogen is not None:
             report(Event("solve", hydrogen.text))
-        answer = solve_charging(
-            lambda asked: charging_programme(
-                candidates, demand, reach, asked, places=places, substations=fed
-            ),
+        charging = solve_charging(
+            ground.charging,
             city.model,
             demand,
             reach,
@@ -146,19 +266,17 @@ def plan(
         testroads = plan_testroads(city, network, junctions, covered)
         if testroads is not None:
             report(Event("solve", testroads.text))
-        programme, outcome = answer.programme, answer.outcome
+        programme, outcome = charging.programme, charging.outcome
         refuse_impossible(outcome)
         decision = decode(programme, outcome)
     with stage("check", seconds, report):
         proof = evidence(programme, outcome)
         solved = Solved(
-            decision, outcome, hydrogen, places, fed, proof, answer.worst, testroads, roadside
+            decision, outcome, hydrogen, places, fed, proof, charging.worst, testroads, roadside
         )
         found = assemble_plan(city, network, demand, candidates, reach, solved, seconds)
         checked = pass_only_verified(found)
-    with stage("publish", seconds, report):
-        folder, published = write_run(checked, out, WRITERS, seconds)
-    return Published(folder, published, outcome)
+    return Answered(checked, outcome)
 
 
 def _network_text(network: Network) -> str:
