@@ -13,16 +13,22 @@ from siting.datum import swapped_axes, to_wgs84
 from siting.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float64]
+    Bounds = tuple[float, float, float, float]
+    Where = Callable[[str], str]
 
 _EARTH_M = 6_378_137.0
 _MERCATOR_EDGE_M = 20_037_508.35
 _DEGREES = np.array((180.0, 90.0))
 _SHOWN = 5
+_LEAST_IN, _MOST_IN = 0.1, 0.9
+_AROUND_DEG = 0.2
+_MOST_TRIED = 500
 
 
 def refuse_unusable(
@@ -61,7 +67,19 @@ def refuse_unusable(
     )
 
 
-def to_lonlat(xy: Floats, crs: CRS | str | None, datum: str, path: Path) -> Floats:
+def _nowhere(_: str) -> str:
+    return ""
+
+
+def to_lonlat(
+    xy: Floats,
+    crs: object,
+    datum: str,
+    path: Path,
+    *,
+    area: Bounds | None = None,
+    where: Where = _nowhere,
+) -> Floats:
     """
     Return WGS-84 degrees.
 
@@ -75,6 +93,10 @@ def to_lonlat(xy: Floats, crs: CRS | str | None, datum: str, path: Path) -> Floa
         `wgs84`, `cgcs2000`, `gcj02` or `bd09`: what the degrees really are.
     path
         The file, for messages.
+    area
+        West, south, east, north of where it should lie, to say which CRS would put it there.
+    where
+        Key of the source in the model to file and line, for messages.
 
     Raises
     ------
@@ -83,19 +105,133 @@ def to_lonlat(xy: Floats, crs: CRS | str | None, datum: str, path: Path) -> Floa
     """
     known = _crs(crs, path)
     if known is None or known.is_geographic:
-        _refuse_no_degrees(xy, known, path)
+        _refuse_no_degrees(xy, known, path, area, where)
     elif (np.abs(xy) <= 2 * _DEGREES[0]).all():
         raise InputError(
             f"the layer says its coordinates are metres ({known.name}), but they look like degrees",
             where=path,
             value=_extent(xy),
-            cure="Set the layer's CRS to WGS-84 (EPSG:4326)",
+            cure=_line(where, "crs", "EPSG:4326"),
         )
     degrees = xy if known is None else _transformed(xy, known, path)
     return np.column_stack(to_wgs84(degrees[:, 0], degrees[:, 1], datum))
 
 
-def _crs(crs: CRS | str | None, path: Path) -> CRS | None:
+def refuse_misplaced(
+    xy: Floats,
+    lonlat: Floats,
+    crs: object,
+    area: Bounds | None,
+    path: Path,
+    where: Where = _nowhere,
+) -> None:
+    """
+    Refuse a layer that lies outside its area, and say what would put it there.
+
+    Tried are exchanged axes, and every zone of CGCS2000 (3 and 6 degrees, with and without the
+    zone's number in the easting) for coordinates in metres.
+
+    Parameters
+    ----------
+    xy
+        Coordinates as stored, shape (n, 2).
+    lonlat
+        The same as `to_lonlat` gives them.
+    crs
+        What the file says.
+    area
+        West, south, east, north of where it should lie; None: anywhere.
+    path
+        The file.
+    where
+        Key of the source in the model to file and line.
+
+    Raises
+    ------
+    InputError
+        Less than a tenth of the points lies in the area.
+    """
+    if area is None or _share_in(lonlat, area) >= _LEAST_IN:
+        return
+    known = _crs(crs, path)
+    if known is None or known.is_geographic:
+        what, cure = "", ""
+        if _share_in(lonlat[:, ::-1], area) >= _MOST_IN:
+            what = "longitude and latitude are swapped"
+            cure = _cure_of_swap(where)
+    else:
+        what, cure = _misplaced_metres(xy, known, area, where)
+    raise InputError(
+        what or "the layer lies outside the area that is planned",
+        where=path,
+        value=f"{_extent(lonlat)} in degrees, the area is {_box(area)}",
+        cure=cure or "Check the layer's CRS, or give a layer of this city",
+    )
+
+
+def _misplaced_metres(xy: Floats, crs: CRS, area: Bounds, where: Where) -> tuple[str, str]:
+    """Return what is wrong with coordinates in metres, and the line that cures it."""
+    code = fitting_crs(xy, area)
+    if code is not None:
+        name = CRS.from_epsg(code).name
+        return (
+            f"the layer says {crs.name}, but only as {name} (EPSG:{code}) it lies in the area",
+            _line(where, "crs", f"EPSG:{code}"),
+        )
+    code = fitting_crs(xy[:, ::-1], area)
+    if code is not None:
+        return (
+            f"northing and easting are swapped: exchanged they lie in the area as EPSG:{code}",
+            _cure_of_swap(where, f" and `crs: EPSG:{code}`"),
+        )
+    return "", ""
+
+
+def _cure_of_swap(where: Where, more: str = "") -> str:
+    at = where("fields") or where("")
+    begin = f"{at}: exchange" if at else "Exchange"
+    return f"{begin} the two columns in `fields:`{more}, or export the layer with longitude first"
+
+
+def fitting_crs(xy: Floats, area: Bounds) -> int | None:
+    """
+    Return the EPSG code with which coordinates in metres lie in an area.
+
+    Tried are CGCS2000 in 3-degree zones with (4513 to 4533) and without (4534 to 4554) the zone's
+    number, 6-degree zones with (4491 to 4501) and without (4502 to 4512) it, and Web Mercator
+    (3857): first those by central meridian, as GIS departments use them.
+    """
+    codes = (*range(4534, 4555), *range(4513, 4534), *range(4502, 4513), *range(4491, 4502), 3857)
+    best = {code: _share_in(_try(xy, code), area) for code in codes}
+    code = max(best, key=lambda code: best[code])
+    return code if best[code] >= _MOST_IN else None
+
+
+def _try(xy: Floats, code: int) -> Floats:
+    rows = np.linspace(0, len(xy) - 1, min(len(xy), _MOST_TRIED)).astype(np.int64)
+    transformer = Transformer.from_crs(code, 4326, always_xy=True)
+    lonlat = np.column_stack(transformer.transform(xy[rows, 0], xy[rows, 1], errcheck=False))
+    return np.where(np.isfinite(lonlat), lonlat, 1e9)
+
+
+def _share_in(lonlat: Floats, area: Bounds) -> float:
+    low, high = np.array(area[:2]) - _AROUND_DEG, np.array(area[2:]) + _AROUND_DEG
+    inside = ((lonlat >= low) & (lonlat <= high)).all(axis=1)
+    return float(inside.mean()) if len(lonlat) else 1.0
+
+
+def _box(area: Bounds) -> str:
+    west, south, east, north = area
+    return f"{west:.3f},{south:.3f} to {east:.3f},{north:.3f}"
+
+
+def _line(where: Where, key: str, value: str) -> str:
+    """Say which line to write in the model."""
+    at = where(key) or where("")
+    return f"{at}: write `{key}: {value}`" if at else f"Write `{key}: {value}`"
+
+
+def _crs(crs: object, path: Path) -> CRS | None:
     if crs is None:
         return None
     try:
@@ -122,7 +258,9 @@ def _transformed(xy: Floats, crs: CRS, path: Path) -> Floats:
     return degrees
 
 
-def _refuse_no_degrees(xy: Floats, crs: CRS | None, path: Path) -> None:
+def _refuse_no_degrees(
+    xy: Floats, crs: CRS | None, path: Path, area: Bounds | None, where: Where
+) -> None:
     if (np.abs(xy) <= _DEGREES).all():
         return
     if swapped_axes(xy[:, 0], xy[:, 1]):
@@ -130,14 +268,16 @@ def _refuse_no_degrees(xy: Floats, crs: CRS | None, path: Path) -> None:
             "longitude and latitude are swapped",
             where=path,
             value=_extent(xy),
-            cure="Export the layer with longitude first",
+            cure=_cure_of_swap(where),
         )
     label = "has no CRS" if crs is None else f"says its coordinates are degrees ({crs.name})"
+    code = None if area is None else fitting_crs(xy, area)
+    cure = "Set the layer's CRS (a shapefile's lies in its .prj), or write `crs:` in the model"
     raise InputError(
         f"the layer {label}, but they look like metres",
         where=path,
         value=_extent(xy) + _as_mercator(xy),
-        cure="Set the layer's CRS (a shapefile's lies in its .prj)",
+        cure=cure if code is None else _line(where, "crs", f"EPSG:{code}"),
     )
 
 

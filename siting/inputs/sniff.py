@@ -6,6 +6,7 @@ import bz2
 import gzip
 import re
 import struct
+import zipfile
 import zlib
 from typing import TYPE_CHECKING, Literal
 
@@ -16,7 +17,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-Kind = Literal["pbf", "osm", "osm.gz", "osm.bz2", "o5m", "gpkg", "shp", "zip", "geojson", "graphml"]
+Kind = Literal[
+    "pbf",
+    "osm",
+    "osm.gz",
+    "osm.bz2",
+    "o5m",
+    "gpkg",
+    "shp",
+    "zip",
+    "geojson",
+    "graphml",
+    "kml",
+    "parquet",
+    "tiff",
+    "xlsx",
+    "csv",
+]
 """A file kind that can be read."""
 
 OSM_KINDS = ("pbf", "osm", "osm.gz", "osm.bz2", "o5m")
@@ -36,6 +53,8 @@ _SHP_MAGIC = struct.pack(">i", 9994)
 _PROLOGUE = re.compile(rb"\s*(<\?.*?\?>|<!--.*?-->)", re.DOTALL)
 _ROOT = re.compile(rb"\s*<([A-Za-z_][\w.:-]*)")
 _GET_DATA = "Give an OSM extract (.osm.pbf, .osm), a GeoPackage, shapefile, GeoJSON or graphml"
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_WORKBOOK = "xl/workbook.xml"
 _DOWNLOAD_AGAIN = "The download probably failed; fetch the file again"
 
 
@@ -70,6 +89,45 @@ def kind_of(path: Path) -> Kind:
     return _text_kind(path, head.removeprefix(b"\xef\xbb\xbf").lstrip())
 
 
+def table_kind_of(path: Path) -> Kind:
+    """
+    Tell the kind of a file that may also be a table or a raster.
+
+    Returns
+    -------
+    kind
+        As `kind_of`; `xlsx` for a workbook, `tiff` for a raster, `csv` for other text.
+
+    Raises
+    ------
+    InputError
+        As `kind_of`; a workbook of the old format.
+    """
+    require_file(path, most_bytes=MOST_BYTES)
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if head.startswith(_OLD_EXCEL):
+        raise InputError(
+            "this is a workbook of the old format (.xls)", where=path, cure="Save it as .xlsx"
+        )
+    if head.startswith((b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")):
+        return "tiff"
+    if head.startswith(b"PK\x03\x04") and _is_workbook(path):
+        return "xlsx"
+    plain = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    marked = plain.startswith((b"<", b"{", b"version https://git-lfs"))
+    binary = b"\0" in head or _binary_kind(head) or head.startswith((b"\x1f\x8b", b"BZh"))
+    return kind_of(path) if marked or binary else "csv"
+
+
+def _is_workbook(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _WORKBOOK in archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False
+
+
 def _binary_kind(head: bytes) -> Kind | None:
     if _is_pbf(head):
         return "pbf"
@@ -78,6 +136,7 @@ def _binary_kind(head: bytes) -> Kind | None:
     starts: tuple[tuple[bytes, Kind], ...] = (
         (_SHP_MAGIC, "shp"),
         (b"PK\x03\x04", "zip"),
+        (b"PAR1", "parquet"),
         (b"\xff\xe0\x04o5m2", "o5m"),
     )
     return next((kind for magic, kind in starts if head.startswith(magic)), None)
@@ -152,7 +211,7 @@ def _xml_kind(path: Path, head: bytes) -> Kind:
         head = head[prologue.end() :]
     root = _ROOT.match(head)
     name = "a document type" if root is None else root.group(1).decode("ascii", "replace")
-    known: dict[str, Kind] = {"osm": "osm", "graphml": "graphml"}
+    known: dict[str, Kind] = {"osm": "osm", "graphml": "graphml", "kml": "kml"}
     if name not in known:
         raise InputError("this XML is no map", where=path, value=name, cure=_GET_DATA)
     return known[name]

@@ -19,7 +19,7 @@ MOST_TOTAL_BYTES = 4_000_000_000
 """Largest unpacked size of an archive."""
 MOST_MEMBERS = 2_000
 """Most files in an archive."""
-LAYER_SUFFIXES = (".gpkg", ".shp", ".geojson", ".json", ".graphml")
+LAYER_SUFFIXES = (".gpkg", ".shp", ".geojson", ".json", ".graphml", ".kml")
 """Members that are layers."""
 _SIDECARS = (".shx", ".dbf", ".prj", ".cpg")
 _CHUNK = 1 << 20
@@ -66,6 +66,21 @@ def _unpack(path: Path, folder: Path) -> dict[str, Path]:
 def _checked(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
     """Return the members to unpack, once all of the archive looks harmless."""
     members = [info for info in archive.infolist() if not info.is_dir()]
+    refuse_bomb(members, path)
+    for info in members:
+        _refuse_unsafe(info, path)
+    return [info for info in members if _suffix(info) in (*LAYER_SUFFIXES, *_SIDECARS)]
+
+
+def refuse_bomb(members: list[zipfile.ZipInfo], path: Path) -> None:
+    """
+    Refuse an archive that unpacks to far more than it should.
+
+    Raises
+    ------
+    InputError
+        Too many members, or too large by what they state.
+    """
     total = sum(info.file_size for info in members)
     packed = sum(info.compress_size for info in members)
     if len(members) > MOST_MEMBERS:
@@ -79,9 +94,6 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
             value=f"{packed / 1e6:,.1f} MB into {total / 1e6:,.0f} MB",
             cure="Unpack it yourself if you trust it",
         )
-    for info in members:
-        _refuse_unsafe(info, path)
-    return [info for info in members if _suffix(info) in (*LAYER_SUFFIXES, *_SIDECARS)]
 
 
 def _refuse_unsafe(info: zipfile.ZipInfo, path: Path) -> None:

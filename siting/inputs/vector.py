@@ -1,4 +1,8 @@
-"""Open one layer of a vector file: GeoPackage, shapefile, zip, GeoJSON or GraphML, nothing else."""
+"""
+Open one layer of a vector file, nothing else.
+
+GeoPackage, shapefile, zip of one, GeoJSON, GeoParquet, KML or GraphML.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from siting.errors import InputError, SitingError
 from siting.inputs.dbf import encoding_of
 from siting.inputs.geojson import read_geojson
 from siting.inputs.graphml import read_graphml
+from siting.inputs.kml import read_kml
 from siting.inputs.sniff import Kind, kind_of
 from siting.inputs.unpack import unpacked
 
@@ -32,11 +37,16 @@ _CURE = "Export the layer again as GeoPackage"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which layer to take: its shape, usual names, or the name the user gave."""
+    """
+    Which layer to take: its shape, usual names, or the name the user gave.
+
+    `encoding` is that of a shapefile's table; empty: told by content. The shape `""` takes any.
+    """
 
     shape: str
     names: tuple[str, ...]
     layer: str | None = None
+    encoding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +88,13 @@ def _open(path: Path, wanted: Wanted, shown: Path) -> Opened:
         return Opened(read_geojson(path), None, kind)
     if kind == "graphml":
         return Opened(*read_graphml(path), kind)
+    if kind == "kml":
+        return Opened(read_kml(path), None, kind)
     with _gdal_errors(shown):
+        if kind == "parquet":
+            return Opened(_parquet(path), None, kind)
         if kind == "shp":
-            return Opened(_read(path, encoding=encoding_of(path)), None, kind)
+            return Opened(_read(path, encoding=wanted.encoding or encoding_of(path)), None, kind)
         if kind == "gpkg":
             listed = {str(name): str(shape or "") for name, shape in pyogrio.list_layers(path)}
             frame = _read(path, layer=_choose(listed, wanted, shown))
@@ -107,12 +121,14 @@ def _choose(listed: dict[str, str], wanted: Wanted, path: Path) -> str:
     usual = [stems[name] for name in wanted.names if name in stems]
     if len(fits) == 1 or usual:
         return usual[0] if usual else fits[0]
-    problem = f"more than one {wanted.shape} layer" if fits else f"no {wanted.shape} layer"
+    shape = f"{wanted.shape} layer" if wanted.shape else "layer"
+    problem = f"more than one {shape}" if fits else f"no {shape}"
     raise InputError(
         f"the file holds {problem}",
         where=path,
         value=_names(listed),
-        cure=f"Give a file with one, or name it one of {', '.join(wanted.names)}",
+        cure="Give a file with one, or its `layer:`"
+        + (f", or name it one of {', '.join(wanted.names)}" if wanted.names else ""),
     )
 
 
@@ -136,6 +152,15 @@ def _nodes(path: Path, listed: dict[str, str], wanted: Wanted) -> gpd.GeoDataFra
         return None
     fields = pyogrio.read_info(path, layer="nodes")["fields"]
     return _read(path, layer="nodes") if "highway" in fields else None
+
+
+def _parquet(path: Path) -> gpd.GeoDataFrame:
+    try:
+        return gpd.read_parquet(path)
+    except ImportError as error:
+        raise InputError(
+            "GeoParquet needs pyarrow", where=path, cure="Install siting[gis], or give a GeoPackage"
+        ) from error
 
 
 def _read(path: Path, **options: str) -> gpd.GeoDataFrame:
