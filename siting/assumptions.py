@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from siting.demand import demand_assumptions
 from siting.figures import Figure
+from siting.modelroadside import MEASURES as ROADSIDE
 from siting.modeltestroads import MEASURES
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def _all_figures(model: Model) -> Iterator[tuple[str, Figure]]:
         yield from _figures(model.hydrogen, "hydrogen")
     if model.testroads is not None and any(t.measure in MEASURES for t in model.targets):
         yield from _figures(model.testroads, "testroads")
+    if model.roadside is not None and any(t.measure in ROADSIDE for t in model.targets):
+        yield from _figures(model.roadside, "roadside")
 
 
 def _figures(part: BaseModel, path: str) -> Iterator[tuple[str, Figure]]:

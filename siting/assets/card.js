@@ -103,6 +103,43 @@ siting.card = (function () {
     return [head(roads.name(i), actions.close), chips, list, S.button("s-link", actions.locate, t("card.locate"))];
   }
 
+  function batch(phase, year) {
+    return t("card.rsu.batch.text", { n: phase, year });
+  }
+  function rsu(i, actions) {
+    const roadside = S.roadside, table = roadside.table, place = data.districts.district_id.indexOf(table.district_id[i]);
+    const where = place >= 0 ? S.basemap.districtName(place) : table.district[i], list = el("dl", "s-rows");
+    const add = (name, value) => { const node = row(t(`card.${name}`), value); node.dataset.field = name; list.append(node); };
+    const level = t(`legend.rsus.${roadside.LEVELS[table.level[i]]}`);
+    add("id", table.site_id[i]);
+    add("district.label", where);
+    add("rsu.road", table.road[i] || S.UNKNOWN);
+    add("rsu.level", level);
+    add("rsu.reuse", t(table.reuse[i] ? "card.rsu.yes" : "card.rsu.no"));
+    add("rsu.radius", amount(table.radius_m[i], 0, t("unit.m")));
+    add("rsu.batch", batch(table.phase[i], table.year[i]));
+    if (table.node[i] >= 0) {
+      add("rsu.node", roadside.nodeName(table.node[i]));
+      add("rsu.fibre", S.metres(table.fibre_m[i]));
+    }
+    add("cost", S.costText(table.cost_cny[i]));
+    add("clauses", table.clauses[i] || S.UNKNOWN);
+    const chips = el("div", "s-chips", chip(t("card.rsu"), roadside.COLOURS[table.level[i]]), chip(S.known("kind", table.kind[i])), table.mandatory[i] ? chip(t("card.rsu.mandatory")) : null);
+    return [head(roadside.name(i), actions.close), chips, list, S.button("s-link", actions.locate, t("card.locate"))];
+  }
+  function edgenode(i, actions) {
+    const roadside = S.roadside, table = roadside.nodes, place = data.districts.district_id.indexOf(table.district_id[i]);
+    const where = place >= 0 ? S.basemap.districtName(place) : table.district[i], list = el("dl", "s-rows");
+    const add = (name, value) => { const node = row(t(`card.${name}`), value); node.dataset.field = name; list.append(node); };
+    add("id", table.edge_node_id[i]);
+    add("district.label", where);
+    add("edgenode.sites", S.number(table.sites[i]));
+    add("rsu.fibre", S.metres(table.fibre_m[i]));
+    add("rsu.batch", batch(table.phase[i], table.year[i]));
+    add("cost", S.costText(table.cost_cny[i]));
+    return [head(roadside.nodeName(i), actions.close), el("div", "s-chips", chip(t("card.edgenode"), roadside.NODE)), list, S.button("s-link", actions.locate, t("card.locate"))];
+  }
+
   function district(d, actions) {
     const table = data.districts, list = el("dl", "s-rows");
     const add = (name, value) => { const node = row(t(`districts.${name}`), value); node.dataset.field = name; list.append(node); };
@@ -116,5 +153,5 @@ siting.card = (function () {
     add("cost", S.moneyText(table.cost_cny[d]));
     return [head(S.basemap.districtName(d), actions.close), el("div", "s-chips", chip(t("card.district"))), list, S.button("s-link", actions.locate, t("card.locate"))];
   }
-  return { station, hydrogen, testroad, district };
+  return { station, hydrogen, testroad, rsu, edgenode, district };
 })();

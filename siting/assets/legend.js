@@ -81,6 +81,23 @@ siting.legend = (function () {
   function testRoadKeys() {
     return keys(...S.testroads.keys().map((item) => key(svg(20, 8, ["line", { x1: 1, y1: 4, x2: 19, y2: 4, stroke: item.colour, "stroke-width": 4 }]), item.label, item.km)));
   }
+  const square = (colour) => svg(12, 12, ["rect", { x: 1.5, y: 1.5, width: 9, height: 9, fill: colour }]);
+  const patch = (colour) => svg(14, 12, ["rect", { x: 0.5, y: 0.5, width: 13, height: 11, fill: `rgba(${colour},0.24)`, stroke: `rgba(${colour},0.55)` }]);
+  function roadsideLayers(changed, again) {
+    const roadside = S.roadside, show = roadside.show;
+    if (!roadside.n) return [];
+    const levels = roadside.LEVELS.map((level, k) => [level, k, roadside.table.level.filter((value) => value === k).length]).filter((row) => row[2]);
+    const steps = [[0, t("legend.rsus.all")], ...roadside.years.slice(0, -1).map(([phase, year]) => [phase, t("legend.rsus.upto", { year })])];
+    const reach = el("label", "s-layer-sub", Object.assign(el("input"), { type: "checkbox", checked: show.reach }), el("span", "", t("legend.reach")));
+    reach.firstChild.addEventListener("change", (event) => { show.reach = event.target.checked; changed(); });
+    return [
+      layer("rsus", "legend.rsus", S.number(roadside.n), show, changed,
+        keys(...levels.map(([level, k, count]) => key(dot(roadside.COLOURS[k]), t(`legend.rsus.${level}`), count))),
+        steps.length > 1 ? segment(steps, show.phase, (value) => { show.phase = value; again(); }) : null, reach),
+      ...(roadside.cells.phase.length ? [layer("zones", "legend.zones", patch(roadside.BUILT), show, changed)] : []),
+      ...(roadside.nodeAt.n ? [layer("edgenodes", "legend.edgenodes", t("legend.edgenodes.note"), show, changed, keys(key(square(roadside.NODE), t("legend.edgenodes"), roadside.nodeAt.n)))] : []),
+    ];
+  }
   function roadKeys(shown) {
     const list = keys(...shown.map((road) => key(roadKey(road.style), t(`road.${road.id}`))));
     list.classList.add("s-two");
@@ -104,6 +121,7 @@ siting.legend = (function () {
         segment([["kind", t("legend.kind")], ["status", t("legend.status")], ["utilisation", t("legend.utilisation")]], stations.show.colour, (value) => { stations.show.colour = value; again(); }),
         stationKeys(again)),
       ...(S.hydrogen.at.n ? [layer("hydrogen", "legend.hydrogen", S.number(S.hydrogen.at.n), S.hydrogen.show, changed, hydrogenKeys())] : []),
+      ...roadsideLayers(changed, again),
       ...(S.testroads.n ? [layer("testroads", "legend.testroads", t("legend.testroads.note"), S.testroads.show, changed,
         segment(["phase", "grade", "sort"].map((value) => [value, t(`legend.testroads.${value}`)]), S.testroads.show.colour, (value) => { S.testroads.show.colour = value; again(); }), testRoadKeys())] : []),
       ...(stations.unchosen.n ? [layer("unchosen", "legend.unchosen", S.number(stations.unchosen.n), stations.show, changed)] : []),

@@ -1,18 +1,18 @@
 /* Puts the map together: painters, pointer, search, tabs, language. */
 "use strict";
 siting.mount = function (map) {
-  const S = siting, { data, t, el } = S, base = S.basemap, stations = S.stations, hydrogen = S.hydrogen, testroads = S.testroads;
+  const S = siting, { data, t, el } = S, base = S.basemap, stations = S.stations, hydrogen = S.hydrogen, testroads = S.testroads, roadside = S.roadside;
   const app = document.getElementById("siting"), tip = S.one(".s-tip"), card = S.one(".s-card"), panel = S.one(".s-panel");
   const chosen = { kind: "", row: -1 };
 
   /* Painters in panes that let the pointer through; the map asks what lies under it. */
-  const painters = [["siting-ground", 200, base.paint], ["siting-stations", 400, (view) => { stations.paint(view); hydrogen.paint(view); }], ["siting-testroads", 300, testroads.paint]].map(([pane, z, paint]) => {
+  const painters = [["siting-ground", 200, base.paint], ["siting-stations", 400, (view) => { stations.paint(view); hydrogen.paint(view); }], ["siting-testroads", 300, testroads.paint], ["siting-zones", 250, roadside.paintZones], ["siting-roadside", 350, (view) => { view.ctx.clearRect(0, 0, view.w, view.h); roadside.paint(view); }]].map(([pane, z, paint]) => {
     const node = map.createPane(pane);
     node.style.zIndex = z;
     node.style.pointerEvents = "none";
     return new base.Painter({ pane, paint });
   });
-  const above = () => { painters[1].redraw(); painters[2].redraw(); };
+  const above = () => { painters[1].redraw(); painters[2].redraw(); painters[4].redraw(); };
   const repaint = () => { for (const painter of painters) painter.redraw(); };
   const area = L.latLngBounds([data.bounds[1], data.bounds[0]], [data.bounds[3], data.bounds[2]]);
   const phone = () => window.matchMedia("(max-width: 720px)").matches;
@@ -26,6 +26,8 @@ siting.mount = function (map) {
     stations.show.selected = kind === "station" ? row : -1;
     hydrogen.show.selected = kind === "hydrogen" ? row : -1;
     testroads.show.selected = kind === "testroad" ? row : -1;
+    roadside.show.selected = kind === "rsu" ? row : -1;
+    roadside.show.node = kind === "edgenode" ? row : -1;
     if (!kind) {
       card.hidden = true;
       card.replaceChildren();
@@ -40,10 +42,11 @@ siting.mount = function (map) {
       card.scrollTop = 0;
     }
     above();
-    if (kind === "station" || kind === "hydrogen" || kind === "testroad") uncover(kind, row);
+    if (kind && kind !== "district") uncover(kind, row);
   }
   function place(kind, row) {
     if (kind === "testroad") return testroads.place(row);
+    if (kind === "rsu" || kind === "edgenode") return roadside.place(kind, row);
     const { at } = kind === "hydrogen" ? hydrogen : stations;
     return [at.lat[row], at.lon[row]];
   }
@@ -69,6 +72,8 @@ siting.mount = function (map) {
     if (fuel >= 0) return ["hydrogen", fuel];
     const station = stations.stationAt(zoom, point.x, point.y, reach);
     if (station >= 0) return ["station", station];
+    const unit = roadside.under(zoom, point.x, point.y, reach);
+    if (unit) return unit;
     const road = testroads.sectionAt(zoom, point.x, point.y, reach);
     if (road >= 0) return ["testroad", road];
     const cell = base.demandAt({ scale }, point.x, point.y);
@@ -77,16 +82,17 @@ siting.mount = function (map) {
   map.on("click", (event) => {
     openPanel(false);
     const [kind, row] = under(event, phone() ? 9 : 3);
-    if (kind === "station" || kind === "hydrogen" || kind === "testroad") choose(kind, row);
+    if (kind !== "demand" && kind !== "district") choose(kind, row);
     else {
       const point = world(event), scale = 256 * 2 ** map.getZoom(), district = base.districtAt(point.x / scale, point.y / scale);
       choose(district >= 0 && !chosen.kind ? "district" : "", district);
     }
   });
   map.on("mousemove", (event) => {
-    const [kind, row] = under(event, 3), station = kind === "station" ? row : -1, fuel = kind === "hydrogen" ? row : -1, road = kind === "testroad" ? row : -1;
-    map.getContainer().classList.toggle("s-pointer", station >= 0 || fuel >= 0 || road >= 0);
-    if (stations.show.hover !== station || hydrogen.show.hover !== fuel || testroads.show.hover !== road) {
+    const [kind, row] = under(event, 3), station = kind === "station" ? row : -1, fuel = kind === "hydrogen" ? row : -1, road = kind === "testroad" ? row : -1, unit = kind === "rsu" ? row : -1, node = kind === "edgenode" ? row : -1;
+    map.getContainer().classList.toggle("s-pointer", station >= 0 || fuel >= 0 || road >= 0 || unit >= 0 || node >= 0);
+    if (stations.show.hover !== station || hydrogen.show.hover !== fuel || testroads.show.hover !== road || roadside.show.hover !== unit) {
+      roadside.show.hover = unit;
       testroads.show.hover = road;
       stations.show.hover = station;
       hydrogen.show.hover = fuel;
@@ -97,17 +103,21 @@ siting.mount = function (map) {
       S.clear(tip, el("b", "", stations.name(row)), el("span", "", t("station.tip", { piles: S.number(stations.table.piles[row]), kind: place })));
     } else if (fuel >= 0) {
       S.clear(tip, el("b", "", hydrogen.name(row)), el("span", "", t(hydrogen.table.combined[row] ? "hydrogen.combined" : "hydrogen.alone")));
+    } else if (unit >= 0) {
+      S.clear(tip, el("b", "", roadside.name(unit)), el("span", "", `${S.known("kind", roadside.table.kind[unit])} · ${t(`legend.rsus.${roadside.LEVELS[roadside.table.level[unit]]}`)}`));
+    } else if (node >= 0) {
+      S.clear(tip, el("b", "", roadside.nodeName(node)), el("span", "", t("card.edgenode")));
     } else if (road >= 0) {
       S.clear(tip, el("b", "", testroads.name(road)), el("span", "", t("testroads.tip", { from: testroads.table.from_name[road], to: testroads.table.to_name[road], km: S.number(testroads.table.km[road], 2) })));
     } else if (kind === "demand") {
       S.clear(tip, el("b", "", t("demand.cell")), el("span", "", t("demand.tip", { kwh: S.number(base.demand.kwh[row]), share: S.percent(base.share(row)) })));
     }
-    tip.hidden = !(station >= 0 || fuel >= 0 || road >= 0 || kind === "demand");
+    tip.hidden = !(station >= 0 || fuel >= 0 || road >= 0 || unit >= 0 || node >= 0 || kind === "demand");
     const { clientX, clientY } = event.originalEvent;
     tip.style.left = `${Math.min(clientX + 14, window.innerWidth - 275)}px`;
     tip.style.top = `${clientY + (clientY > window.innerHeight - 90 ? -58 : 16)}px`;
   });
-  const leave = () => { tip.hidden = true; stations.show.hover = -1; hydrogen.show.hover = -1; testroads.show.hover = -1; above(); };
+  const leave = () => { tip.hidden = true; stations.show.hover = -1; hydrogen.show.hover = -1; testroads.show.hover = -1; roadside.show.hover = -1; above(); };
   map.on("mouseout", leave);
   map.on("movestart zoomstart", () => { tip.hidden = true; });
 
@@ -182,6 +192,7 @@ siting.search = function (choose, openDistrict, goTo) {
   S.stations.table.name.forEach((name, row) => entries.push({ kind: "station", row, text: fold(`${name} ${S.stations.table.site_id[row]}`) }));
   S.hydrogen.table.name.forEach((name, row) => entries.push({ kind: "hydrogen", row, text: fold(`${name} ${S.hydrogen.table.site_id[row]} h2 hydrogen 加氢站`) }));
   S.testroads.table.section_id.forEach((id, row) => entries.push({ kind: "testroad", row, text: fold(`${S.testroads.table.road[row]} ${id} test road 测试道路`) }));
+  S.roadside.table.site_id.forEach((id, row) => entries.push({ kind: "rsu", row, text: fold(`${S.roadside.table.name[row]} ${id} rsu 路侧`) }));
   let found = [], active = 0;
 
   function open(entry) {
@@ -204,6 +215,7 @@ siting.search = function (choose, openDistrict, goTo) {
       station: () => [S.stations.name(row), `${S.known("kind", table.kinds[table.kind[row]])} · ${table.site_id[row]}`],
       hydrogen: () => [S.hydrogen.name(row), `${t("card.hydrogen")} · ${S.hydrogen.table.site_id[row]}`],
       testroad: () => [S.testroads.name(row), `${t("card.testroad")} · ${S.testroads.table.section_id[row]}`],
+      rsu: () => [S.roadside.name(row), `${t("card.rsu")} · ${S.roadside.table.site_id[row]}`],
       district: () => [S.basemap.districtName(row), t("search.district")],
     }[entry.kind]();
     const node = el("li", "", el("b", "", title), el("span", "", note));

@@ -36,12 +36,14 @@ siting.panel = (function () {
     return node;
   }
   function figures() {
-    const sum = data.totals, mw = (kw) => S.number(kw / 1000, 1), both = sum.cost_cny + sum.hydrogen_cost_cny + sum.test_road_cost_cny, cost = S.money(both);
+    const sum = data.totals, mw = (kw) => S.number(kw / 1000, 1), both = sum.cost_cny + sum.hydrogen_cost_cny + sum.roadside_cost_cny + sum.test_road_cost_cny, cost = S.money(both);
     return el("dl", "s-figures",
       figure("stations", count(sum.stations), "", t("figure.stations.note", { new: count(sum.stations - sum.kept), kept: count(sum.kept) })),
       figure("piles", count(sum.piles), "", t("figure.piles.note", { n: S.number(sum.stations ? sum.piles / sum.stations : null, 1) })),
       figure("cost", cost[0], cost[1], t("figure.cost.note", { n: S.moneyText(sum.piles ? sum.cost_cny / sum.piles : null) })),
       sum.hydrogen_stations ? figure("hydrogen", count(sum.hydrogen_stations), "", t("figure.hydrogen.note", { n: S.moneyText(sum.hydrogen_cost_cny) })) : null,
+      sum.rsus ? figure("rsus", count(sum.rsus), "", t("figure.rsus.note", { junctions: count(sum.junctions), nodes: count(sum.edge_nodes), cost: S.moneyText(sum.roadside_cost_cny) })) : null,
+      sum.rsus ? figure("built", S.number(sum.roadside_reading === "footprint" ? sum.built_area_footprint_km2 : sum.built_area_zone_km2, 1), "km²", t(`figure.built.${sum.roadside_reading === "footprint" ? "footprint" : "zone"}`, { n: S.number(sum.roadside_reading === "footprint" ? sum.built_area_zone_km2 : sum.built_area_footprint_km2, 1) })) : null,
       sum.test_road_km ? figure("testroads", S.number(sum.test_road_km, 1), "km", t("figure.testroads.note", { opening: S.moneyText(sum.test_road_opening_cny), retrofit: S.moneyText(sum.test_road_retrofit_cny) })) : null,
       figure("served", S.percent(sum.kwh_day ? sum.served_kwh_day / sum.kwh_day : null), "", t("figure.served.note", { served: count(sum.served_kwh_day), kwh: count(sum.kwh_day) })),
       figure("power", mw(sum.installed_kw), t("unit.mw"), t("figure.power.note", { n: mw(sum.peak_kw) })),

@@ -193,7 +193,11 @@ def roadside_sites(
     places = pd.concat(parts, ignore_index=True) if parts else crossing
     xy = _xy(places)
     places["district"] = district_of(districts.geometry.to_crs(network.crs).to_numpy(), xy)
-    places = places[places["district"] >= 0].sort_values("key", ignore_index=True)
+    places = places[places["district"] >= 0].sort_values(["key", "x", "y"], ignore_index=True)
+    # Two roads between the same ends: the second place at the same metre gets a mark of its own.
+    again = places.groupby("key").cumcount()
+    places["key"] = places["key"].where(again == 0, places["key"] + "-" + (again + 1).astype(str))
+    places = places.sort_values("key", ignore_index=True)
     return _sites(network, junctions, districts, roads, settings, places, section)
 
 

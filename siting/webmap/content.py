@@ -21,6 +21,7 @@ from siting.webmap.pack import (
     texts,
     vlq,
 )
+from siting.webmap.roadside import roadside_layers, roadside_totals
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -49,6 +50,7 @@ def map_data(plan: Plan) -> dict[str, Any]:
         "stations": _stations(plan),
         "hydrogen": _hydrogen(plan),
         "testroads": road_sections(plan),
+        "roadside": roadside_layers(plan),
         "unchosen": pack_points(plan.candidates.geometry[~plan.candidates["chosen"].astype(bool)]),
         "catchments": _catchments(plan, cells["of"]),
         "pile_types": _pile_types(plan),
@@ -249,6 +251,7 @@ def _totals(plan: Plan) -> dict[str, Any]:
         "hydrogen_stations": len(plan.hydrogen),
         "hydrogen_cost_cny": int(plan.hydrogen["cost_cny"].sum()) if len(plan.hydrogen) else 0,
         **road_totals(plan),
+        **roadside_totals(plan),
         "installed_kw": float(stations["installed_kw"].sum()),
         "peak_kw": float(stations["peak_kw"].sum()),
         "capacity_kwh_day": float(stations["capacity_kwh_day"].sum()),

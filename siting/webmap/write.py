@@ -21,6 +21,7 @@ SCRIPTS = (
     "stations.js",
     "hydrogen.js",
     "testroads.js",
+    "roadside.js",
     "panel.js",
     "card.js",
     "legend.js",
