@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Mask = npt.NDArray[np.bool_]
 
-MOST_SITES = 260
+MOST_SITES = 360
 """Sites in a union, beyond the first two plans; larger ones stop being easy."""
 _NODES = 400
 

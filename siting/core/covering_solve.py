@@ -58,11 +58,15 @@ _CUT_STEPS = 1_500
 """First-order steps between looks for cuts."""
 _CUT_ROWS = 30_000
 """Rows from which a round looks for cuts, at most."""
-_MOST_CUT_ROUNDS = 3
+_MOST_CUT_ROUNDS = 2
 """Rounds of cuts beside one of the longer annealing runs."""
-_FAST_MOVES, _MOST_FAST = 50_000, 800_000
-"""Compiled moves of the first run, each next twice as long, and of the longest."""
-_HOT, _FAST_HOT, _COLD = 0.05, 0.03, 0.002
+_FAST_MOVES, _MOST_FAST = 75_000, 800_000
+"""Compiled moves of the first run, and of the longest."""
+_FIRST_RUNS, _FAST_RUNS_A_LENGTH = 3, 8
+"""Runs each twice as long as the last; then so many before they double again, since the plans of a
+dozen middling runs merge into a better one than those of a few long runs."""
+_HOT, _COLD = 0.05, 0.002
+_FAST_HOT, _FAST_COLD = 0.02, 0.001
 """Temperatures of annealing, in mean weight covered by an open site."""
 _SMALL_SITES, _SMALL_ENTRIES = 150, 60_000
 """Up to this many sites or entries of cover, branch and bound comes right after a short search."""
@@ -78,7 +82,8 @@ _MOVES_ENTRIES = 80_000
 _RUNS_A_LENGTH = 4
 """Annealing runs before they become twice as long."""
 _POOL = 12
-"""Good plans kept to be merged."""
+"""Plans of annealing runs kept to be merged. Merged ones stay out: being alike, they would crowd
+out what a union can gain from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,10 +268,7 @@ def _rounds(run: _Run, table: Tables) -> None:
     with ThreadPoolExecutor(1) as beside:
         while not run.over():
             number += 1
-            if fast:
-                moves = min(int(_FAST_MOVES * scale) * 2 ** min(number - 1, 30), _MOST_FAST)
-            else:
-                moves = min(int(_MOVES * scale) * 2 ** (number // _RUNS_A_LENGTH), _MOST_MOVES)
+            moves = _length(number, scale, fast=fast)
             searched = beside.submit(_search, run, table, moves, number, fast=fast)
             if not fast:
                 searched.result()  # it would hold the interpreter's lock all the time
@@ -280,10 +282,19 @@ def _rounds(run: _Run, table: Tables) -> None:
                     covering, run.opened, others, seconds=max(run.left(), 0.1), seed=run.task.seed
                 )
                 run.take(math.inf, merged)
-            pool = sorted([*pool, (-run.objective, -number, run.opened)], key=_rank)[:_POOL]
+            pool = sorted(pool, key=_rank)[:_POOL]
             if branch and not run.over() and _is_promising(run, late=time.monotonic() > patient):
                 _branch(run, run.left())
                 branch = False
+
+
+def _length(number: int, scale: float, *, fast: bool) -> int:
+    """Give the moves of an annealing run; the first has number 1."""
+    if not fast:
+        return min(int(_MOVES * scale) * (1 << number // _RUNS_A_LENGTH), _MOST_MOVES)
+    later = max(number - _FIRST_RUNS, 0) // _FAST_RUNS_A_LENGTH
+    doubled = min(number, _FIRST_RUNS) - 1 + later
+    return min(int(_FAST_MOVES * scale) * (1 << min(doubled, 30)), _MOST_FAST)
 
 
 def _is_promising(run: _Run, *, late: bool) -> bool:
@@ -303,8 +314,8 @@ def _search(
     """One annealing run from the greedy plan; hot enough at first to forget it."""
     first = greedy(table)
     weight = float(table.covering.weight.sum()) / max(int(first.sum()), 1)
-    hot = _FAST_HOT if fast else _HOT
-    schedule = Schedule(moves, hot * weight, _COLD * weight, run.task.seed * 1_000 + number)
+    hot, cold = (_FAST_HOT, _FAST_COLD) if fast else (_HOT, _COLD)
+    schedule = Schedule(moves, hot * weight, cold * weight, run.task.seed * 1_000 + number)
     walk = anneal_fast if fast else anneal
     value, opened, made = walk(table, first, schedule, deadline=run.deadline, improved=run.take)
     run.moves += made
