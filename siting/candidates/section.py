@@ -98,7 +98,7 @@ def _named(network: Network, roads: Roads, names: tuple[str, ...]) -> Bools:
     """Tell the edges whose road holds one of the names, or has one of them as its ref."""
     name = roads.frame["name"].fillna("").astype(str)
     refs = roads.frame["ref"].fillna("").astype(str).str.split(r"[;,/ ]+", regex=True)
-    hit = refs.map(lambda some: any(ref in names for ref in some)).to_numpy(dtype=bool)
+    hit = refs.map(lambda some: any(ref in names for ref in some)).to_numpy(dtype=bool, copy=True)
     for word in names:
         hit |= name.str.contains(word, regex=False).to_numpy(dtype=bool)
     tagged: Bools = hit[network.road]
