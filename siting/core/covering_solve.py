@@ -65,9 +65,11 @@ _FAST_MOVES, _MOST_FAST = 75_000, 800_000
 _FIRST_RUNS, _FAST_RUNS_A_LENGTH = 3, 8
 """Runs each twice as long as the last; then so many before they double again, since the plans of a
 dozen middling runs merge into a better one than those of a few long runs."""
-_HOT, _COLD = 0.05, 0.002
-_FAST_HOT, _FAST_COLD = 0.02, 0.001
-"""Temperatures of annealing, in mean weight covered by an open site."""
+_HEATS = (0.05, 0.002)
+_FAST_HEATS = (0.02, 0.001)
+_BIG_HEATS = (0.03, 0.002)
+"""First and last temperature of annealing, in mean weight covered by an open site: of plain moves,
+of compiled ones, and of these on more entries than branch and bound takes; as measured."""
 _SMALL_SITES, _SMALL_ENTRIES = 150, 60_000
 """Up to this many sites or entries of cover, branch and bound comes right after a short search."""
 _TREE_ENTRIES = 400_000
@@ -314,7 +316,8 @@ def _search(
     """One annealing run from the greedy plan; hot enough at first to forget it."""
     first = greedy(table)
     weight = float(table.covering.weight.sum()) / max(int(first.sum()), 1)
-    hot, cold = (_FAST_HOT, _FAST_COLD) if fast else (_HOT, _COLD)
+    big = _BIG_HEATS if table.covering.cover.nnz > _TREE_ENTRIES else _FAST_HEATS
+    hot, cold = big if fast else _HEATS
     schedule = Schedule(moves, hot * weight, cold * weight, run.task.seed * 1_000 + number)
     walk = anneal_fast if fast else anneal
     value, opened, made = walk(table, first, schedule, deadline=run.deadline, improved=run.take)
