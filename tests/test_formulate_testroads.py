@@ -17,6 +17,7 @@ from siting.core.connected import solve_connected
 from siting.core.lpfile import lp_lines
 from siting.core.solve import solve
 from siting.errors import SolverError
+from siting.formulate.roadstart import road_start
 from siting.formulate.testroads import (
     CHOOSE,
     RoadChoice,
@@ -139,6 +140,19 @@ def test_a_bound_on_the_prize_is_one_on_the_cost_of_every_plan(seed: int) -> Non
     for chosen in every_plan(choice):
         floor = dearest * choice.least_m - prize[chosen].sum()
         assert choice.cost_cny[chosen].sum() >= floor - 1e-6
+
+
+def test_a_first_choice_keeps_every_rule_and_is_mostly_found() -> None:
+    built, there = 0, 0
+    for seed in range(60):
+        choice = question(seed, edges=8)
+        chosen = road_start(choice)
+        there += bool(every_plan(choice))
+        if chosen is not None:
+            assert feasible(choice, chosen), seed
+            built += 1
+    assert there > 20
+    assert built >= 0.6 * there
 
 
 def test_rows_are_those_of_the_golden_file() -> None:
