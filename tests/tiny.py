@@ -40,7 +40,7 @@ charging: {{budget_cny: {budget}}}
 targets:
   - {{measure: stations, at_least: {stations}}}
   - {{measure: piles, at_least: 60}}
-solve: {{gap: 0.02, seconds: 30}}
+solve: {{gap: 0.02, seconds: 120}}
 """
 
 

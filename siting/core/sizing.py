@@ -23,7 +23,7 @@ from siting.core.sizing_bound import (
 from siting.core.sizing_check import check_sizing
 from siting.core.sizing_count import colliding_rows, deletion_filter, select_open
 from siting.core.sizing_part import Siting, keep_rows, solve_part
-from siting.core.sizing_relax import Relaxation, duals_of, relaxation
+from siting.core.sizing_relax import Relaxation, duals_of, iterate_of, relaxation
 from siting.core.sizing_round import choose_open, shaved, size_open
 from siting.core.sizing_search import (
     Field,
@@ -60,6 +60,8 @@ MEDIUM = 20000
 """Arcs up to which branch and bound on the whole gets the rest of the time after the search."""
 CHEAPEST_GAP = 0.02
 """How much dearer than the cheapest of equal plans one may be; closer takes long to prove."""
+CHEAPEST_NODES = 20
+"""Nodes after which the search for a cheaper plan ends, so that it ends alike everywhere."""
 BRANCH_SHARE = 0.6
 """Share of the time after the relaxation that is kept for it."""
 STALL = 3
@@ -187,6 +189,7 @@ def solve_sizing(
     seconds: float = 60.0,
     seed: int = 0,
     start: Siting | None = None,
+    duals: Mapping[str, npt.NDArray[np.float64]] | None = None,
     progress: Callable[[float, float], None] | None = None,
     leave: Callable[[SizingResult], None] | None = None,
 ) -> SizingResult:
@@ -210,6 +213,8 @@ def solve_sizing(
         Random seed; the same instance, seed and a gap reached in time give the same plan.
     start
         A plan to improve on; it may break global rows, which the search then mends first.
+    duals
+        Multipliers of a like instance (`SizingResult.duals`), from which the bound begins.
     progress
         Called with (objective, bound), NaN where there is none yet.
     leave
@@ -223,6 +228,8 @@ def solve_sizing(
     if collide:
         return _infeasible(run, collide)
     run.learn(plain_duals(sizing))
+    if duals:
+        run.learn(duals)
     if len(sizing.site) <= SMALL:
         small = _small(run)
         if small is not None:
@@ -230,10 +237,11 @@ def solve_sizing(
     # Least use hardly moves the bound, and first-order steps are slow to settle it.
     relaxed = relaxation(sizing, saving=run.saving, use=False)
     until = run.started + BOUND_SHARE * seconds
-    point = _relax(run, relaxed, None, until)
+    near = iterate_of(sizing, relaxed, start, duals) if duals else None
+    point = _relax(run, relaxed, near, until)
     if run.bound < 0:
         return _infeasible(run, _priced_rows(run))
-    _search(run, relaxed, point, start)
+    _search(run, relaxed, point, start, warm=bool(duals))
     return _result(run)
 
 
@@ -270,9 +278,13 @@ def _relax(run: _Run, relaxed: Relaxation, start: Iterate | None, until: float) 
     return maximise(program, start=start, every=100, stop=stop)
 
 
-def _search(run: _Run, relaxed: Relaxation, point: Iterate, start: Siting | None) -> None:
-    """Round, unless there is a start, then improve and tighten in turn to the gap."""
-    plan = start if start is not None else _first_plan(run, point)
+def _search(
+    run: _Run, relaxed: Relaxation, point: Iterate, start: Siting | None, *, warm: bool
+) -> None:
+    """Round, unless a start is enough, then improve and tighten in turn to the gap."""
+    plan = start
+    if start is None or (warm and not run.closed()):
+        plan = _first_plan(run, point) or start
     if plan is None:
         return
     run.take(plan)
@@ -375,10 +387,11 @@ def _cheapest(run: _Run) -> Siting:
     assert plan is not None  # noqa: S101
     level = run.objective - 1e-7 * max(1.0, abs(run.objective))
     same = least_cost(sizing, level)
-    left = min(20.0, max(1.0, run.deadline - time.monotonic()))
+    left = max(1.0, run.deadline - time.monotonic())
     found, _, _ = solve_part(
-        same, saving=1e-3, gap=CHEAPEST_GAP, seconds=left, start=plan, seed=run.seed
-    )
+        same, saving=1e-3, gap=CHEAPEST_GAP, seconds=left, nodes=CHEAPEST_NODES,
+        start=plan, seed=run.seed,
+    )  # fmt: skip
     if found is None:
         return plan
     return replace(found, serve=shaved(sizing, found.piles, found.serve))

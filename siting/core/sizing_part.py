@@ -231,6 +231,7 @@ def solve_part(
     links: bool = True,
     start: Siting | None = None,
     seed: int = 0,
+    nodes: int | None = None,
     better: Callable[[Siting | None, float], None] | None = None,
 ) -> tuple[Siting | None, float, str]:
     """
@@ -242,6 +243,8 @@ def solve_part(
         See `array_model`.
     gap, seconds, seed
         How hard to try.
+    nodes
+        Branch-and-bound nodes to stop at: unlike seconds the same on every machine.
     better
         Called with each better plan of HiGHS's, or None, and its bound then (NaN without one).
 
@@ -253,7 +256,7 @@ def solve_part(
     """
     model = array_model(sizing, saving=saving, links=links, start=start)
     relay = None if better is None else _Relay(sizing, better)
-    answer = solve_arrays(model, gap=gap, seconds=seconds, seed=seed, stream=relay)
+    answer = solve_arrays(model, gap=gap, seconds=seconds, seed=seed, nodes=nodes, stream=relay)
     if answer.values is None:
         return None, answer.bound, answer.kind
     return _plan_of(sizing, answer.values), answer.bound, answer.kind
