@@ -85,6 +85,8 @@ class Programme:
         `Connected`, `Building`), or None: then the general route solves it.
     start
         A feasible start by block name (`""` for the PuLP variables), or empty.
+    multipliers
+        Multipliers of a like programme's bound (`Outcome.certificate`) to start from, or empty.
     """
 
     name: str
@@ -95,3 +97,4 @@ class Programme:
     clauses: Mapping[str, str] = field(default_factory=dict)
     structure: object | None = None
     start: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    multipliers: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import coo_array, csr_array, diags_array, hstack, vstack
 
-from siting.core.pdhg import LinearProgram
+from siting.core.pdhg import Iterate, LinearProgram
 from siting.core.sizing_bound import can_open, pile_limit
 from siting.structures import segment_groups
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
 
+    from siting.core.sizing_part import Siting
     from siting.structures import Sizing
 
 
@@ -234,3 +237,44 @@ def duals_of(
         "use": part[6],
         "rows": part[7] * relaxed.row_scale,
     }
+
+
+def iterate_of(
+    sizing: Sizing,
+    relaxed: Relaxation,
+    plan: Siting | None,
+    duals: Mapping[str, npt.NDArray[np.float64]],
+) -> Iterate:
+    """
+    Make the point of the relaxation that a plan and multipliers stand for.
+
+    Parameters
+    ----------
+    sizing, relaxed
+        The instance and its relaxation, with links.
+    plan
+        A plan; nothing is open without one.
+    duals
+        Multipliers by name, as `duals_of` returns them. Those of the links, which it leaves out,
+        are what is left of the worth of each arc after the prices of its demand and capacity.
+    """
+    points, arcs = sizing.point, len(sizing.site)
+    energy = np.where(sizing.demand_kwh > 0, sizing.demand_kwh, 1.0)
+    segments, _ = segment_groups(sizing.serves)
+    rows = duals["rows"]
+    worth = sizing.weight - rows @ sizing.row_served - duals["demand"]
+    price = duals["capacity"] @ segments.astype(float)
+    profit = worth[points] - price[sizing.site, sizing.segment[points]]
+    y = [
+        duals["demand"] * energy,
+        np.maximum(profit, 0.0) * energy[points],
+        duals["capacity"].ravel(),
+        *(duals[name] for name in ("most", "least", "grid", "use")),
+        rows / relaxed.row_scale,
+    ]
+    x = np.zeros(len(relaxed.program.cost))
+    if plan is not None:
+        whole = (plan.piles / relaxed.pile_scale).ravel()
+        x = np.concatenate([plan.opened.astype(float), whole, plan.serve / energy[points]])
+    assert len(y[1]) == arcs  # noqa: S101
+    return Iterate(x, np.concatenate(y))

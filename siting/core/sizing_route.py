@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,10 @@ from siting.core.worker import Report, run_in_child
 from siting.structures import Sizing, some_or_none
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
     from siting.core.handover import ArrayModel
     from siting.core.worker import Stream
     from siting.programme import Programme
@@ -27,13 +31,14 @@ STANDS = "stands"
 
 @dataclass(frozen=True, slots=True)
 class SizingTask:
-    """Payload of a sizing solve: the instance, how hard to try, and a plan to start from."""
+    """Payload of a sizing solve: the instance, how hard to try, a plan and multipliers to start."""
 
     sizing: Sizing
     gap: float
     seconds: float
     seed: int
     start: Siting | None = None
+    duals: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
 
 def solve_task(task: SizingTask, stream: Stream) -> SizingResult:
@@ -44,6 +49,7 @@ def solve_task(task: SizingTask, stream: Stream) -> SizingResult:
         seconds=task.seconds,
         seed=task.seed,
         start=task.start,
+        duals=task.duals,
         progress=stream.progress,
         leave=stream.answer,
     )
@@ -81,7 +87,14 @@ def sizing_route(programme: Programme, model: ArrayModel, limits: Limits) -> tup
     assert isinstance(sizing, Sizing)  # noqa: S101
     report = run_in_child(
         "siting.core.sizing_route:solve_task",
-        SizingTask(sizing, limits.gap, limits.seconds, limits.seed, _start(programme, sizing)),
+        SizingTask(
+            sizing,
+            limits.gap,
+            limits.seconds,
+            limits.seed,
+            _start(programme, sizing),
+            programme.multipliers,
+        ),
         seconds=limits.deadline_s,
         memory_mb=limits.memory_mb,
         progress=limits.progress,
