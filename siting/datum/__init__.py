@@ -12,7 +12,7 @@ as in coord-convert and eviltransform). All functions take and give degrees, lon
 
 from __future__ import annotations
 
-from siting.datum.detect import DatumGuess, datum_of
+from siting.datum.detect import DatumGuess, datum_of, measured_shift_m
 from siting.datum.metric import (
     equal_area_crs,
     geodesic_area_km2,
@@ -23,6 +23,7 @@ from siting.datum.metric import (
     metric_crs,
     swapped_axes,
 )
+from siting.datum.points import datum_of_points
 from siting.datum.shifts import (
     bd09_to_gcj02,
     bd09_to_wgs84,
@@ -34,12 +35,15 @@ from siting.datum.shifts import (
     wgs84_to_bd09,
     wgs84_to_gcj02,
 )
+from siting.datum.tripwire import Asked, refuse_shifted
 
 __all__ = [
+    "Asked",
     "DatumGuess",
     "bd09_to_gcj02",
     "bd09_to_wgs84",
     "datum_of",
+    "datum_of_points",
     "equal_area_crs",
     "from_wgs84",
     "gcj02_to_bd09",
@@ -50,7 +54,9 @@ __all__ = [
     "geometry_to_metric",
     "geometry_to_wgs84",
     "lonlat_to_metric",
+    "measured_shift_m",
     "metric_crs",
+    "refuse_shifted",
     "swapped_axes",
     "to_wgs84",
     "wgs84_to_bd09",

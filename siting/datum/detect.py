@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float64]
-    Geometries = npt.NDArray[np.object_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,7 @@ LEAST_SIGNIFICANCE = 5.0
 LEAST_LEAD = 4.0
 LEAST_RATIO = 1.15
 LEAST_SPREAD = 1e-3
+SEARCH_M, COARSE_M, FINE_M = 60.0, 20.0, 5.0
 CONTROLS_M = (250.0, 450.0, 700.0, 1000.0)
 
 
@@ -72,7 +72,8 @@ def datum_of(layer: npt.ArrayLike, reference_wgs84: npt.ArrayLike) -> DatumGuess
     layer
         Geometries in degrees, datum in doubt: district polygons, roads, points.
     reference_wgs84
-        Lines or polygons in WGS-84 of the same area: OSM roads, or the same districts.
+        Lines or polygons in WGS-84 of the same area: OSM roads, or the same districts. Points
+        among them count where they stand.
 
     Notes
     -----
@@ -81,15 +82,55 @@ def datum_of(layer: npt.ArrayLike, reference_wgs84: npt.ArrayLike) -> DatumGuess
     7 to 12; a district whose boundary has few roads near gives None.
     """
     points = shapely.get_coordinates(np.asarray(layer, dtype=object))
-    lines = _segments(np.asarray(reference_wgs84, dtype=object))
+    lines = pieces_of(reference_wgs84)
     if len(points) == 0 or len(lines) == 0:
         return DatumGuess(None, 0.0, 0.0, FAR_M, 0, 0.0)
     scale = 111_320.0 * np.array([np.cos(np.radians(points[:, 1].mean())), 1.0])
-    points = _sample(points, lines, scale)
+    points = sample_of(points, lines, scale)
     if len(points) < LEAST_SAMPLES:
         return DatumGuess(None, 0.0, 0.0, FAR_M, len(points), 0.0)
-    near = np.asarray(shapely.linestrings(_near(points * scale, lines * scale)), dtype=object)
+    near = np.asarray(
+        shapely.linestrings(nearby_pieces(points * scale, lines * scale)), dtype=object
+    )
     return _judge(points, scale, shapely.STRtree(near))
+
+
+def measured_shift_m(
+    layer: npt.ArrayLike, reference_wgs84: npt.ArrayLike, guess: DatumGuess
+) -> tuple[float, float]:
+    """
+    Measure by how much a layer is displaced, around what its datum would give.
+
+    The score of `datum_of` is searched on a grid within `SEARCH_M` of the guess, first every
+    `COARSE_M`, then every `FINE_M` around the best: the measure says whether the layer really lies
+    where the formula of its datum puts it.
+
+    Parameters
+    ----------
+    layer, reference_wgs84
+        As `datum_of`.
+    guess
+        What `datum_of` told.
+
+    Returns
+    -------
+    east_m, north_m
+        Displacement of the layer as it stands, metres.
+    """
+    points = shapely.get_coordinates(np.asarray(layer, dtype=object))
+    lines = pieces_of(reference_wgs84)
+    scale = 111_320.0 * np.array([np.cos(np.radians(points[:, 1].mean())), 1.0])
+    points = sample_of(points, lines, scale)
+    near = np.asarray(
+        shapely.linestrings(nearby_pieces(points * scale, lines * scale)), dtype=object
+    )
+    tree, best = shapely.STRtree(near), np.array([guess.shift_east_m, guess.shift_north_m])
+    for span, step in ((SEARCH_M, COARSE_M), (COARSE_M, FINE_M)):
+        along = np.arange(-span, span + step / 2, step)
+        tried = best + np.stack(np.meshgrid(along, along), axis=-1).reshape(-1, 2)
+        scores = [_score(_distance(tree, points * scale - by)) for by in tried]
+        best = tried[int(np.argmax(scores))]
+    return float(best[0]), float(best[1])
 
 
 def _judge(points: Floats, scale: Floats, tree: shapely.STRtree) -> DatumGuess:
@@ -100,7 +141,7 @@ def _judge(points: Floats, scale: Floats, tree: shapely.STRtree) -> DatumGuess:
     away = {datum: _distance(tree, xy * scale) for datum, xy in readings.items()}
     score = {datum: _score(metres) for datum, metres in away.items()}
     best = max(DATUMS, key=lambda datum: score[datum])
-    control = np.array([_score(_distance(tree, points * scale + by)) for by in _controls_m()])
+    control = np.array([_score(_distance(tree, points * scale + by)) for by in controls_m()])
     spread = max(float(control.std()), LEAST_SPREAD)
     significance = (score[best] - float(control.mean())) / spread
     # GCJ-02 equals WGS-84 abroad: a reading that moves nothing is no rival.
@@ -129,24 +170,26 @@ def _score(metres: Floats) -> float:
     return float(np.exp(-metres / CLOSE_M).mean())
 
 
-def _controls_m() -> Floats:
+def controls_m() -> Floats:
     """Arbitrary displacements, metres, shape (32, 2); off the axes, which streets follow."""
     radius, turn = np.meshgrid(CONTROLS_M, np.arange(8) * np.pi / 4 + 0.4)
     return np.column_stack([(radius * np.cos(turn)).ravel(), (radius * np.sin(turn)).ravel()])
 
 
-def _segments(geometry: Geometries) -> Floats:
-    """Two-point pieces of all lines and rings, shape (n, 2, 2)."""
-    parts = shapely.get_parts(geometry)
+def pieces_of(geometry: npt.ArrayLike) -> Floats:
+    """Two-point pieces of all lines, rings and points, shape (n, 2, 2)."""
+    parts = shapely.get_parts(np.asarray(geometry, dtype=object))
     dimension = shapely.get_dimensions(parts)
     rings = shapely.get_rings(parts[dimension == 2])  # noqa: PLR2004  (the dimension of an area)
     lines = np.concatenate([parts[dimension == 1], rings])
     xy, line = shapely.get_coordinates(lines, return_index=True)
     same = line[1:] == line[:-1]
-    return np.stack([xy[:-1][same], xy[1:][same]], axis=1)
+    at = shapely.get_coordinates(parts[dimension == 0])
+    pieces = np.stack([xy[:-1][same], xy[1:][same]], axis=1)
+    return np.concatenate([pieces, np.stack([at, at], axis=1)])
 
 
-def _sample(points: Floats, lines: Floats, scale: Floats) -> Floats:
+def sample_of(points: Floats, lines: Floats, scale: Floats) -> Floats:
     """Vertices in 3 km cells that the reference reaches into, thinned evenly to `MOST_SAMPLES`."""
     cell_deg = 3000.0 / scale
     covered = np.floor(lines[:, 0] / cell_deg).astype(np.int64)
@@ -158,7 +201,7 @@ def _sample(points: Floats, lines: Floats, scale: Floats) -> Floats:
     return points[rows]
 
 
-def _near(points: Floats, lines: Floats) -> Floats:
+def nearby_pieces(points: Floats, lines: Floats) -> Floats:
     """Keep the reference pieces, metres, that a shifted point can come near."""
     reach = max(CONTROLS_M) + 1500.0
     low, high = points.min(axis=0) - reach, points.max(axis=0) + reach

@@ -69,18 +69,14 @@ class Kind:
 
 
 _NAME = Column("name", ("名称", "站名", "站点名称", "充电站名称", "电站名称", "title"))
-_USE = (
-    *(("public", "public"), ("公用", "public"), ("公共", "public"), ("公共充电站", "public")),
-    *(("dedicated", "dedicated"), ("专用", "dedicated"), ("专用充电站", "dedicated")),
-)
-_STATE = (
+_POLICY = (
     *(("kept", "kept"), ("保留", "kept"), ("extendable", "extendable"), ("可扩建", "extendable")),
     *(("扩建", "extendable"), ("closable", "closable"), ("可关闭", "closable")),
     *(("拆除", "closable"), ("撤销", "closable")),
 )
 _EFFECT = (
     *(("cut", "cut"), ("禁止", "cut"), ("禁建", "cut")),
-    *(("penalise", "penalise"), ("限制", "penalise"), ("限建", "penalise")),
+    *(("dearer", "dearer"), ("限制", "dearer"), ("限建", "dearer")),
 )
 _SIGNAL = (
     *(("traffic_signals", "traffic_signals"), ("信号灯", "traffic_signals")),
@@ -91,7 +87,7 @@ _SIGNAL = (
 KINDS: dict[str, Kind] = {
     "existing": Kind(
         (
-            Column("station_id", ("id", "编号", "站点编号", "电站编号", "code", "objectid")),
+            Column("id", ("station_id", "编号", "站点编号", "电站编号", "code", "objectid")),
             _NAME,
             Column(
                 "piles",
@@ -99,10 +95,11 @@ KINDS: dict[str, Kind] = {
                 "count",
             ),
             Column("kw", ("power_kw", "总功率", "功率", "装机功率", "装机功率kw"), "count"),
+            Column("policy", ("处置", "规划处置", "state"), words=_POLICY),
+            Column("access", ("性质", "类别", "公用专用", "站点类型", "use")),
             Column("owner", ("operator", "运营商", "运营单位", "建设单位", "权属")),
-            Column("use", ("性质", "类别", "公用专用", "站点类型"), words=_USE),
             Column("year", ("投运年份", "建成年份", "投运时间", "建成时间"), "year"),
-            Column("state", ("处置", "规划处置", "action"), words=_STATE),
+            Column("keep_cny", ("保留费用", "改造费用"), "count"),
         ),
         (POINT, AREA),
         ("existing", "stations", "charging_stations", "充电站"),
@@ -127,6 +124,7 @@ KINDS: dict[str, Kind] = {
             Column("effect", ("管控", "作用", "rule"), words=_EFFECT),
             Column("buffer_m", ("缓冲距离", "缓冲", "退距", "buffer"), "count"),
             Column("cost_factor", ("费用系数", "factor"), "count"),
+            Column("sites", ("适用类型", "site_kinds")),
         ),
         (POINT, LINE, AREA),
         ("exclusions", "三区三线"),
