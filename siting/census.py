@@ -93,7 +93,17 @@ def spread_people(
     per_town = np.divide(urban, town, out=np.zeros(count), where=town > 0)
     per_country = np.divide(total - urban, country, out=np.zeros(count), where=country > 0)
     people: Floats = per_town[district] * town_weight + per_country[district] * country_weight
-    return people
+    return _exact(people, district, total)
+
+
+def _exact(people: Floats, district: Ints, total: Floats) -> Floats:
+    """Put what rounding left over on the largest piece of each district."""
+    order = np.lexsort((-people, district))
+    there, first = np.unique(district[order], return_index=True)
+    exact = people.copy()
+    held = np.bincount(district, weights=people, minlength=len(total))
+    exact[order[first]] += (total - held)[there]
+    return exact
 
 
 def cars_per_person(districts: gpd.GeoDataFrame) -> Floats:

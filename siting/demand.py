@@ -17,18 +17,18 @@ from siting.census import (
     district_people,
     spread_people,
 )
+from siting.demandpoints import COLUMNS, Points, counted_points, weighted_points
 from siting.errors import InputError
 from siting.facts import demand_weights
-from siting.frames import ROAD_CLASSES
 from siting.network import snap
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-    import pandas as pd
 
     from siting.frames import CityMap
     from siting.model import DemandSettings
     from siting.network import Network
+    from siting.raster import PeopleMap
 
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
@@ -70,8 +70,6 @@ WEIGHTS = {
 }
 """The reasons in `data/demand_weights.csv` and what their weights stand for."""
 
-_COLUMNS = ("street", "rural", "arterial", "freight_road", "destination", "hub", "freight")
-
 
 @dataclass(frozen=True, slots=True)
 class Demand:
@@ -97,18 +95,6 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True)
-class _Points:
-    """Everything that says where people and vehicles are: points with a weight for each reason."""
-
-    xy: Floats
-    district: Ints
-    weight: Floats
-    """Shape (n, len(_COLUMNS))."""
-    tier: npt.NDArray[np.int8]
-    """0 streets, 1 other roads, 2 anything else: where a cell's point may stand, best first."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Pieces:
     """The part of a cell in one district, with the weights of the points in it summed."""
 
@@ -128,6 +114,7 @@ def charging_demand(
     share: float = 1.0,
     population: float | None = None,
     cells: grid.Cells | None = None,
+    people_map: PeopleMap | None = None,
 ) -> Demand:
     """
     Spread the public charging energy of a city over cells, by segment.
@@ -149,6 +136,8 @@ def charging_demand(
         People in the districts that have no census; None: by built-up area.
     cells
         The cells, when they are already laid.
+    people_map
+        Where people live, by a source that counts them; None: by streets and land use.
 
     Returns
     -------
@@ -179,12 +168,15 @@ def charging_demand(
         urban_cell_m=settings.urban_cell_m,
         rural_cell_m=settings.rural_cell_m,
     )
-    pieces = _pieces(laid, _points(laid, districts, city_map))
+    counted = counted_points(laid, districts, people_map)
+    pieces = _pieces(laid, weighted_points(laid, districts, city_map, counted))
     urban, rural = district_people(districts, grid.built_up_km2(laid, len(districts)), population)
+    covered = np.bincount(counted.district, minlength=len(districts)) > 0
+    known, lived = covered[pieces.district], pieces.weight["people"]
     people = spread_people(
         pieces.district,
-        np.where(pieces.urban, pieces.weight["street"], 0.0),
-        np.where(pieces.urban, 0.0, pieces.weight["rural"]),
+        np.where(pieces.urban, np.where(known, lived, pieces.weight["street"]), 0.0),
+        np.where(pieces.urban, 0.0, np.where(known, lived, pieces.weight["rural"])),
         urban,
         rural,
     )
@@ -239,102 +231,14 @@ def _row(key: str, value: object, unit: str, source: str, confidence: str) -> di
     return {"key": key, "value": value, "unit": unit, "source": source, "confidence": confidence}
 
 
-def _points(laid: grid.Cells, districts: gpd.GeoDataFrame, city_map: CityMap) -> _Points:
-    polygons = districts.geometry.to_crs(laid.crs).to_numpy()
-    roads = _road_points(laid)
-    places = _facility_points(laid, polygons, city_map)
-    beyond = _beyond_points(laid, roads)
-    found = np.concatenate([part.district for part in (roads, places, beyond)])
-    bare = np.setdiff1d(np.arange(len(districts)), found)
-    middle = shapely.get_coordinates(shapely.point_on_surface(polygons[bare]))
-    weight = np.zeros((len(bare), len(_COLUMNS)))
-    weight[:, _COLUMNS.index("rural")] = 1.0
-    last = _Points(middle, bare, weight, np.full(len(bare), 2, dtype=np.int8))
-    parts = (roads, places, beyond, last)
-    return _Points(
-        np.concatenate([part.xy for part in parts]),
-        np.concatenate([part.district for part in parts]),
-        np.concatenate([part.weight for part in parts]),
-        np.concatenate([part.tier for part in parts]),
-    )
-
-
-def _road_points(laid: grid.Cells) -> _Points:
-    weight = np.zeros((len(laid.road_xy), len(_COLUMNS)))
-    reasons = {
-        "street": "street",
-        "rural": "rural_street",
-        "arterial": "arterial",
-        "freight_road": "freight_road",
-    }
-    for name, reason in reasons.items():
-        metres = laid.road_m * grid.class_weights(reason)[laid.road_class]
-        weight[:, _COLUMNS.index(name)] = metres
-    # A car can't turn off a motorway or a ramp to charge, so a point stands there only at need.
-    fast = [
-        name.startswith(("motorway", "trunk")) or name.endswith("_link") for name in ROAD_CLASSES
-    ]
-    tier = np.array(fast, dtype=np.int8)[laid.road_class]
-    return _Points(laid.road_xy, laid.road_district, weight, tier)
-
-
-def _facility_points(
-    laid: grid.Cells, polygons: npt.NDArray[np.object_], city_map: CityMap
-) -> _Points:
-    facilities = city_map.facilities
-    if facilities.empty:
-        empty = np.empty(0, dtype=np.int64)
-        none = np.empty((0, len(_COLUMNS)))
-        return _Points(np.empty((0, 2)), empty, none, empty.astype(np.int8))
-    xy = shapely.get_coordinates(facilities.geometry.to_crs(laid.crs).to_numpy())
-    inside = grid.district_of(polygons, xy)
-    kinds = facilities["kind"]
-    hectares = np.nan_to_num(facilities["area_m2"].to_numpy(dtype=float) / 1e4, nan=1.0)
-    pulls: dict[str, pd.Series] = {
-        "rural": kinds.map(demand_weights("rural_place_m")),
-        "destination": kinds.map(demand_weights("destination")),
-        "hub": kinds.map(demand_weights("hub")),
-        # A park of a hundred hectares draws ten times what one of a hectare draws, not a hundred.
-        "freight": kinds.map(demand_weights("freight")) * np.sqrt(np.clip(hectares, 1, 100)),
-    }
-    weight = np.zeros((len(xy), len(_COLUMNS)))
-    weight[:, _COLUMNS.index("street")] = grid.land_use_metres(facilities)
-    for name, pull in pulls.items():
-        weight[:, _COLUMNS.index(name)] = pull.fillna(0.0).to_numpy(dtype=float)
-    kept = (inside >= 0) & (weight > 0).any(axis=1)
-    tier = np.full(int(kept.sum()), 2, dtype=np.int8)
-    return _Points(xy[kept], inside[kept], weight[kept], tier)
-
-
-def _beyond_points(laid: grid.Cells, roads: _Points) -> _Points:
-    """Stand a point in each fine cell that the map doesn't reach, with the rural mean inside."""
-    rural = _COLUMNS.index("rural")
-    count = int(laid.district.max()) + 1
-    country = ~grid.is_urban(laid, roads.xy)
-    metres = np.bincount(
-        roads.district[country], weights=roads.weight[country, rural], minlength=count
-    )
-    open_land = (laid.district >= 0) & ~laid.built_up
-    known = np.bincount(laid.district[open_land & laid.covered], minlength=count)
-    overall = metres.sum() / max(known.sum(), 1) if metres.sum() > 0 else 1.0
-    # With few cells inside, a district's own mean says little.
-    mean = np.where(known >= 20, metres / np.maximum(known, 1), overall)  # noqa: PLR2004
-    row, column = np.nonzero(open_land & ~laid.covered)
-    district = laid.district[row, column]
-    xy = laid.origin_xy + (np.column_stack([column, row]) + 0.5) * laid.size_m
-    weight = np.zeros((len(xy), len(_COLUMNS)))
-    weight[:, rural] = np.where(mean > 0, mean, overall)[district]
-    return _Points(xy, district, weight, np.full(len(xy), 2, dtype=np.int8))
-
-
-def _pieces(laid: grid.Cells, points: _Points) -> _Pieces:
+def _pieces(laid: grid.Cells, points: Points) -> _Pieces:
     key = grid.cell_key(laid, points.xy)
     pair = np.column_stack([key, points.district])
     unique, piece = np.unique(pair, axis=0, return_inverse=True)
     piece = piece.reshape(-1)
     weight: dict[str, Floats] = {
         name: np.bincount(piece, points.weight[:, column], len(unique)).astype(np.float64)
-        for column, name in enumerate(_COLUMNS)
+        for column, name in enumerate(COLUMNS)
     }
     return _Pieces(
         key=unique[:, 0],
@@ -345,9 +249,9 @@ def _pieces(laid: grid.Cells, points: _Points) -> _Pieces:
     )
 
 
-def _places(points: _Points, piece: Ints, count: int) -> Floats:
+def _places(points: Points, piece: Ints, count: int) -> Floats:
     """Return for each piece the best point nearest to its centre of weight: on a street if any."""
-    pull = points.weight[:, :2].sum(axis=1) + 1e-3
+    pull = points.weight[:, [0, 1, COLUMNS.index("people")]].sum(axis=1) + 1e-3
     total = np.bincount(piece, weights=pull, minlength=count)
     centre = np.column_stack(
         [

@@ -12,6 +12,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from siting.errors import ModelError
@@ -19,6 +20,7 @@ from siting.figures import NotNegative, PartOfOne, Positive, Share
 from siting.figures import Part as _Part
 from siting.modelchecks import cross_problems
 from siting.modelfile import DEFAULTS, Written, explain, find_model, read_model, resolve_file
+from siting.modelland import Exclusion, Existing
 from siting.modelroadside import ROADSIDE_FILES, Roadside
 from siting.modelsources import Sources, remember_lines, source_problems
 from siting.modeltestroads import TESTROADS_FILES, TestRoads
@@ -132,6 +134,7 @@ class Charging(_Part):
     and then the demand served."""
     existing_count: bool = True
     """Whether existing stations count towards the targets."""
+    existing: Existing = Existing()
     readings: Readings = Readings()
     rules: ClauseRules = ClauseRules()
     pilots: Pilots | None = None
@@ -139,6 +142,13 @@ class Charging(_Part):
     substations: str = ""
     """CSV of substations with `substation_id`, `lon`, `lat` (WGS-84) and `headroom_kw`, the load
     that each can still take; empty: none are known."""
+
+    @model_validator(mode="after")
+    def _known_type(self) -> Charging:
+        asked, known = self.existing.pile_type, [pile.id for pile in self.piles]
+        if asked and asked not in known:
+            raise ValueError(f"existing.pile_type {asked!r} is none of {', '.join(known)}")
+        return self
 
 
 class Hydrogen(_Part):
@@ -261,6 +271,8 @@ class Model(_Part):
     hydrogen: Hydrogen | None = None
     roadside: Roadside | None = None
     testroads: TestRoads | None = None
+    exclusions: tuple[Exclusion, ...] = ()
+    """What excluded land does to sites; empty: polygons of `sources.exclusions` cut all of them."""
     targets: tuple[Target, ...] = ()
     notes: tuple[str, ...] = ()
     """Sentences printed with the plan, for example that the documents set no charging target."""

@@ -25,6 +25,7 @@ from siting.hydrogen import plan_hydrogen
 from siting.model import load_model
 from siting.network import build_network, centreline_km, components_report
 from siting.network.junctions import find_junctions
+from siting.ownlayers import read_own_layers
 from siting.report import write_report
 from siting.roadside import plan_roadside
 from siting.store import read_run, write_run
@@ -192,7 +193,7 @@ def prepare(
         A file is wrong.
     """
     with stage("read", seconds, report):
-        city = read_city(question, cache=out / ".cache")
+        city, own = read_own_layers(read_city(question, cache=out / ".cache"))
         report(Event("read", city.text))
     with stage("network", seconds, report):
         network = build_network(city.map.roads, city.crs)
@@ -207,7 +208,9 @@ def prepare(
             urban_cell_m=asked.urban_cell_m,
             rural_cell_m=asked.rural_cell_m,
         )
-        demand = charging_demand(network, city.districts, city.map, asked, cells=cells)
+        demand = charging_demand(
+            network, city.districts, city.map, asked, cells=cells, people_map=own.people
+        )
         candidates = charging_candidates(
             network, city.districts, city.map, city.model.charging, cells=cells
         )
