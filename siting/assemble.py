@@ -424,6 +424,7 @@ def _settings(model: Model) -> dict[str, Any]:
         "rules": _plain(charging.rules),
         "pilots": None if charging.pilots is None else _plain(charging.pilots),
         "budget_cny": charging.budget_cny,
+        "contingency_share": model.contingency.value,
         "gap": model.solve.gap,
         "seconds": model.solve.seconds,
     }

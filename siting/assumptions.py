@@ -53,6 +53,7 @@ def assumption_table(model: Model) -> pd.DataFrame:
 def _all_figures(model: Model) -> Iterator[tuple[str, Figure]]:
     """Yield the figures of the programmes that the model's targets ask for."""
     yield from _figures(model.charging, "charging")
+    yield "contingency", model.contingency
     asked = any(target.measure == "hydrogen_stations" for target in model.targets)
     if asked and model.hydrogen is not None:
         yield from _figures(model.hydrogen, "hydrogen")

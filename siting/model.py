@@ -268,6 +268,8 @@ class Model(_Part):
     sources: Sources = Sources()
     demand: DemandSettings
     charging: Charging
+    contingency: Share
+    """Share of the investment that is set aside for what can't be foreseen (预备费)."""
     hydrogen: Hydrogen | None = None
     roadside: Roadside | None = None
     testroads: TestRoads | None = None
