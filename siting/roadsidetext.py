@@ -21,6 +21,7 @@ JUNCTIONS_A_KM2 = (1.4, 2.6)
 (redplanx.com 2024-08)."""
 HEXAGON = 1.5 * math.sqrt(3)
 """Area of a hexagon over its radius squared: discs that leave no gap cover this much each."""
+HALF = 0.5
 MEANING = {
     "cost": "cost of the roadside sites, CNY",
     "benefit": "traffic on the roads of built area, relative",
@@ -279,6 +280,12 @@ def warnings(
     found = [envelope_text(settings, asked_km2)]
     if section is not None and section.stand_in:
         found.append(section.note)
+    open_road = float((frames.rsus["kind"] == "expressway").mean()) if len(frames.rsus) else 0.0
+    if settings.reading == "footprint" and open_road > HALF:
+        found.append(
+            f"{open_road:.0%} of the roadside sites stand on expressways, where a unit reaches "
+            "farthest: by footprint area is cheapest there, whoever drives by"
+        )
     bare = frames.zones.groupby("district_id")["built"].sum() if len(frames.zones) else None
     sites = frames.rsus.groupby("district_id").size()
     if bare is not None:

@@ -63,12 +63,29 @@ def test_a_ref_finds_the_road_too_and_no_place_means_its_middle() -> None:
     assert set(ROADS.frame["name"].to_numpy()[NETWORK.road[found.edges]]) == {"济青高速"}
 
 
-@pytest.mark.parametrize("changes", [{"roads": ["京沪"]}, {"within_m": 10}])
-def test_another_expressway_stands_for_one_that_isnt_there(changes: dict[str, Any]) -> None:
-    found = find_section(NETWORK, ROADS, asked((20_000, 4000), **changes))
+def test_another_expressway_stands_for_one_that_isnt_there() -> None:
+    found = find_section(NETWORK, ROADS, asked((20_000, 4000), roads=["京沪"]))
     assert found.stand_in
     assert "not on this map" in found.note
     assert found.km == pytest.approx(10, abs=1.01)
+
+
+def test_the_road_itself_stands_for_a_section_that_lies_elsewhere() -> None:
+    found = find_section(NETWORK, ROADS, asked((20_000, 4000), within_m=10))
+    assert found.stand_in
+    assert "4 km from the stated middle" in found.note
+    assert set(ROADS.frame["name"].to_numpy()[NETWORK.road[found.edges]]) == {"滨莱高速"}
+    assert found.km == pytest.approx(10, abs=1.01)
+
+
+def test_carriageways_that_meet_at_their_ends_are_both_in() -> None:
+    ends = [Way([(x, 0.0), (x, 30.0)], "motorway", name="滨莱高速") for x in (0.0, 40_000.0)]
+    roads = make_roads([*along(0, name="滨莱高速"), *ends])
+    network = make_network(roads)
+    found = find_section(network, roads, asked((20_000, 0)))
+    assert found.km == pytest.approx(10, abs=1.01), "the lesser half counts nothing"
+    assert network.twin[found.edges].any()
+    assert not network.twin[found.edges].all()
 
 
 def test_a_map_without_expressways_has_no_section() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import shapely
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components, dijkstra
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
 
+BESIDE_M = 100.0
+"""Carriageways of one expressway are nearer than this."""
 LEAST_SHARE = 0.2
 """A stretch of the road shorter than this share of the longest is a ramp or a scrap."""
 
@@ -55,7 +58,8 @@ def find_section(network: Network, roads: Roads, asked: ExpresswaySection) -> Fo
     Find an expressway section by the names or refs of its road.
 
     The section is the part of the road within half its length of the middle, along the road. Where
-    no such road is near the middle, the longest expressway of the map stands for it.
+    the road lies elsewhere, the middle of it stands for the section, and where there is none, the
+    longest expressway of the map.
 
     Parameters
     ----------
@@ -76,11 +80,17 @@ def find_section(network: Network, roads: Roads, asked: ExpresswaySection) -> Fo
     if named.any() and far_m <= asked.within_m.value:
         edges = _around(network, named, middle, asked.length_km.value * 1000)
         return _found(network, edges, asked, "found by its road", stand_in=False)
+    length_m = asked.length_km.value * 1000
+    if named.any() and np.isfinite(far_m):
+        # The road is there and lies elsewhere: its own stretch, as long, stands for the section.
+        edges = _around(network, named, None, length_m)
+        how = f"its road lies {far_m / 1000:,.0f} km from the stated middle; the middle of the road"
+        return _found(network, edges, asked, f"{how} stands for it", stand_in=True)
     longest = _longest(network, roads, motorway)
     if not longest.any():
         empty = np.zeros(len(network.tail), dtype=bool)
         return FoundSection(empty, 0.0, f"{asked.name}: the map has no expressway", stand_in=True)
-    edges = _around(network, longest, None, asked.length_km.value * 1000)
+    edges = _around(network, longest, None, length_m)
     name = next(iter(roads.frame["name"].to_numpy()[network.road[longest]]), "")
     how = f"not on this map; {name or 'its longest expressway'} stands for it"
     return _found(network, edges, asked, how, stand_in=True)
@@ -152,7 +162,19 @@ def _around(network: Network, edges: Bools, middle: Floats | None, length_m: flo
         if gap.min() <= length_m / 2:
             middle_m = (metres[network.tail] + metres[network.head]) / 2
             kept |= mine & (middle_m <= length_m / 2)
-    return kept
+    return kept | _beside(network, edges & ~kept, kept)
+
+
+def _beside(network: Network, others: Bools, kept: Bools) -> Bools:
+    """Tell the edges whose middle runs beside some that are kept: the other carriageway."""
+    found = np.zeros(len(kept), dtype=bool)
+    if not kept.any() or not others.any():
+        return found
+    rows = np.flatnonzero(others)
+    middle = shapely.line_interpolate_point(network.geometry[rows], 0.5, normalized=True)
+    tree = shapely.STRtree(network.geometry[kept])
+    found[rows[np.unique(tree.query(middle, predicate="dwithin", distance=BESIDE_M)[0])]] = True
+    return found
 
 
 def _halfway(network: Network, graph: csr_array, edges: Bools) -> Floats:

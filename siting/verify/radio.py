@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import geopandas
 import numpy as np
 import pandas as pd
 import shapely
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
     Bools = npt.NDArray[np.bool_]
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
+    Begins = list[list[tuple[int, float]]]
 
-ACROSS_M = 40.0
+ACROSS_M = 120.0
 """Ends of roads nearer than this are taken as joined: carriageways of one road, a wide junction.
-The checker's reach is so never less than the plan's; a point far out of reach is found out."""
+So the checker's reach is never less than the plan's; a point far out of reach is found out."""
 SLACK_M = 25.0
 """What the snapping of a site and of a point to their roads may add."""
 AT_ONCE = 100
@@ -93,13 +95,17 @@ def radio_findings(plan: Plan, settings: Mapping[str, Any]) -> Iterator[Finding]
     yield none("points beside a site are covered", points.point_id[near])
 
 
-def _flat(plan: Plan, frame: gpd.GeoDataFrame) -> Floats:
-    """Coordinates on a plane true to distance near the middle of the districts, metres."""
+def _plane(plan: Plan) -> CRS:
+    """Return a plane true to distance near the middle of the districts."""
     west, south, east, north = plan.districts.total_bounds
-    plane = CRS.from_proj4(
+    return CRS.from_proj4(
         f"+proj=laea +lat_0={(south + north) / 2} +lon_0={(west + east) / 2} +datum=WGS84 +units=m"
     )
-    found: Floats = shapely.get_coordinates(frame.geometry.to_crs(plane).to_numpy())
+
+
+def _flat(plan: Plan, frame: gpd.GeoDataFrame) -> Floats:
+    """Coordinates on a plane true to distance near the middle of the districts, metres."""
+    found: Floats = shapely.get_coordinates(frame.geometry.to_crs(_plane(plan)).to_numpy())
     return found
 
 
@@ -136,32 +142,101 @@ def _along_road_m(plan: Plan, at: Floats, xy: Floats, point: Ints, site: Ints) -
     # On its own stretch of road nothing but the straight line lies between them.
     straight = np.hypot(*(xy[point] - at[site]).T)
     own = plan.rsus.edge_id.to_numpy()[site] == plan.road_points.edge_id.to_numpy()[point]
-    return np.where(own, np.minimum(metres, straight), metres)
+    metres = np.where(own, np.minimum(metres, straight), metres)
+    far = np.flatnonzero(metres > plan.rsus.radius_m.to_numpy(dtype=float)[site])
+    if len(far):
+        over = _over_the_road(plan, roads, at, begins, row[point[far]], xy[point[far]], site[far])
+        metres[far] = np.minimum(metres[far], over)
+    return metres
+
+
+def _over_the_road(
+    plan: Plan, roads: _Roads, at: Floats, begins: Begins, row: Ints, spot: Floats, site: Ints
+) -> Floats:
+    """
+    Metres to points on a carriageway that passes a reached end of road without a joint there.
+
+    The other carriageway of a road has no node where a street meets this one: radio goes over, at
+    most `ACROSS_M`, and along it.
+    """
+    limit = float(plan.rsus.radius_m.max())
+    lines = plan.roads.geometry.iloc[row].to_crs(_plane(plan)).to_numpy()
+    places, which = np.unique(site, return_inverse=True)
+    trees = _trees(roads, at[places], [begins[k] for k in places.tolist()], limit)
+    near = cKDTree(roads.ends)
+    found = np.full(len(row), np.inf)
+    spots = np.asarray(shapely.points(spot), dtype=object)
+    for k, line in enumerate(lines):
+        middle, half = line.interpolate(0.5, normalized=True), line.length / 2
+        nodes = np.array(near.query_ball_point([middle.x, middle.y], half + ACROSS_M), dtype=int)
+        ends = shapely.points(roads.ends[nodes])
+        gap = shapely.distance(line, ends)
+        along = np.abs(
+            shapely.line_locate_point(line, ends) - shapely.line_locate_point(line, spots[k])
+        )
+        whole = np.where(gap <= ACROSS_M, trees[which[k], nodes] + gap + along, np.inf)
+        here = shapely.points(at[site[k]])
+        direct = line.distance(here)
+        if direct <= ACROSS_M:
+            whole = np.append(whole, direct + abs(line.project(here) - line.project(spots[k])))
+        found[k] = whole.min(initial=np.inf)
+    return found
 
 
 def _along(plan: Plan, edge_id: pd.Series[Any], spot: gpd.GeoSeries) -> tuple[Ints, Floats, Floats]:
     """Row of the road of each place, and metres from there to its tail and its head."""
     row = pd.Index(plan.roads.edge_id).get_indexer(edge_id)
-    lines = plan.roads.geometry.to_numpy()[row]
-    share = shapely.line_locate_point(lines, spot.to_numpy(), normalized=True)
+    # On the plane: along a bent line degrees of longitude and of latitude don't add up.
+    lines = plan.roads.geometry.to_crs(_plane(plan)).to_numpy()[row]
+    places = spot.to_crs(_plane(plan)).to_numpy()
+    share = shapely.line_locate_point(lines, places, normalized=True)
     length = plan.roads.length_m.to_numpy(dtype=float)[row]
     return row.astype(np.int64), share * length, (1 - share) * length
 
 
-def _begins(plan: Plan, roads: _Roads, at: Floats) -> list[list[tuple[int, float]]]:
-    """List the ends of roads from which each site reaches, with the metres to them."""
-    rsus = plan.rsus
-    found: list[list[tuple[int, float]]] = [[] for _ in range(len(rsus))]
-    on = np.flatnonzero(rsus.edge_id.to_numpy() >= 0)
-    row, back, ahead = _along(plan, rsus.edge_id.iloc[on], rsus.geometry.iloc[on])
-    tail, head = roads.tail[row].tolist(), roads.head[row].tolist()
-    for k, site in enumerate(on.tolist()):
-        found[site] = [(tail[k], float(back[k])), (head[k], float(ahead[k]))]
-    for site, words in enumerate(rsus.node_ids.astype(str).str.split()):
-        nodes = roads.ids.get_indexer(pd.Index([int(word) for word in words], dtype=np.int64))
-        for node in nodes[nodes >= 0].tolist():
-            found[site].append((node, float(np.hypot(*(roads.ends[node] - at[site])))))
+def _begins(plan: Plan, roads: _Roads, at: Floats) -> Begins:
+    """
+    List the ends of roads from which each site reaches, with the metres to them.
+
+    A site reaches from its place on its road, or from the nodes of its junction; from there along
+    every road that passes within `ACROSS_M`.
+    """
+    site, place, away = _seeds(plan, roads, at)
+    lines = plan.roads.geometry.to_crs(_plane(plan)).to_numpy()
+    spots = np.asarray(shapely.points(place), dtype=object)
+    seed, road = shapely.STRtree(lines).query(spots, predicate="dwithin", distance=ACROSS_M)
+    gap = away[seed] + shapely.distance(lines[road], spots[seed])
+    share = shapely.line_locate_point(lines[road], spots[seed], normalized=True)
+    length = plan.roads.length_m.to_numpy(dtype=float)[road]
+    table = pd.DataFrame(
+        {
+            "site": np.tile(site[seed], 2),
+            "node": np.concatenate([roads.tail[road], roads.head[road]]),
+            "m": np.concatenate([gap + share * length, gap + (1 - share) * length]),
+        }
+    )
+    least = table.groupby(["site", "node"], as_index=False).m.min()
+    found: Begins = [[] for _ in range(len(at))]
+    for row in least.itertuples(index=False):
+        found[row.site].append((int(row.node), float(row.m)))
     return found
+
+
+def _seeds(plan: Plan, roads: _Roads, at: Floats) -> tuple[Ints, Floats, Floats]:
+    """Places from which each site reaches along the roads, and how far each is from it."""
+    rsus = plan.rsus
+    on = np.flatnonzero(rsus.edge_id.to_numpy() >= 0)
+    words = rsus.node_ids.astype(str).str.split()
+    owner = np.repeat(np.arange(len(rsus)), words.str.len().to_numpy(dtype=np.int64))
+    ids = np.array([int(word) for some in words for word in some], dtype=np.int64)
+    node = roads.ids.get_indexer(pd.Index(ids))
+    owner, node = owner[node >= 0], node[node >= 0]
+    away = np.hypot(*(roads.ends[node] - at[owner]).T)
+    return (
+        np.concatenate([on, owner]).astype(np.int64),
+        np.concatenate([at[on], roads.ends[node]]),
+        np.concatenate([np.zeros(len(on)), away]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,14 +280,10 @@ def _joined_roads(plan: Plan) -> _Roads:
 
 def gpd_points(lonlat: Floats) -> gpd.GeoDataFrame:
     """Make a frame of points in degrees."""
-    import geopandas  # noqa: PLC0415
-
     return geopandas.GeoDataFrame(geometry=shapely.points(lonlat), crs="EPSG:4326")
 
 
-def _trees(
-    roads: _Roads, at: Floats, begins: list[list[tuple[int, float]]], limit: float
-) -> Floats:
+def _trees(roads: _Roads, at: Floats, begins: Begins, limit: float) -> Floats:
     """Metres from sites to all ends of roads near them, shape (sites, ends)."""
     ends = roads.ends
     box = (ends >= at.min(axis=0) - 2 * limit) & (ends <= at.max(axis=0) + 2 * limit)
@@ -261,8 +332,9 @@ def covered_edges(plan: Plan, roads: gpd.GeoDataFrame) -> pd.Series[Any]:
     parts = np.maximum(1, np.round(length / step)).astype(np.int64)
     owner = np.repeat(np.arange(len(roads)), parts)
     place = np.concatenate([(np.arange(k) + 0.5) / k for k in parts])
-    spots = shapely.line_interpolate_point(roads.geometry.to_numpy()[owner], place, normalized=True)
-    inside = in_discs(plan, gpd_points(shapely.get_coordinates(spots)))
+    lines = roads.geometry.to_crs(_plane(plan)).to_numpy()
+    spots = shapely.line_interpolate_point(lines[owner], place, normalized=True)
+    inside = in_discs(plan, geopandas.GeoDataFrame(geometry=spots, crs=_plane(plan)))
     share = np.bincount(owner, weights=inside, minlength=len(roads)) / parts
     return pd.Series(share, index=roads.edge_id)
 
@@ -271,9 +343,10 @@ def in_discs(plan: Plan, points: gpd.GeoDataFrame) -> Bools:
     """Tell the points within the radius of an equipped site, straight, shape (points,)."""
     at, xy = _flat(plan, plan.rsus), _flat(plan, points)
     radius = plan.rsus.radius_m.to_numpy(dtype=float)
-    near = cKDTree(at).query_ball_point(xy, float(radius.max(initial=0.0)))
-    row = np.repeat(np.arange(len(xy)), [len(some) for some in near])
-    site = np.concatenate([np.zeros(0, dtype=np.int64), *(np.array(some, int) for some in near)])
+    pairs = cKDTree(xy).sparse_distance_matrix(
+        cKDTree(at), float(radius.max(initial=0.0)), output_type="coo_matrix"
+    )
+    row, site = pairs.row, pairs.col
     inside = np.zeros(len(xy), dtype=bool)
-    inside[row[np.hypot(*(at[site] - xy[row]).T) <= radius[site]]] = True
+    inside[row[pairs.data <= radius[site]]] = True
     return inside
