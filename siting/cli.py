@@ -1,4 +1,4 @@
-"""The command line: `siting plan | check | verify | why | sample | fetch`."""
+"""The command line: `siting plan | check | verify | why | frontier | sample | fetch`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from siting import __version__
+from siting.commands.frontier import frontier
 from siting.errors import SitingError
 from siting.units import money_text, percent_text
 
@@ -42,6 +43,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.command()(frontier)
 
 ModelArgument = Annotated[str, typer.Argument(help="A model's name (jinan) or a YAML file.")]
 

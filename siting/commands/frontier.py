@@ -1,0 +1,66 @@
+"""`siting frontier`: what each budget buys."""
+
+from __future__ import annotations
+
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from siting.units import money_text, percent_text
+
+if TYPE_CHECKING:
+    from siting.frontierpoints import FrontierPoint
+
+
+def frontier(
+    model: Annotated[str, typer.Argument(help="A model's name (jinan) or a YAML file.")],
+    *,
+    budget: Annotated[
+        str, typer.Option(help="low:high:number of charging budgets in yuan, 1e9:3e9:9.")
+    ],
+    roads: Annotated[Path | None, typer.Option(help="Road file instead of the model's.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder in which the result appears.")] = Path("maps"),
+    seconds: Annotated[
+        float | None, typer.Option(help="Longest first solve; the rest share 2.5 times it.")
+    ] = None,
+) -> None:
+    """Chart what each budget buys: energy served with its bound, marginal value, the knee."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from siting.commands.telling import stage_teller  # noqa: PLC0415
+    from siting.frontier import frontier as run  # noqa: PLC0415
+
+    overrides: dict[str, Any] = {}
+    if roads is not None:
+        overrides["sources"] = {"roads": str(roads.resolve())}
+    if seconds is not None:
+        overrides["solve"] = {"seconds": seconds}
+    console = Console(highlight=False, soft_wrap=True)
+    found = run(model, budget, out=out, overrides=overrides, report=stage_teller(console))
+    heads = ("budget", "served MWh/day", "gap", "cost", "stations", "piles", "targets", "marginal")
+    table = Table(*heads)
+    for point in found.points:
+        table.add_row(*_cells(point))
+    console.print(table)
+    console.print("marginal: kWh a day for 10,000 CNY more, difference of re-solved points")
+    for note in found.notes:
+        console.print(f"note: {note}", markup=False)
+    console.print(f"chart: {found.folder / 'frontier.svg'}", markup=False)
+
+
+def _cells(point: FrontierPoint) -> tuple[str, ...]:
+    held = {"met": "met", "none": "no plan", "short": f"{percent_text(point.share, 'en')} of each"}
+    known = point.marginal_kwh_per_wan
+    return (
+        money_text(point.budget_cny, "en") + (" (knee)" if point.knee else ""),
+        f"{point.served_kwh_day / 1000:,.1f}",
+        percent_text(point.gap, "en", 2),
+        money_text(point.cost_cny, "en"),
+        f"{point.stations:,}",
+        f"{point.piles:,}",
+        held[point.status],
+        f"{known:,.1f}" if isfinite(known) else "",
+    )
