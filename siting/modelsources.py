@@ -66,6 +66,7 @@ class Source(_Part):
     checks: Literal["strict", "lenient"] = "lenient"
     """`lenient` repairs what is safe to repair and says so, `strict` refuses it."""
     _lines: dict[str, str] = PrivateAttr(default_factory=dict)
+    _short: str = PrivateAttr(default="")
 
     @property
     def is_file(self) -> bool:
@@ -73,12 +74,29 @@ class Source(_Part):
         return self.file not in _WORDS
 
     def where(self, key: str = "") -> str:
-        """Return file and line of a key (`datum`, `fields.name`) in the model; "" if unknown."""
-        return self._lines.get(key, self._lines.get(key.partition(".")[0], self._lines.get("", "")))
+        """
+        Return file and line of a key (`datum`, `fields.name`) in the model; "" if unknown.
 
-    def remember(self, lines: Mapping[str, str]) -> None:
-        """Keep where in the model the keys were written, for messages that come later."""
+        Where the model gives no more than the file, the form that has room for the key is added.
+        """
+        line = self._lines.get(key, self._lines.get(key.partition(".")[0], self._lines.get("", "")))
+        name = self.file.replace("\\", "/").rpartition("/")[2]
+        form = (
+            f", in the form `{self._short}: {{file: {name}, ...}}`" if key and self._short else ""
+        )
+        return line + form if line else ""
+
+    def fix(self, key: str, value: str) -> str:
+        """Return the sentence that says what to write where in the model."""
+        if key == "datum" and self._short in _DATUM_KINDS:
+            return f"{self.where()}: add `{self._short}_datum: {value}` under `sources:`"
+        at = self.where(key)
+        return f"{at}: write `{key}: {value}`" if at else f"Write `{key}: {value}` for this source"
+
+    def remember(self, lines: Mapping[str, str], short: str = "") -> None:
+        """Keep where in the model the keys were written, and the kind if it is a bare path."""
         self._lines.update(lines)
+        self._short = short
 
 
 def _source(value: object) -> object:
@@ -164,7 +182,9 @@ def remember_lines(sources: Sources, written: Written) -> None:
         names = ["", "file", "layer", "datum", "crs", "encoding", "fields"]
         names += [f"fields.{ours}" for ours in source.fields]
         lines = {name: written.where(("sources", kind, *_parts(name))) for name in names}
-        source.remember({name: line for name, line in lines.items() if line != COMMAND})
+        short = not isinstance(written.value(("sources", kind)), dict)
+        known = {name: line for name, line in lines.items() if line != COMMAND}
+        source.remember(known, kind if short else "")
 
 
 def _parts(name: str) -> tuple[str, ...]:

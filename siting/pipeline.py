@@ -30,6 +30,7 @@ from siting.report import write_report
 from siting.roadside import plan_roadside
 from siting.store import read_run, write_run
 from siting.substations import substations_of
+from siting.survey import survey
 from siting.tables import write_tables
 from siting.testroads import plan_testroads
 from siting.verify import failures, verify_plan
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from siting.programme import Programme
     from siting.reach import Reach
     from siting.substations import Substations
+    from siting.survey import Survey
     from siting.verify import Finding
 
 
@@ -336,29 +338,32 @@ def pass_only_verified(found: Plan) -> Plan:
     return replace(found, run={**found.run, "verified": True})
 
 
-def check(model: str | Path) -> tuple[str, ...]:
+def check(model: str | Path, *, out: Path = Path("maps")) -> Survey:
     """
-    Check a model and say what it asks.
+    Check a model and its inputs, and say what it asks and what they hold.
 
     Parameters
     ----------
     model
         Name of a model or the path of a YAML file.
+    out
+        Folder that keeps the sample city between runs.
 
     Returns
     -------
-    lines
-        What the model asks, with its unsourced figures, one sentence each.
+    survey
+        What the model asks with its unsourced figures, and what was read, one sentence each; and
+        everything that is wrong with the inputs, together.
 
     Raises
     ------
     ModelError
-        Everything wrong with it, at once.
+        Everything wrong with the model itself, at once.
     """
     question = load_model(model)
     figures = assumption_table(question)
     unsourced = figures.key[figures.unsourced]
-    return (
+    asked = (
         f"{question.name}: {question.title_zh} {question.title_en}".rstrip(),
         f"area: {question.area.city or 'the extent of the roads'}",
         f"roads: {question.sources.roads.file}; districts: {question.sources.districts.file}",
@@ -366,6 +371,8 @@ def check(model: str | Path) -> tuple[str, ...]:
         *(f"note: {note}" for note in question.notes),
         f"{len(figures)} figures, {len(unsourced)} unsourced: {', '.join(unsourced)}",
     )
+    found = survey(question, cache=out / ".cache")
+    return replace(found, lines=(*asked, *found.lines))
 
 
 def verify(folder: Path) -> tuple[Finding, ...]:

@@ -89,6 +89,6 @@ def test_the_user_is_told_each_stage_and_the_gap(tmp_path: Path) -> None:
 
 
 def test_check_names_what_is_asked_and_what_is_unsourced(tmp_path: Path) -> None:
-    text = "\n".join(check(write_model(tmp_path)))
+    text = "\n".join(check(write_model(tmp_path)).lines)
     assert "stations >= 8" in text
     assert "unsourced" in text

@@ -14,6 +14,7 @@ from siting.datum.shifts import from_wgs84, moved
 from siting.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
 
     import numpy.typing as npt
 
@@ -23,15 +24,19 @@ _SAME = {"cgcs2000": "wgs84"}
 _NAMES = {"wgs84": "WGS-84", "gcj02": "GCJ-02", "bd09": "BD-09"}
 
 
+def _plain_fix(key: str, value: str) -> str:
+    return f"Write `{key}: {value}` for this source"
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the model says of a layer: its name in messages, the datum, and the line to change."""
+    """What the model says of a layer: its name in messages, the datum, and how to change it."""
 
     path: str
     what: str
     datum: str = "wgs84"
-    where: str = ""
-    key: str = "datum"
+    fix: Callable[[str, str], str] = _plain_fix
+    """From key and value to what to write where."""
 
 
 def refuse_shifted(shapes: npt.ArrayLike, reference: npt.ArrayLike, asked: Asked) -> DatumGuess:
@@ -69,13 +74,12 @@ def refuse_shifted(shapes: npt.ArrayLike, reference: npt.ArrayLike, asked: Asked
         return guess
     measure = measured_shift_of_points_m if only_points else measured_shift_m
     east, north = measure(raw, reference, guess)
-    cure = f"`{asked.key}: {guess.datum}`"
     raise InputError(
         f"the {asked.what} look like {_NAMES[guess.datum]}, not {_NAMES[stated]}",
         where=asked.path,
         value=f"shifted {_way(east, 'east', 'west')} and {_way(north, 'north', 'south')} "
         "as measured on the roads",
-        cure=f"{asked.where}: write {cure}" if asked.where else f"Write {cure} for this source",
+        cure=asked.fix("datum", guess.datum),
     )
 
 

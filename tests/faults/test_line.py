@@ -109,7 +109,7 @@ def test_district_polygons_left_in_gcj02_are_refused_and_the_cure_works(tmp_path
     text = MODEL.format(roads=roads, budget=4e8, stations=40).replace("extent", str(layer))
     model = tmp_path / "shifted.yaml"
     model.write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match="GCJ02") as caught:
+    with pytest.raises(InputError, match="GCJ-02") as caught:
         plan(model, out=tmp_path / "maps")
     assert "districts_datum: gcj02" in caught.value.cure
     cured = text.replace("sources: {", "sources: {districts_datum: gcj02, ")
