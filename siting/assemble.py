@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import platform
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ from siting.plan import (
     station_frame,
 )
 from siting.queueing import waiting_columns, waiting_note
+from siting.roadside import with_roadside
 from siting.service import nearest_by_segment, service_record, service_table
 from siting.transformer import transformer_kva
 
@@ -207,7 +208,7 @@ def assemble_plan(
         more = {"objective_meaning": meaning, "worst_district": solved.worst.record}
         found = replace(found, run={**found.run, **more})
     found = found if hydrogen is None else _with_hydrogen(found, hydrogen)
-    found = found if solved.roadside is None else _with_roadside(found, solved.roadside)
+    found = found if solved.roadside is None else with_roadside(found, solved.roadside)
     return found if solved.testroads is None else _with_testroads(found, solved.testroads)
 
 
@@ -271,31 +272,6 @@ def _with_hydrogen(plan: Plan, hydrogen: HydrogenPlan) -> Plan:
             "totals": totals,
             "settings": {**run["settings"], "hydrogen": hydrogen.settings},
             "hydrogen": hydrogen.record,
-        },
-    )
-
-
-def _with_roadside(plan: Plan, roadside: RoadsidePlan) -> Plan:
-    """Add the roadside units to a plan, its districts, totals, settings and evidence."""
-    run, frames = plan.run, roadside.frames
-    cost_cny = run["totals"]["cost_cny"] + roadside.totals["roadside_cost_cny"]
-    ids, built = plan.districts.district_id, frames.zones[frames.zones["built"]]
-    districts = plan.districts.assign(
-        rsus=ids.map(frames.rsus.groupby("district_id").size()).fillna(0).astype(np.int64),
-        built_area_km2=ids.map(built.groupby("district_id")["area_km2"].sum()).fillna(0.0),
-    )
-    layers = {part.name: getattr(frames, part.name) for part in fields(frames)}
-    return replace(
-        plan,
-        **layers,
-        districts=districts,
-        evidence={**plan.evidence, **roadside.evidence},
-        run={
-            **run,
-            "totals": {**run["totals"], **roadside.totals, "cost_cny": cost_cny},
-            "settings": {**run["settings"], "roadside": roadside.settings},
-            "notes": [*run["notes"], *roadside.warnings],
-            "roadside": roadside.record,
         },
     )
 

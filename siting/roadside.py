@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from siting.modelroadside import Roadside
     from siting.network import Network
     from siting.network.junctions import Junctions
+    from siting.plan import Plan
     from siting.programme import Programme
     from siting.roadsideframes import RoadsideFrames
     from siting.zones import Zones
@@ -273,3 +274,41 @@ def _possible_text(ground: Ground, area: Target | None) -> str:
     else:
         most = float(ground.zones.area_km2[possible_cells(ground.cells)].sum())
     return f"{area.at_least:,.1f} km2 asked, {most:,.1f} km2 with every site equipped"
+
+
+def with_roadside(plan: Plan, roadside: RoadsidePlan) -> Plan:
+    """
+    Add the roadside units to a plan, its districts, totals, settings and evidence.
+
+    Parameters
+    ----------
+    plan
+        The plan without them.
+    roadside
+        What was planned.
+
+    Returns
+    -------
+    plan
+    """
+    run, frames = plan.run, roadside.frames
+    cost_cny = run["totals"]["cost_cny"] + roadside.totals["roadside_cost_cny"]
+    ids, built = plan.districts.district_id, frames.zones[frames.zones["built"]]
+    districts = plan.districts.assign(
+        rsus=ids.map(frames.rsus.groupby("district_id").size()).fillna(0).astype(np.int64),
+        built_area_km2=ids.map(built.groupby("district_id")["area_km2"].sum()).fillna(0.0),
+    )
+    layers = {part.name: getattr(frames, part.name) for part in fields(frames)}
+    return replace(
+        plan,
+        **layers,
+        districts=districts,
+        evidence={**plan.evidence, **roadside.evidence},
+        run={
+            **run,
+            "totals": {**run["totals"], **roadside.totals, "cost_cny": cost_cny},
+            "settings": {**run["settings"], "roadside": roadside.settings},
+            "notes": [*run["notes"], *roadside.warnings],
+            "roadside": roadside.record,
+        },
+    )
