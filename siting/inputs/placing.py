@@ -113,7 +113,7 @@ def to_lonlat(
             value=_extent(xy),
             cure=_line(where, "crs", "EPSG:4326"),
         )
-    degrees = xy if known is None else _transformed(xy, known, path)
+    degrees = xy if known is None else _transformed(xy, known, path, area, where)
     return np.column_stack(to_wgs84(degrees[:, 0], degrees[:, 1], datum))
 
 
@@ -242,18 +242,19 @@ def _crs(crs: object, path: Path) -> CRS | None:
         ) from error
 
 
-def _transformed(xy: Floats, crs: CRS, path: Path) -> Floats:
+def _transformed(xy: Floats, crs: CRS, path: Path, area: Bounds | None, where: Where) -> Floats:
     wgs84 = CRS.from_epsg(4326)
     if crs == wgs84:
         return xy
     transformer = Transformer.from_crs(crs, wgs84, always_xy=True)
     degrees = np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
     if not (np.isfinite(degrees).all() and (np.abs(degrees) <= _DEGREES).all()):
+        what, cure = ("", "") if area is None else _misplaced_metres(xy, crs, area, where)
         raise InputError(
-            f"coordinates lie outside the area of their CRS ({crs.name})",
+            what or f"coordinates lie outside the area of their CRS ({crs.name})",
             where=path,
             value=_extent(xy),
-            cure="Check the layer's CRS",
+            cure=cure or "Check the layer's CRS",
         )
     return degrees
 
