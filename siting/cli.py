@@ -1,4 +1,4 @@
-"""The command line: `siting plan | check | verify | why | frontier | sample | fetch`."""
+"""The command line: `siting plan | check | verify | why | frontier | sweep | sample | fetch`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.table import Table
 from siting import __version__
 from siting.commands.check import check
 from siting.commands.frontier import frontier
+from siting.commands.sweep import sweep
 from siting.errors import SitingError
 from siting.units import money_text, percent_text
 
@@ -46,6 +47,7 @@ app = typer.Typer(
 )
 
 app.command()(frontier)
+app.command()(sweep)
 
 ModelArgument = Annotated[str, typer.Argument(help="A model's name (jinan) or a YAML file.")]
 

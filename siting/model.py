@@ -22,6 +22,7 @@ from siting.modelchecks import cross_problems
 from siting.modelfile import DEFAULTS, Written, explain, find_model, read_model, resolve_file
 from siting.modelland import Exclusion, Existing
 from siting.modelroadside import ROADSIDE_FILES, Roadside
+from siting.modelscenarios import Scenarios
 from siting.modelsources import Sources, remember_lines, source_problems
 from siting.modeltestroads import TESTROADS_FILES, TestRoads
 from siting.rules import ClauseId, ClauseRules, Pilots, Readings
@@ -279,6 +280,8 @@ class Model(_Part):
     notes: tuple[str, ...] = ()
     """Sentences printed with the plan, for example that the documents set no charging target."""
     solve: Solve = Solve()
+    scenarios: Scenarios = Scenarios()
+    """What `siting sweep` plans beside the model as it is."""
 
 
 def load_model(model: str | Path, overrides: Mapping[str, Any] | None = None) -> Model:
