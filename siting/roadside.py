@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from siting.candidates.roadside import road_points, roadside_sites
-from siting.candidates.section import find_section
+from siting.candidates.section import complete_section, find_section
 from siting.core.building import possible_cells
 from siting.core.solve import solve
 from siting.datum import equal_area_crs, lonlat_to_metric
@@ -38,7 +38,9 @@ from siting.zones import build_zones
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from scipy.sparse import csr_array
 
+    from siting.candidates.roadside import RoadPoints, RoadsideSites
     from siting.candidates.section import FoundSection
     from siting.city import City
     from siting.core.outcome import Outcome
@@ -196,6 +198,7 @@ def _ground(
     sites = roadside_sites(network, junctions, city.districts, city.map, settings, section=edges)
     points = road_points(network, city.districts, settings, section=edges)
     hears = heard(sites, points, network, None, settings)
+    sites = _with_whole_section(sites, points, hears, settings)
     pilot = read_polygons(Path(settings.pilot_zones)) if settings.pilot_zones else None
     zones = build_zones(network, city.districts, points, sites, settings, pilot=pilot)
     flat, planned = flat_discs(network, sites, city.districts)
@@ -204,6 +207,19 @@ def _ground(
     return Ground(
         network, city.districts, settings, sites, points, zones, hears, cells, flat, planned
     )
+
+
+def _with_whole_section(
+    sites: RoadsideSites, points: RoadPoints, hears: csr_array, settings: Roadside
+) -> RoadsideSites:
+    """Make the sites mandatory that the expressway section needs to be heard to its ends."""
+    asked = next((must for must in settings.must if must.kind == "section"), None)
+    if asked is None:
+        return sites
+    mandatory = sites.frame["mandatory"].to_numpy(dtype=bool)
+    whole = complete_section(mandatory, points.section, hears)
+    clauses = sites.frame["clauses"].where(~(whole & ~mandatory), asked.clause)
+    return replace(sites, frame=sites.frame.assign(mandatory=whole, clauses=clauses))
 
 
 def _rules(settings: Roadside, zones: Zones) -> RoadsideAsked:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from handroads import Way, make_network, make_roads, to_lonlat
+from scipy.sparse import csr_array
 
-from siting.candidates.section import find_section
+from siting.candidates.section import complete_section, find_section
 from siting.modelroadside import ExpresswaySection
 
 STEPS = np.arange(0, 40_001, 1000.0)
@@ -95,3 +96,13 @@ def test_a_map_without_expressways_has_no_section() -> None:
     assert not found.edges.any()
     assert found.km == 0
     assert "no expressway" in found.note
+
+
+def test_a_section_is_heard_to_its_ends_by_the_site_beside_it() -> None:
+    heard = csr_array(np.array([[1, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 0], [0, 0, 1]]))
+    section = np.array([True, True, True, True, False])
+    whole = complete_section(np.array([True, False, False]), section, heard)
+    assert whole.tolist() == [True, True, False], "point 2 needs one more, point 3 has none"
+    again = complete_section(whole, section, heard)
+    assert again.tolist() == whole.tolist()
+    assert not complete_section(np.zeros(3, dtype=bool), np.zeros(5, dtype=bool), heard).any()

@@ -201,3 +201,39 @@ def _longest(network: Network, roads: Roads, motorway: Bools) -> Bools:
     best = found[np.argmax(np.bincount(at, weights=network.length_m[counted]))]
     longest: Bools = motorway & (key.astype(str) == best)
     return longest
+
+
+def complete_section(
+    mandatory: npt.NDArray[np.bool_], section: npt.NDArray[np.bool_], heard: csr_array
+) -> npt.NDArray[np.bool_]:
+    """
+    Ask for the sites beside a section that it takes so that all of it is heard.
+
+    The sites on a section may leave its ends to the next site of the road, which lies off it.
+
+    Parameters
+    ----------
+    mandatory
+        Sites that have to be equipped, shape (s,).
+    section
+        Road points of the section, shape (p,).
+    heard
+        Which site hears which point, CSR, shape (p, s).
+
+    Returns
+    -------
+    mandatory
+        With the sites added that hear most of what was left, one after another, the lower row where
+        two hear as much; points that no site hears stay unheard. Shape (s,).
+    """
+    found = mandatory.copy()
+    rows = heard[np.flatnonzero(section)].astype(np.int64)
+    left = (rows @ found.astype(np.int64)) == 0
+    while left.any():
+        gain = rows.T @ left.astype(np.int64)
+        best = int(np.argmax(gain))
+        if gain[best] == 0:
+            break
+        found[best] = True
+        left &= rows[:, [best]].toarray().ravel() == 0
+    return found
