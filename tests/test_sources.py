@@ -47,7 +47,12 @@ def table(places: list[tuple[float, float]] | None = None) -> pd.DataFrame:
 
 
 def zipped(folder: Path, frame: gpd.GeoDataFrame, encoding: str, *, cpg: bool) -> Path:
+    # Ten bytes have room for three Chinese characters of UTF-8.
+    frame = frame.rename(columns={"投运时间": "ABCDEFGHIJ"})
     frame.to_file(folder / "层.shp", encoding=encoding)
+    table = folder / "层.dbf"
+    name = "投运时间".encode(encoding)[:10].ljust(10, b"\0")
+    table.write_bytes(table.read_bytes().replace(b"ABCDEFGHIJ", name))
     path = folder / "层.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for part in folder.glob("层.*"):

@@ -18,6 +18,7 @@ CANDIDATES = ("utf-8", "gb18030", "big5")
 """Encodings tried, in this order; GB 18030 includes GBK and GB 2312."""
 
 _HEADER_BYTES = 32
+_NAME_BYTES = 11
 _FOREIGN = 0x80  # the first byte beyond ASCII
 _FIRST_CJK = "\u2e80"
 _MOST_CELLS = 5_000
@@ -50,6 +51,30 @@ def encoding_of(shapefile: Path) -> str:
         return "utf-8"
     tried = (stated, *CANDIDATES) if stated else CANDIDATES
     return next((encoding for encoding in tried if _fits(cells, encoding)), "iso-8859-1")
+
+
+def mend_names(dbf: Path, encoding: str) -> None:
+    """
+    Take off the half characters at the ends of field names, which have eleven bytes.
+
+    Parameters
+    ----------
+    dbf
+        A table, written in place.
+    encoding
+        That of its text.
+    """
+    with dbf.open("r+b") as file:
+        header = file.read(_HEADER_BYTES)
+        begin = int.from_bytes(header[8:10], "little")
+        for at in range(_HEADER_BYTES, begin - 1, 32):
+            file.seek(at)
+            raw = file.read(_NAME_BYTES)
+            if raw[:1] in {b"\r", b""}:
+                break
+            name = raw.partition(b"\0")[0].decode(encoding, "ignore").encode(encoding)
+            file.seek(at)
+            file.write(name.ljust(_NAME_BYTES, b"\0"))
 
 
 def _beside(shapefile: Path, suffix: str) -> Path | None:

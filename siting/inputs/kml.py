@@ -91,9 +91,11 @@ def _placemark(placemark: ET.Element, where: str) -> BaseGeometry | None:
     kinds = {shape.geom_type for shape in found}
     if len(kinds) > 1:
         return shapely.GeometryCollection(found)
-    makers = {"Point": shapely.MultiPoint, "LineString": shapely.MultiLineString}
-    made: BaseGeometry = makers.get(kinds.pop(), shapely.MultiPolygon)(found)
-    return made
+    if kinds == {"Point"}:
+        return shapely.multipoints(np.array(found))
+    if kinds == {"LineString"}:
+        return shapely.multilinestrings(np.array(found))
+    return shapely.multipolygons(np.array(found))
 
 
 _SHAPES = frozenset({"Point", "LineString", "Polygon"})

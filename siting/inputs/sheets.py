@@ -192,7 +192,7 @@ def _table(rows: Sequence[list[str]], lines: list[int], path: Path) -> pd.DataFr
                 cure="Quote fields that hold the separator",
             )
     body = [[*row[:width], *[""] * (width - len(row))] for row in rows[1:]]
-    table = pd.DataFrame(body, columns=headings, dtype="str").apply(lambda c: c.str.strip())
-    table = table.loc[:, [name for name in headings if name]]
+    table = pd.DataFrame(body, columns=headings, dtype="str")
+    table = pd.DataFrame({name: table[name].str.strip() for name in headings if name})
     table[LINE] = lines[1:]
     return table

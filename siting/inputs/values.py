@@ -35,6 +35,7 @@ PLACING: dict[str, tuple[str, ...]] = {
 _NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*[^\d.]{0,8}")
 _YEAR = re.compile(r"((?:19|20)\d\d)(?!\d)")
 _SHOWN = 5
+_DBF_BYTES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def match_columns(
     by_fold = {_plain(name): name for name in reversed(present)}
     found = dict(mapping)
     for column in kind.columns:
-        usual = (column.name, *column.names)
+        usual = _with_cut((column.name, *column.names))
         first = next((by_fold[name] for name in map(_plain, usual) if name in by_fold), None)
         if first is not None and first not in found.values():
             found.setdefault(column.name, first)
@@ -95,6 +96,16 @@ def match_columns(
             cure=f"Name it {_at(labels, 'fields')}: `fields: {{{missing[0]}: <column>}}`",
         )
     return found
+
+
+def _with_cut(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Add names as a shapefile keeps them, cut to ten bytes."""
+    cut = [
+        name.encode(encoding)[:_DBF_BYTES].decode(encoding, "ignore")
+        for name in names
+        for encoding in ("utf-8", "gb18030")
+    ]
+    return (*names, *dict.fromkeys(cut))
 
 
 def refuse_wrong_fields(

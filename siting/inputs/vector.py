@@ -7,6 +7,9 @@ GeoPackage, shapefile, zip of one, GeoJSON, GeoParquet, KML or GraphML.
 from __future__ import annotations
 
 import contextlib
+import glob
+import shutil
+import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +19,7 @@ import geopandas as gpd
 import pyogrio
 
 from siting.errors import InputError, SitingError
-from siting.inputs.dbf import encoding_of
+from siting.inputs.dbf import encoding_of, mend_names
 from siting.inputs.geojson import read_geojson
 from siting.inputs.graphml import read_graphml
 from siting.inputs.kml import read_kml
@@ -32,6 +35,7 @@ POLYGON = "polygon"
 """Shape of a district layer."""
 
 _VAGUE = frozenset({"unknown", "geometry", "geometrycollection", "geometry z"})
+_PARTS = frozenset({".shp", ".shx", ".dbf", ".prj", ".cpg"})
 _CURE = "Export the layer again as GeoPackage"
 
 
@@ -94,7 +98,7 @@ def _open(path: Path, wanted: Wanted, shown: Path) -> Opened:
         if kind == "parquet":
             return Opened(_parquet(path), None, kind)
         if kind == "shp":
-            return Opened(_read(path, encoding=wanted.encoding or encoding_of(path)), None, kind)
+            return Opened(_shapefile(path, wanted.encoding or encoding_of(path)), None, kind)
         if kind == "gpkg":
             listed = {str(name): str(shape or "") for name, shape in pyogrio.list_layers(path)}
             frame = _read(path, layer=_choose(listed, wanted, shown))
@@ -152,6 +156,20 @@ def _nodes(path: Path, listed: dict[str, str], wanted: Wanted) -> gpd.GeoDataFra
         return None
     fields = pyogrio.read_info(path, layer="nodes")["fields"]
     return _read(path, layer="nodes") if "highway" in fields else None
+
+
+def _shapefile(path: Path, encoding: str) -> gpd.GeoDataFrame:
+    """Read a shapefile, whose field names may be cut in the middle of a character."""
+    try:
+        return _read(path, encoding=encoding)
+    except UnicodeDecodeError:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "layer.shp"
+            for part in path.parent.glob(f"{glob.escape(path.stem)}.*"):
+                if part.suffix.lower() in _PARTS:
+                    shutil.copyfile(part, copy.with_suffix(part.suffix.lower()))
+            mend_names(copy.with_suffix(".dbf"), encoding)
+            return _read(copy, encoding=encoding)
 
 
 def _parquet(path: Path) -> gpd.GeoDataFrame:
