@@ -192,13 +192,15 @@ def _beside(
     if points.empty or not len(rows):
         return _placed(network, kind, np.zeros(0, dtype=np.int64), np.zeros(0))
     xy = lonlat_to_metric(points["lon"], points["lat"], network.crs)
-    shapes = shapely.points(xy)
+    shapes: npt.NDArray[np.object_] = np.asarray(shapely.points(xy), dtype=object)
     limit = TOLL_NEAR_M if kind == "toll" else SERVICE_NEAR_M
     tree = shapely.STRtree(network.geometry[rows])
     at, edge = tree.query_nearest(shapes, max_distance=limit, all_matches=False)
     edge = rows[edge]
-    on = shapely.line_interpolate_point(
-        network.geometry[edge], shapely.line_locate_point(network.geometry[edge], shapes[at])
+    lines = network.geometry[edge]
+    on: npt.NDArray[np.object_] = np.asarray(
+        shapely.line_interpolate_point(lines, shapely.line_locate_point(lines, shapes[at])),
+        dtype=object,
     )
     place = shapely.get_coordinates(on)
     near = cKDTree(place).query_pairs(together_m, output_type="ndarray")
@@ -211,7 +213,7 @@ def _beside(
     order = np.lexsort((place[:, 1], place[:, 0], name == "", label))
     lead = order[np.r_[True, np.diff(label[order]) != 0]]
     lines = network.geometry[edge[lead]]
-    share = shapely.line_locate_point(lines, on[lead], normalized=True)
+    share = np.asarray(shapely.line_locate_point(lines, on[lead], normalized=True), dtype=float)
     return _placed(network, kind, edge[lead], share, name[lead])
 
 

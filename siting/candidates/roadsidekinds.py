@@ -151,7 +151,7 @@ def reach_m(
                 fits &= kind == row.kind
             if row.highway:
                 fits &= names == row.highway
-            radius[fits] = row.radius_m
+            radius[fits] = float(str(row.radius_m))
     return radius
 
 
