@@ -1,4 +1,4 @@
-"""The command line: `siting plan | check | verify | why | frontier | sweep | sample | fetch`."""
+"""The command line: `siting plan | check | verify | why | compare | frontier | sweep | sample | fetch`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.table import Table
 
 from siting import __version__
 from siting.commands.check import check
+from siting.commands.compare import compare
 from siting.commands.frontier import frontier
 from siting.commands.sweep import sweep
 from siting.errors import SitingError
@@ -46,6 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.command()(compare)
 app.command()(frontier)
 app.command()(sweep)
 
