@@ -54,6 +54,7 @@ From this share of lines with an exact opposite on, a layer draws directions one
 The real directed layers have 0.5 to 0.75, layers of centrelines 0.
 """
 
+_DIGITS = 7
 _PLANE = ("wgs84", "cgcs2000")
 
 
@@ -265,6 +266,8 @@ def read_layers(
     crs = spec.crs or frame.crs
     lonlat = to_lonlat(lines.lonlat, crs, spec.datum, path, area=area, where=spec.where)
     refuse_misplaced(lines.lonlat, lonlat, crs, area, path, spec.where)
+    # One centimetre, as OSM has it: roads then are the same from whatever frame they come.
+    lonlat = np.round(lonlat, _DIGITS)
     lines = Lines(lonlat, coordinate_ids(lonlat), lines.start)
     lines, part = located_parts(lines)
     columns = columns.iloc[row[part]].reset_index(drop=True)

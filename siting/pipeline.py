@@ -219,7 +219,7 @@ def prepare(
         reach = charging_reach(network, candidates, demand, city.model.charging)
         rules = city.model.charging.rules
         places = charging_places(network, city.districts, city.map, candidates, rules, cells=cells)
-        fed = substations_of(city.model.charging, network, candidates)
+        fed = substations_of(city.model.charging, network, candidates, city.layers.get("grid"))
         report(Event("reach", _reach_text(demand, candidates, reach)))
     return Ground(city, network, junctions, cells, demand, candidates, reach, places, fed)
 

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from siting.errors import InputError
+from siting.sources import as_points
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -92,9 +93,44 @@ def read_substations(path: str | Path) -> gpd.GeoDataFrame:
 
 
 def substations_of(
-    charging: Charging, network: Network, candidates: Candidates
+    charging: Charging,
+    network: Network,
+    candidates: Candidates,
+    grid: gpd.GeoDataFrame | None = None,
 ) -> Substations | None:
-    """Read the substations that a model names, and feed the sites; None where it names none."""
+    """
+    Feed the sites from the substations that a model names; None where it names none.
+
+    Parameters
+    ----------
+    charging
+        Names a table of them.
+    network, candidates
+        As for `feed`.
+    grid
+        The city's own layer of them (`sources.grid`), as `siting.sources.read_layer` gives it.
+
+    Raises
+    ------
+    InputError
+        Both are given, the table can't be read, or a substation has no head-room.
+    """
+    if grid is not None:
+        if charging.substations:
+            raise InputError(
+                "substations are given twice",
+                where=charging.substations,
+                cure="Keep `sources.grid` or `charging.substations`",
+            )
+        lost = grid["row"][grid["headroom_kw"].isna()]
+        if len(lost):
+            raise InputError(
+                "substations have no head-room",
+                where="sources.grid",
+                value=", ".join(lost.head(5)),
+                cure="Fill in `headroom_kw`, 0 where nothing is left",
+            )
+        return feed(as_points(grid)[[*COLUMNS[:1], "headroom_kw", "geometry"]], network, candidates)
     if not charging.substations:
         return None
     return feed(read_substations(charging.substations), network, candidates)

@@ -133,7 +133,11 @@ def plan_testroads(
     rules = CorridorRules(classes, settings.school_m.value, settings.hospital_m.value)
     corridors = find_corridors(network, junctions, city.districts, city.map, rules)
     corridors, lost = mark_roads(
-        corridors, network.crs, opened=settings.opened, excluded=settings.excluded
+        corridors,
+        network.crs,
+        opened=settings.opened,
+        excluded=settings.excluded,
+        own=city.layers.get("opened"),
     )
     found = plan_on_corridors(city, network, corridors, covered)
     return replace(found, warnings=(*lost, *found.warnings))

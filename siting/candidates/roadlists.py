@@ -20,6 +20,7 @@ from siting.inputs.placing import refuse_unusable, to_lonlat
 from siting.inputs.vector import LINE, POLYGON, Wanted, open_layer
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     import numpy.typing as npt
     from pyproj import CRS
 
@@ -85,7 +86,13 @@ class RoadList:
 
 
 def mark_roads(
-    corridors: Corridors, crs: CRS, *, opened: str = "", excluded: str = "", datum: str = "wgs84"
+    corridors: Corridors,
+    crs: CRS,
+    *,
+    opened: str = "",
+    excluded: str = "",
+    datum: str = "wgs84",
+    own: gpd.GeoDataFrame | None = None,
 ) -> tuple[Corridors, tuple[str, ...]]:
     """
     Mark corridors that are test roads already and those that can't be any.
@@ -101,6 +108,8 @@ def mark_roads(
         polygons; empty for none.
     datum
         What the degrees of layers really are.
+    own
+        The city's own layer of opened roads, as `siting.sources.read_layer` gives it.
 
     Returns
     -------
@@ -117,17 +126,32 @@ def mark_roads(
     """
     frame = corridors.frame.copy()
     notes: list[str] = []
-    for path, column in ((excluded, "excluded"), (opened, "opened")):
-        if not path:
-            continue
-        rows, missed = match_roads(corridors, crs, read_road_list(Path(path), datum))
+    lists = [
+        (column, read_road_list(Path(path), datum))
+        for path, column in ((excluded, "excluded"), (opened, "opened"))
+        if path
+    ]
+    if own is not None:
+        lists.append(("opened", list_of(own)))
+    for column, listed in lists:
+        rows, missed = match_roads(corridors, crs, listed)
         notes += [f"{column} roads: {sentence}" for sentence in missed]
         if column == "opened":
-            frame["opened"] = rows
+            frame["opened"] |= rows
             frame["excluded"] = frame["excluded"].where(~rows, "")
         else:
             frame["excluded"] = frame["excluded"].where(~rows, "listed")
     return replace(corridors, frame=frame), tuple(notes)
+
+
+def list_of(frame: gpd.GeoDataFrame) -> RoadList:
+    """Return the roads of a layer or table as `siting.sources.read_layer` gives `opened`."""
+    shapes = frame.geometry.to_numpy()
+    drawn = ~shapely.is_missing(shapes)
+    labels = frame["road"].where(frame["road"] != "", frame["row"])[drawn]
+    names = frame[~drawn][["road", "from_name", "to_name", "corridor_id"]].to_numpy()
+    stretches = tuple(Stretch(*map(_plain, row)) for row in names if row[0])
+    return RoadList(stretches, shapes[drawn], tuple(labels))
 
 
 def read_road_list(path: Path, datum: str = "wgs84") -> RoadList:

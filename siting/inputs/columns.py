@@ -154,7 +154,8 @@ KINDS: dict[str, Kind] = {
     ),
     "opened": Kind(
         (
-            Column("corridor_id", ("路段编号", "id", "编号")),
+            Column("opened_id", ("id", "编号", "objectid")),
+            Column("corridor_id", ("路段编号",)),
             Column("road", ("道路", "道路名称", "路段", "路名", "name", "名称")),
             Column("from_name", ("from", "起点", "起点路")),
             Column("to_name", ("to", "终点", "终点路")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from xml.etree import ElementTree as ET
 
 import geopandas as gpd
@@ -91,11 +91,12 @@ def _placemark(placemark: ET.Element, where: str) -> BaseGeometry | None:
     kinds = {shape.geom_type for shape in found}
     if len(kinds) > 1:
         return shapely.GeometryCollection(found)
+    parts = np.array(found, dtype=object)
     if kinds == {"Point"}:
-        return shapely.multipoints(np.array(found))
+        return cast("BaseGeometry", shapely.multipoints(parts))
     if kinds == {"LineString"}:
-        return shapely.multilinestrings(np.array(found))
-    return shapely.multipolygons(np.array(found))
+        return cast("BaseGeometry", shapely.multilinestrings(parts))
+    return cast("BaseGeometry", shapely.multipolygons(parts))
 
 
 _SHAPES = frozenset({"Point", "LineString", "Polygon"})
