@@ -136,7 +136,7 @@ def solve_budgets(
     return _together(whole)
 
 
-def without_others(model: Model, budget_cny: float, share: float = 1.0) -> Model:
+def without_others(model: Model, budget_cny: float | None, share: float = 1.0) -> Model:
     """Return the model with a budget and a share of each target of the charging programme alone."""
     charging = model.charging.model_copy(update={"budget_cny": budget_cny})
     others = {"hydrogen_stations", *ROAD_MEASURES, *ROADSIDE_MEASURES}

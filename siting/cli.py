@@ -1,4 +1,4 @@
-"""The command line: `siting plan | check | verify | why | compare | frontier | sweep | sample | fetch`."""
+"""The command line: `siting plan | check | verify | why | compare | frontier | schemes | sweep | sample | fetch`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from siting import __version__
 from siting.commands.check import check
 from siting.commands.compare import compare
 from siting.commands.frontier import frontier
+from siting.commands.schemes import schemes
 from siting.commands.sweep import sweep
 from siting.errors import SitingError
 from siting.units import money_text, percent_text
@@ -49,6 +50,7 @@ app = typer.Typer(
 
 app.command()(compare)
 app.command()(frontier)
+app.command()(schemes)
 app.command()(sweep)
 
 ModelArgument = Annotated[str, typer.Argument(help="A model's name (jinan) or a YAML file.")]

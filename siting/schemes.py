@@ -1,0 +1,336 @@
+"""Schemes: plans that serve nearly as much as the best from materially different sites."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from string import ascii_uppercase
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pulp
+from scipy.sparse import csr_array, vstack
+
+from siting.assemble import Solved, assemble_plan
+from siting.budgets import without_others
+from siting.clock import Event, silent, stage
+from siting.compare import compare, overlap
+from siting.core.solve import solve
+from siting.errors import ModelError
+from siting.evidence import evidence
+from siting.files import replacing
+from siting.formulate.charging import decode
+from siting.model import load_model
+from siting.pipeline import WRITERS, pass_only_verified, prepare, refuse_impossible
+from siting.store import write_run
+from siting.structures import Sizing
+from siting.units import percent_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    import numpy.typing as npt
+
+    from siting.core.outcome import Outcome
+    from siting.formulate.charging import Decision
+    from siting.model import Model
+    from siting.pipeline import Ground
+    from siting.programme import Programme
+
+    Bools = npt.NDArray[np.bool_]
+
+MOST_SCHEMES = 4
+"""Most schemes of a choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """
+    One plan of a choice.
+
+    Attributes
+    ----------
+    label
+        `A` for the best plan, then `B` ...
+    programme, outcome, decision
+        The programme with its rows of difference, how it ended, and the plan.
+    of_best
+        Energy served over that of scheme A.
+    """
+
+    label: str
+    programme: Programme
+    outcome: Outcome
+    decision: Decision
+    of_best: float
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """
+    Schemes and why there aren't more.
+
+    Attributes
+    ----------
+    schemes
+        The best plan first.
+    ending
+        Why the search ended before the number asked, "" where it didn't.
+    """
+
+    schemes: tuple[Scheme, ...]
+    ending: str
+
+
+@dataclass(frozen=True, slots=True)
+class Schemes:
+    """
+    Published schemes.
+
+    Attributes
+    ----------
+    folder
+        `runs/` with a run each, `compare/` with them side by side, and `schemes.json`.
+    runs
+        The run folders.
+    choice
+        The schemes.
+    overlap
+        Share of the stations of two schemes that both have (Jaccard), shape (n, n).
+    """
+
+    folder: Path
+    runs: tuple[Path, ...]
+    choice: Choice
+    overlap: npt.NDArray[np.float64]
+
+
+def with_differences(programme: Programme, chosen: Sequence[Bools], differ: float) -> Programme:
+    """
+    Add a row for each earlier plan: of its free open sites at most a share may be open again.
+
+    That is a least Hamming distance on the sites that a plan is free to open; sites that have to be
+    open are no difference between plans.
+
+    Parameters
+    ----------
+    programme
+        The charging programme, whose PuLP problem gets the rows too.
+    chosen
+        Open sites of each earlier plan, shape (J,).
+    differ
+        Least share of them that has to be elsewhere, in (0, 1].
+    """
+    sizing = programme.structure
+    assert isinstance(sizing, Sizing)  # noqa: S101
+    if not chosen:
+        return programme
+    rows = np.array([one & ~sizing.forced for one in chosen], dtype=float)
+    most = np.floor((1 - differ) * rows.sum(axis=1) + 1e-9)
+    names = tuple(f"difference from scheme {ascii_uppercase[n]}" for n in range(len(rows)))
+    for n, row in enumerate(rows):
+        terms = pulp.LpAffineExpression(
+            [(programme.variables[j], 1.0) for j in np.flatnonzero(row)]
+        )
+        limit = pulp.LpConstraint(terms, pulp.LpConstraintLE, f"difference_{n}", float(most[n]))
+        programme.problem.addConstraint(limit)
+    count = len(rows)
+    wide = replace(
+        sizing,
+        row_name=(*sizing.row_name, *names),
+        row_open=csr_array(vstack([sizing.row_open, csr_array(rows)], format="csr")),
+        row_piles=_longer(sizing.row_piles, count),
+        row_served=_longer(sizing.row_served, count),
+        row_lower=np.append(sizing.row_lower, np.full(count, -np.inf)),
+        row_upper=np.append(sizing.row_upper, most),
+    )
+    return replace(programme, structure=wide)
+
+
+def _longer(rows: csr_array, more: int) -> csr_array:
+    """Append empty rows."""
+    return csr_array(vstack([rows, csr_array((more, rows.shape[1]))], format="csr"))
+
+
+def choose_schemes(
+    formulate: Callable[[Model], Programme],
+    model: Model,
+    *,
+    number: int,
+    within: float,
+    differ: float,
+    told: Callable[[Scheme], None] | None = None,
+) -> Choice:
+    """
+    Find plans that differ materially and serve nearly as much as the best that was found.
+
+    Parameters
+    ----------
+    formulate
+        Makes the charging programme of a model.
+    model
+        The planning model.
+    number
+        How many schemes, the best plan among them.
+    within
+        How much less than the best plan a scheme may serve, as a share.
+    differ
+        Least share of the free sites of every earlier scheme that a scheme doesn't open.
+    told
+        Told of each scheme.
+
+    Raises
+    ------
+    InfeasibleError, SolverError
+        There is no plan at all.
+    """
+    limits, ending = model.solve, ""
+    found: list[Scheme] = []
+    for label in ascii_uppercase[:number]:
+        programme = with_differences(formulate(model), [s.decision.opened for s in found], differ)
+        outcome = solve(
+            programme,
+            gap=limits.gap,
+            seconds=limits.seconds,
+            memory_mb=limits.memory_mb,
+            seed=limits.seed,
+        )
+        if not found:
+            refuse_impossible(outcome)
+        floor = (1 - within) * found[0].outcome.objective if found else -np.inf
+        if found and not outcome.objective >= floor:
+            ending = _ending(label, outcome, floor, within, differ)
+            break
+        decision = decode(programme, outcome)
+        of_best = outcome.objective / max(found[0].outcome.objective, 1e-9) if found else 1.0
+        found.append(Scheme(label, programme, outcome, decision, of_best))
+        if told is not None:
+            told(found[-1])
+    return Choice(tuple(found), ending)
+
+
+def _ending(label: str, outcome: Outcome, floor: float, within: float, differ: float) -> str:
+    """Say why there is no further scheme, and whether that is proven."""
+    proven = outcome.status == "infeasible" or outcome.bound < floor
+    how = "there is no" if proven else "no plan was found in the time for"
+    return (
+        f"{how} scheme {label}: within {percent_text(within, 'en')} of the best, with "
+        f"{percent_text(differ, 'en')} of the sites of every earlier scheme elsewhere"
+    )
+
+
+def schemes(
+    model: str | Path,
+    *,
+    out: Path,
+    number: int = 3,
+    within: float = 0.05,
+    differ: float = 0.3,
+    overrides: Mapping[str, Any] | None = None,
+    report: Callable[[Event], None] = silent,
+) -> Schemes:
+    """
+    Publish two to four materially different plans of a model's charging, and set them side by side.
+
+    Parameters
+    ----------
+    model
+        Name of a model or the path of a YAML file.
+    out
+        Folder in which `<model>-schemes-<moment>` appears.
+    number, within, differ
+        See `choose_schemes`.
+    overrides
+        Values that replace the model's.
+    report
+        Told what is going on.
+
+    Returns
+    -------
+    schemes
+        Each run is checked like any other; other programmes aren't in them.
+
+    Raises
+    ------
+    ModelError, InputError, InfeasibleError, SolverError, VerificationError, OutputError
+        As `pipeline.plan`.
+    """
+    if not (2 <= number <= MOST_SCHEMES and 0 < within < 1 and 0 < differ <= 1):  # noqa: PLR2004
+        raise ModelError(
+            "schemes can't be chosen so",
+            value=f"number {number}, within {within}, differ {differ}",
+            cure=f"Ask for 2 to {MOST_SCHEMES} schemes, and shares between 0 and 1",
+        )
+    seconds: dict[str, float] = {}
+    ground = prepare(load_model(model, overrides), out=out, seconds=seconds, report=report)
+    asked = without_others(ground.city.model, ground.city.model.charging.budget_cny)
+    with stage("solve", seconds, report):
+        choice = choose_schemes(
+            ground.charging, asked, number=number, within=within, differ=differ,
+            told=lambda one: report(Event("solve", _text(one))),
+        )  # fmt: skip
+        if choice.ending:
+            report(Event("solve", choice.ending))
+    folder = out / f"{asked.name}-schemes-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    with stage("publish", seconds, report):
+        runs = tuple(
+            _publish(ground, asked, one, folder / "runs", differ) for one in choice.schemes
+        )
+        ids = ground.candidates.frame["site_id"].astype(str).to_numpy()
+        shared = overlap([set(ids[one.decision.opened]) for one in choice.schemes])
+        if len(runs) > 1:
+            compare(runs, out=folder / "compare")
+        with replacing(folder / "schemes.json") as part:
+            part.write_text(_record(choice, shared), encoding="utf-8")
+    return Schemes(folder, runs, choice, shared)
+
+
+def _text(one: Scheme) -> str:
+    return (
+        f"scheme {one.label}: {int(one.decision.opened.sum()):,} stations, "
+        f"{one.outcome.objective / 1000:,.0f} MWh a day, "
+        f"{percent_text(one.of_best, 'en')} of the best"
+    )
+
+
+def _publish(ground: Ground, asked: Model, one: Scheme, out: Path, differ: float) -> Path:
+    """Check a scheme and write its run folder."""
+    named = asked.model_copy(update={"name": f"{asked.name[:50]}-scheme-{one.label}"})
+    city = replace(ground.city, model=named)
+    proof = evidence(one.programme, one.outcome)
+    solved = Solved(
+        one.decision, one.outcome, places=ground.places, substations=ground.substations,
+        evidence=proof,
+    )  # fmt: skip
+    seconds = {"solve": one.outcome.seconds}
+    found = assemble_plan(
+        city, ground.network, ground.demand, ground.candidates, ground.reach, solved, seconds
+    )
+    note = f"scheme {one.label}, charging alone" + (
+        ""
+        if one.label == "A"
+        else f"; at least {percent_text(differ, 'en')} of the free sites of "
+        "every earlier scheme are closed, and its bound is on plans of which that holds"
+    )
+    noted = replace(found, run={**found.run, "notes": [*found.run["notes"], note]})
+    folder, _ = write_run(pass_only_verified(noted), out, WRITERS, seconds)
+    return folder
+
+
+def _record(choice: Choice, shared: npt.NDArray[np.float64]) -> str:
+    """Return the schemes as JSON."""
+    rows = [
+        {
+            "scheme": one.label,
+            "served_kwh_day": one.outcome.objective,
+            "bound_kwh_day": one.outcome.bound,
+            "of_best": one.of_best,
+            "stations": int(one.decision.opened.sum()),
+        }
+        for one in choice.schemes
+    ]
+    record = {"schemes": rows, "overlap": shared.tolist(), "ending": choice.ending}
+    return json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False) + "\n"

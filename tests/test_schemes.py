@@ -1,0 +1,82 @@
+"""Schemes differ as asked, serve nearly as much, and hold like any plan."""
+
+from __future__ import annotations
+
+import json
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from tiny import write_model
+
+from siting.errors import ModelError
+from siting.model import Target, load_model
+from siting.pipeline import prepare, verify
+from siting.schemes import choose_schemes, schemes
+from siting.store import read_run
+from siting.structures import Sizing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from siting.schemes import Schemes
+
+pytestmark = pytest.mark.slow
+SMALL = {"charging": {"budget_cny": 3e6}}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Schemes:
+    folder = tmp_path_factory.mktemp("schemes")
+    model = write_model(folder)
+    return schemes(model, out=folder / "maps", number=3, within=0.2, differ=0.5, overrides=SMALL)
+
+
+def test_every_scheme_leaves_out_what_was_asked_of_every_earlier_one(found: Schemes) -> None:
+    chosen = found.choice.schemes
+    assert len(chosen) == 3, found.choice.ending
+    sizing = chosen[0].programme.structure
+    assert isinstance(sizing, Sizing)
+    for one, other in combinations(chosen, 2):
+        free = one.decision.opened & ~sizing.forced
+        assert (free & other.decision.opened).sum() <= 0.5 * free.sum()
+
+
+def test_every_scheme_serves_nearly_as_much_as_the_best(found: Schemes) -> None:
+    best = found.choice.schemes[0]
+    for one in found.choice.schemes:
+        assert one.outcome.objective >= 0.8 * best.outcome.objective
+        assert one.outcome.bound >= one.outcome.objective
+        assert one.of_best == pytest.approx(one.outcome.objective / best.outcome.objective)
+
+
+def test_every_scheme_is_a_run_that_holds_and_they_are_compared(found: Schemes) -> None:
+    for folder in found.runs:
+        assert all(finding.ok for finding in verify(folder))
+    assert (found.folder / "compare" / "compare.html").is_file()
+    record = json.loads((found.folder / "schemes.json").read_text(encoding="utf-8"))
+    assert [row["scheme"] for row in record["schemes"]] == ["A", "B", "C"]
+
+
+def test_the_overlap_is_that_of_the_published_layers(found: Schemes) -> None:
+    sites = [set(read_run(folder).stations["site_id"]) for folder in found.runs]
+    for (n, one), (m, other) in combinations(enumerate(sites), 2):
+        assert found.overlap[n, m] == pytest.approx(len(one & other) / len(one | other))
+    assert np.all(found.overlap[~np.eye(3, dtype=bool)] < 1)
+
+
+def test_where_nothing_differs_enough_the_search_says_so(tmp_path: Path) -> None:
+    path = write_model(tmp_path, budget=4e8)
+    ground = prepare(load_model(path), out=tmp_path, seconds={})
+    most = len(ground.candidates.frame)
+    target = Target(measure="stations", at_least=int(0.6 * most))
+    asked = ground.city.model.model_copy(update={"targets": (target,)})
+    ended = choose_schemes(ground.charging, asked, number=2, within=0.5, differ=1.0)
+    assert len(ended.schemes) == 1
+    assert ended.ending.startswith("there is no scheme B")
+
+
+def test_more_schemes_than_can_be_told_apart_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="2 to 4"):
+        schemes(write_model(tmp_path), out=tmp_path, number=5)
