@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from dataclasses import dataclass, replace
@@ -20,8 +21,10 @@ from siting.core.sizing_bound import (
     sizing_bound,
     with_saving,
 )
+from siting.core.sizing_cheap import cheapest
 from siting.core.sizing_check import check_sizing
 from siting.core.sizing_count import colliding_rows, deletion_filter, select_open
+from siting.core.sizing_crew import crew
 from siting.core.sizing_part import Siting, keep_rows, solve_part
 from siting.core.sizing_relax import Relaxation, duals_of, iterate_of, relaxation
 from siting.core.sizing_round import choose_open, shaved, size_open
@@ -32,17 +35,19 @@ from siting.core.sizing_search import (
     cost_of,
     energy_of,
     improve,
-    least_cost,
     neighbours,
     tight,
 )
 from siting.core.sizing_tidy import tidy
+from siting.core.sizing_trade import trade
 from siting.structures import Sizing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import numpy.typing as npt
+
+    from siting.core.sizing_crew import Solve
 
 __all__ = ["Siting", "Sizing", "SizingResult", "check_sizing", "sizing_bound", "solve_sizing"]
 
@@ -58,10 +63,6 @@ SMALL = 4000
 """Arcs up to which HiGHS's branch and bound on the whole instance closes the gap."""
 MEDIUM = 20000
 """Arcs up to which branch and bound on the whole gets the rest of the time after the search."""
-CHEAPEST_GAP = 0.02
-"""How much dearer than the cheapest of equal plans one may be; closer takes long to prove."""
-CHEAPEST_NODES = 20
-"""Nodes after which the search for a cheaper plan ends, so that it ends alike everywhere."""
 BRANCH_SHARE = 0.6
 """Share of the time after the relaxation that is kept for it."""
 STALL = 3
@@ -295,26 +296,40 @@ def _search(
     deadline = run.deadline
     if branching:
         deadline -= BRANCH_SHARE * (deadline - time.monotonic())
-    while not run.closed() and time.monotonic() < deadline:
-        left = deadline - time.monotonic()
-        until = deadline if run.settled else time.monotonic() + max(2.0, left / 3)
-        enough = run.bound / (1.0 + run.gap)
-        goal = Goal(run.saving, enough, min(until, deadline), run.seed + len(run.trace))
-        core = plan.opened | (point.x[: len(plan.opened)] > SUPPORT)
-        field = Field(core, _hopeful(run, plan), near, arcs)
-        plan = improve(run.sizing, plan, field, goal, run.take)
-        run.take(plan)
-        if run.settled:
-            break
-        if not run.closed():
+    with contextlib.ExitStack() as stack:
+        solve = None if branching or run.closed() else stack.enter_context(crew())
+        while not run.closed() and time.monotonic() < deadline:
             left = deadline - time.monotonic()
-            point = _relax(run, relaxed, point, time.monotonic() + left / 3)
+            until = deadline if run.settled else time.monotonic() + max(2.0, left / 3)
+            enough = run.bound / (1.0 + run.gap)
+            goal = Goal(run.saving, enough, min(until, deadline), run.seed)
+            core = plan.opened | (point.x[: len(plan.opened)] > SUPPORT)
+            field = Field(core, _hopeful(run, plan), near, arcs)
+            plan = _improved(run, plan, field, goal, solve)
+            if run.settled:
+                break
+            if not run.closed():
+                left = deadline - time.monotonic()
+                point = _relax(run, relaxed, point, time.monotonic() + left / 3)
     if branching and not run.closed():
         _branch(run, run.deadline - time.monotonic())
     if run.plan is not None and not tight(run.sizing, run.plan):
         goal = Goal(run.saving, math.inf, run.deadline, run.seed)
         field = Field(run.plan.opened, run.plan.opened, near, arcs)
         run.take(cheapen(run.sizing, run.plan, field, goal))
+
+
+def _improved(run: _Run, plan: Siting, field: Field, goal: Goal, solve: Solve | None) -> Siting:
+    """Search one neighbourhood after another, or, given what solves windows, in trading ones."""
+    if solve is None:
+        plan = improve(run.sizing, plan, field, goal, run.take)
+    else:
+        mended = replace(goal, enough=-math.inf)
+        plan = improve(run.sizing, plan, field, mended, run.take)
+        if not check_sizing(run.sizing, plan):
+            plan = trade(run.sizing, plan, field, goal, run.duals, run.take, solve)
+    run.take(plan)
+    return plan
 
 
 def _hopeful(run: _Run, plan: Siting) -> npt.NDArray[np.bool_]:
@@ -352,7 +367,9 @@ def _small(run: _Run) -> SizingResult | None:
         return None
     # Multipliers that anyone can recompute stay with the result, though the tree proved more.
     run.learn(plain_duals(run.sizing))
-    run.take(_cheapest(run))
+    assert run.plan is not None  # noqa: S101
+    left = max(1.0, run.deadline - time.monotonic())
+    run.take(cheapest(run.sizing, run.plan, seconds=left, seed=run.seed))
     return _result(run)
 
 
@@ -379,22 +396,6 @@ def _blocking_rows(run: _Run) -> tuple[str, ...]:
         return kind != "infeasible"
 
     return deletion_filter(run.sizing.row_name, holds)
-
-
-def _cheapest(run: _Run) -> Siting:
-    """Of the plans that serve as much, a cheapest one, as far as a few seconds tell."""
-    sizing, plan = run.sizing, run.plan
-    assert plan is not None  # noqa: S101
-    level = run.objective - 1e-7 * max(1.0, abs(run.objective))
-    same = least_cost(sizing, level)
-    left = max(1.0, run.deadline - time.monotonic())
-    found, _, _ = solve_part(
-        same, saving=1e-3, gap=CHEAPEST_GAP, seconds=left, nodes=CHEAPEST_NODES,
-        start=plan, seed=run.seed,
-    )  # fmt: skip
-    if found is None:
-        return plan
-    return replace(found, serve=shaved(sizing, found.piles, found.serve))
 
 
 def _priced_rows(run: _Run) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import math
 import os
 import pickle
 import queue
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 _HEADER = struct.Struct("<Q")
 _POLL_S = 0.02
+_COUNT_S = 1.0
 _MEGABYTE = 1024.0 * 1024.0
 _BOOT = "from siting.core.worker import child_main; child_main()"
 
@@ -57,7 +59,7 @@ class Report:
     trace
         Progress points that the function streamed, in order.
     peak_memory_mb
-        Largest resident set seen.
+        Largest resident set seen, with those of the child's own helpers.
     seconds
         Wall time.
     message
@@ -118,7 +120,7 @@ def run_in_child(
     seconds
         Hard deadline; the child is killed then. Give the function itself a little less.
     memory_mb
-        Limit on the child's resident memory; the child is killed above it.
+        Limit on the resident memory of the child and its helpers; they are ended above it.
     progress
         Called in this process with each progress point.
 
@@ -141,7 +143,7 @@ def run_in_child(
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            env=_environment(),
+            env=child_environment(),
         )
     except OSError as error:
         raise SolverError("the solver process can't be started", value=error) from error
@@ -187,6 +189,8 @@ class _Watch:
         self.trace: list[TracePoint] = []
         self.peak_mb = 0.0
         self.process: psutil.Process | None = None
+        self.helpers: list[psutil.Process] = []
+        self.counted = -math.inf
         with contextlib.suppress(psutil.Error):
             self.process = psutil.Process(child.pid)
 
@@ -228,10 +232,18 @@ class _Watch:
         return None
 
     def _weigh(self) -> None:
-        if self.process is not None:
-            with contextlib.suppress(psutil.Error):
-                used = self.process.memory_info().rss / _MEGABYTE
-                self.peak_mb = max(self.peak_mb, used)
+        if self.process is None:
+            return
+        with contextlib.suppress(psutil.Error):
+            used = self.process.memory_info().rss
+            # Looking for the child's own helpers goes through every process of the machine.
+            if time.monotonic() - self.counted > _COUNT_S:
+                self.counted = time.monotonic()
+                self.helpers = self.process.children(recursive=True)
+            for helper in self.helpers:
+                with contextlib.suppress(psutil.Error):
+                    used += helper.memory_info().rss
+            self.peak_mb = max(self.peak_mb, used / _MEGABYTE)
 
 
 @contextlib.contextmanager
@@ -255,7 +267,7 @@ def _interrupts(watch: _Watch) -> Iterator[None]:
         signal.signal(signal.SIGINT, default)
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
     """Give the child our import path, and one thread so that results repeat."""
     single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     path = os.pathsep.join(entry for entry in sys.path if entry)
