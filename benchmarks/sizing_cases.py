@@ -102,6 +102,7 @@ def clustered(town: Town) -> Sizing:
         kw_limit=kw_limit, forced=rng.random(sites) < FORCED_SHARE, allowed=allowed, pile_kw=KW,
         pile_kwh=pile_kwh, pile_cny=pile_cny, serves=SERVES, simultaneity=0.65,
         least_of_type=np.ones(5, dtype=np.int64), least_use=np.zeros(sites),
+        kept=np.zeros((sites, 5), dtype=np.int64),
         row_name=rows[0], row_open=rows[1], row_piles=rows[2],
         row_served=csr_array((len(rows[0]), cells)), row_lower=rows[3], row_upper=rows[4],
     )  # fmt: skip

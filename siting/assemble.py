@@ -15,13 +15,18 @@ import numpy as np
 
 from siting import __version__
 from siting.assumptions import assumption_table
-from siting.candidates.charging import FACILITY_SPACING_M, ROADSIDE_SERVICES
 from siting.clock import peak_memory_mb
 from siting.coverage import no_places, place_frame, unreached_note
+from siting.exclusions import cut_report
 from siting.facts import clauses
-from siting.figures import Figure
 from siting.ledger import clause_ledger, measure_plan
-from siting.measures import measure_clauses, reading_notes
+from siting.measures import (
+    measure_clauses,
+    reading_notes,
+    standing_notes,
+    standing_totals,
+)
+from siting.ownlayers import own_frames
 from siting.piles import pile_table
 from siting.pilots import pilot_columns, pilot_leanings, pilot_note
 from siting.plan import (
@@ -36,6 +41,7 @@ from siting.plan import (
 from siting.queueing import waiting_columns, waiting_note
 from siting.roadside import with_roadside
 from siting.service import nearest_by_segment, service_record, service_table
+from siting.settings import model_settings
 from siting.transformer import transformer_kva
 
 if TYPE_CHECKING:
@@ -43,7 +49,6 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
     import pandas as pd
-    from pydantic import BaseModel
 
     from siting.candidates.charging import Candidates
     from siting.city import City
@@ -53,8 +58,8 @@ if TYPE_CHECKING:
     from siting.fairness import Worst
     from siting.formulate.charging import Decision
     from siting.hydrogen import HydrogenPlan
-    from siting.model import Model
     from siting.network import Network
+    from siting.ownlayers import OwnLayers
     from siting.reach import Reach
     from siting.roadside import RoadsidePlan
     from siting.substations import Substations
@@ -96,6 +101,8 @@ class Solved:
         How the worst-served district fares, where that is the objective.
     testroads, roadside
         The test roads and the roadside units, where a target asks for them.
+    own
+        Stations in operation and excluded land.
     """
 
     decision: Decision
@@ -107,6 +114,7 @@ class Solved:
     worst: Worst | None = None
     testroads: TestRoadPlan | None = None
     roadside: RoadsidePlan | None = None
+    own: OwnLayers | None = None
 
 
 def assemble_plan(
@@ -165,7 +173,7 @@ def assemble_plan(
     pilots = pilot_columns(stations, types, charging.pilots)
     stations[list(pilots.columns)] = pilots
     districts = district_frame(city.districts, stations, points)
-    service = service_table(points, districts, _settings(model))
+    service = service_table(points, districts, model_settings(model))
     considered = candidate_frame(candidates, network, types, decision.piles)
     reached, fed = _clause_layers(network, candidates, stations, solved, types)
     measured = measure_plan(
@@ -185,7 +193,8 @@ def assemble_plan(
         leanings |= solved.testroads.clauses
     if solved.roadside is not None:
         leanings |= solved.roadside.clauses
-    notes = _target_notes(city, solved)
+    stands, land = own_frames(city, solved.own, considered, stations)
+    notes = _target_notes(city, solved, standing_notes(stations, stands))
     ledger = clause_ledger(model.targets, measured, known, notes, leanings)
     found = Plan(
         stations=stations,
@@ -202,7 +211,13 @@ def assemble_plan(
         evidence=solved.evidence,
         places=reached,
         substations=fed,
+        existing=stands,
+        exclusions=land,
+        dropped=candidates.dropped,
     )
+    cut = cut_report(land, candidates.dropped)
+    if cut:
+        found = replace(found, run={**found.run, "notes": [*found.run["notes"], *cut]})
     if solved.worst is not None:
         meaning = f"{found.run['objective_meaning']}, after the share of the worst district"
         more = {"objective_meaning": meaning, "worst_district": solved.worst.record}
@@ -236,9 +251,10 @@ def _clause_layers(
     return reached, loaded
 
 
-def _target_notes(city: City, solved: Solved) -> dict[str, str]:
+def _target_notes(city: City, solved: Solved, standing: Mapping[str, str]) -> dict[str, str]:
     """Say how each measure was read, apportioned and what it can't reach."""
     notes = reading_notes(city.model.charging)
+    notes |= {name: f"{text}; {notes[name]}" for name, text in standing.items()}
     left = "" if solved.places is None else unreached_note(solved.places)
     if left:
         notes |= {name: f"{notes[name]}; {left}" for name in ("townships", "key_areas")}
@@ -338,6 +354,7 @@ def _run_record(
         "totals": {
             "stations": len(stations),
             "piles": int(stations.piles.sum()),
+            **standing_totals(stations),
             "hydrogen_stations": 0,
             "rsus": 0,
             "junctions": 0,
@@ -357,7 +374,7 @@ def _run_record(
         },
         "clauses": [_clause_record(row) for row in ledger.to_dict("records")],
         "service": service_record(service),
-        "settings": _settings(model),
+        "settings": model_settings(model),
         "notes": [*model.notes, *city.notes, *told],
         "inputs": list(city.inputs),
         "versions": {
@@ -380,36 +397,6 @@ def _clause_record(row: Mapping[Any, Any]) -> dict[str, Any]:
         "status": row["status"],
         "note": row["note"],
     }
-
-
-def _settings(model: Model) -> dict[str, Any]:
-    """Figures of the model that the checker needs beside the layers."""
-    charging = model.charging
-    return {
-        "urban_radius_m": charging.urban_radius_m.value,
-        "rural_radius_m": charging.rural_radius_m.value,
-        "heavy_radius_m": charging.heavy_radius_m.value,
-        "nearest_sites": charging.nearest_sites,
-        "station_spacing_m": FACILITY_SPACING_M,
-        "spacing_free_kinds": list(ROADSIDE_SERVICES),
-        "simultaneity": charging.simultaneity.value,
-        "power_factor": charging.power_factor.value,
-        "queueing": {name: figure.value for name, figure in charging.queueing},
-        "existing_count": charging.existing_count,
-        "readings": _plain(charging.readings),
-        "rules": _plain(charging.rules),
-        "pilots": None if charging.pilots is None else _plain(charging.pilots),
-        "budget_cny": charging.budget_cny,
-        "contingency_share": model.contingency.value,
-        "gap": model.solve.gap,
-        "seconds": model.solve.seconds,
-    }
-
-
-def _plain(part: BaseModel) -> dict[str, Any]:
-    """Return a part of the model as JSON knows it, each figure as its value."""
-    values = {name: getattr(part, name) for name in type(part).model_fields}
-    return {n: v.value if isinstance(v, Figure) else v for n, v in values.items()}
 
 
 def _number(value: float) -> float | None:

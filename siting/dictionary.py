@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 _FIELDS = Path(__file__).with_name("fields.csv")
 SHORT_LENGTH = 10
 """Bytes of a column name in a shapefile's dBASE table."""
-_PILES = "piles_"
+_OF_TYPE = {"piles_": ("n_", "桩数", "piles"), "kept_": ("k_", "原有桩数", "piles there before")}
+"""Starts of the columns of one pile type, with short name, Chinese and English of what they say."""
 
 
 @cache
@@ -69,15 +70,16 @@ def _labels(pile_types: pd.DataFrame) -> dict[str, tuple[str, str]]:
 
 def _of_type(column: str, labels: Mapping[str, tuple[str, str]]) -> dict[str, str]:
     """Name a column of one pile type after that type, any other after itself."""
-    label = labels.get(column.removeprefix(_PILES)) if column.startswith(_PILES) else None
+    start = next((start for start in _OF_TYPE if column.startswith(start)), "")
+    label = labels.get(column.removeprefix(start)) if start else None
     if label is None:
         return {"short": column[:SHORT_LENGTH], "unit": "", "zh": column, "en": column}
-    short = f"n_{column.removeprefix(_PILES)}"[:SHORT_LENGTH]
+    short, zh, en = _OF_TYPE[start]
     return {
-        "short": short,
+        "short": f"{short}{column.removeprefix(start)}"[:SHORT_LENGTH],
         "unit": "piles",
-        "zh": f"{label[0]}桩数",
-        "en": f"piles, {label[1]}",
+        "zh": f"{label[0]}{zh}",
+        "en": f"{en}, {label[1]}",
     }
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
-from siting.datum import geometry_to_metric
+from siting.datum import geometry_to_lonlat, geometry_to_metric
 from siting.errors import InputError
 from siting.modelland import SITE_KINDS, Exclusion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
     from pyproj import CRS
@@ -24,12 +24,18 @@ if TYPE_CHECKING:
     Bools = npt.NDArray[np.bool_]
     Objects = npt.NDArray[np.object_]
 
-CUT, PENALISE = "cut", "penalise"
+CUT, DEARER = "cut", "dearer"
 COLUMNS = (
-    *("exclusion_id", "name", "kind", "origin", "effect", "reach_m"),
-    *("cost_factor", "sites", "reason"),
+    *("exclusion_id", "name", "kind", "origin", "effect", "margin_m"),
+    *("cost_factor", "site_kinds", "reason"),
 )
 """Columns of `exclusion_frame` besides the geometry."""
+
+AREA = 2
+"""Dimension of polygons."""
+
+CORNER_SEGMENTS = 32
+"""Straight pieces of a quarter circle of a published buffer."""
 
 _SHOWN = 5
 
@@ -79,9 +85,9 @@ def exclusion_frame(
     -------
     frame
         EPSG:4326, RangeIndex, the land as drawn (a facility is its point). Columns: `exclusion_id`
-        (str), `name`, `kind`, `origin` (`layer` | `map`), `effect` (`cut` | `penalise`), `reach_m`
+        (str), `name`, `kind`, `origin` (`layer` | `map`), `effect` (`cut` | `dearer`), `margin_m`
         (how far beyond the geometry it holds: the buffer, for facilities also their own extent),
-        `cost_factor` (1 where it cuts), `sites` (kinds joined by a space, "" for all), `reason`.
+        `cost_factor` (1 where it cuts), `site_kinds` (joined by a space, "" for all), `reason`.
 
     Raises
     ------
@@ -136,10 +142,10 @@ def judge_places(
     if exclusions.empty or not len(xy):
         return Land(cut, factor)
     shapes = geometry_to_metric(exclusions.geometry.to_numpy(), crs)
-    reach = exclusions["reach_m"].to_numpy(dtype=float)
+    reach = exclusions["margin_m"].to_numpy(dtype=float)
     tree = shapely.STRtree(np.asarray(shapely.points(xy)))
     row, place = tree.query(shapes, predicate="dwithin", distance=reach)
-    holds = _holds(exclusions["sites"].to_numpy(dtype=object), row, kinds[place])
+    holds = _holds(exclusions["site_kinds"].to_numpy(dtype=object), row, kinds[place])
     row, place = row[holds], place[holds]
     cuts = exclusions["effect"].to_numpy(dtype=object)[row] == CUT
     first = np.full(len(xy), len(exclusions), dtype=np.int64)
@@ -177,9 +183,9 @@ def _around(rule: Exclusion, facilities: gpd.GeoDataFrame) -> pd.DataFrame:
             "kind": kinds,
             "origin": "map",
             "effect": rule.effect,
-            "reach_m": rule.buffer_m.value + np.sqrt(area / np.pi),
-            "cost_factor": rule.cost_factor if rule.effect == PENALISE else 1.0,
-            "sites": " ".join(rule.sites),
+            "margin_m": rule.buffer_m.value + np.sqrt(area / np.pi),
+            "cost_factor": rule.cost_factor if rule.effect == DEARER else 1.0,
+            "site_kinds": " ".join(rule.sites),
             "reason": reason,
             "geometry": near.geometry.to_numpy(),
         }
@@ -202,19 +208,27 @@ def _polygons(rule: Exclusion, layer: gpd.GeoDataFrame, where: str) -> pd.DataFr
     problems: list[str] = []
     effect = _text(own, "effect")
     effect = np.where(effect == "", rule.effect, effect)
-    problems += [f"effect {word}" for word in effect[~np.isin(effect, [CUT, PENALISE])].tolist()]
+    problems += [f"effect {word}" for word in effect[~np.isin(effect, [CUT, DEARER])].tolist()]
     buffer_m = _number(own, "buffer_m", rule.buffer_m.value, problems)
     factor = _number(own, "cost_factor", rule.cost_factor, problems)
     sites = _site_kinds(own, rule, problems)
-    low = (effect == PENALISE) & ~(factor > 1)
-    problems += [f"cost_factor {value:g} of penalised land" for value in factor[low].tolist()]
+    low = (effect == DEARER) & ~(factor > 1)
+    problems += [f"cost_factor {value:g} of dearer land" for value in factor[low].tolist()]
     if problems:
         raise InputError(
             f"{len(problems):,} values of the excluded land can't be right",
             where=where or "sources.exclusions",
             value="; ".join(dict.fromkeys(problems[:_SHOWN])),
-            cure="effect is cut or penalise, penalise needs a cost_factor above 1, "
+            cure="effect is cut or dearer, dearer needs a cost_factor above 1, "
             "buffer_m is in m, sites are kinds of sites",
+        )
+    flat = (shapely.get_dimensions(own.geometry.to_numpy()) < AREA) & (buffer_m <= 0)
+    if flat.any():
+        raise InputError(
+            "points and lines of excluded land need a distance",
+            where=where or "sources.exclusions",
+            value=f"{int(flat.sum()):,} of {len(flat):,} without one",
+            cure="Give `buffer_m` in the rule or as a column",
         )
     names, kinds = _text(own, "name"), kinds[mine]
     called = np.where(names == "", np.where(kinds == "", "excluded land", kinds), names)
@@ -225,9 +239,9 @@ def _polygons(rule: Exclusion, layer: gpd.GeoDataFrame, where: str) -> pd.DataFr
             "kind": kinds,
             "origin": "layer",
             "effect": effect,
-            "reach_m": buffer_m,
-            "cost_factor": np.where(effect == PENALISE, factor, 1.0),
-            "sites": sites,
+            "margin_m": buffer_m,
+            "cost_factor": np.where(effect == DEARER, factor, 1.0),
+            "site_kinds": sites,
             "reason": reason,
             "geometry": own.geometry.to_numpy(),
         }
@@ -263,28 +277,50 @@ def _site_kinds(
     return np.array([each[text] for text in own.tolist()], dtype=object)
 
 
-def cut_report(
-    exclusions: gpd.GeoDataFrame, cut: Mapping[str, npt.NDArray[Any]]
-) -> tuple[str, ...]:
+def exclusion_areas(exclusions: gpd.GeoDataFrame, crs: CRS) -> gpd.GeoDataFrame:
     """
-    Say how many sites the land cut, by reason.
+    Draw the land with its buffers, for publication.
 
     Parameters
     ----------
     exclusions
         As `exclusion_frame`.
-    cut
-        `row` of the exclusion and `kind` of each site that was cut.
+    crs
+        Metric CRS.
+
+    Returns
+    -------
+    frame
+        EPSG:4326 (Multi)Polygons; a buffer's round corners are cut by 0.1 % of its width at most.
     """
-    if not len(cut["row"]):
+    if exclusions.empty:
+        return exclusions
+    shapes = geometry_to_metric(exclusions.geometry.to_numpy(), crs)
+    reach = exclusions["margin_m"].to_numpy(dtype=float)
+    wide = shapely.buffer(shapes, reach, quad_segs=CORNER_SEGMENTS)
+    areas = geometry_to_lonlat(np.where(reach > 0, wide, shapes), crs)
+    return exclusions.set_geometry(gpd.GeoSeries(areas, crs="EPSG:4326"))
+
+
+def cut_report(exclusions: gpd.GeoDataFrame, dropped: gpd.GeoDataFrame) -> tuple[str, ...]:
+    """
+    Say how many sites the land cut, by reason.
+
+    Parameters
+    ----------
+    exclusions, dropped
+        As `Plan.exclusions` and `Plan.dropped`.
+    """
+    if exclusions.empty or dropped.empty:
         return ()
-    reason = exclusions["reason"].to_numpy(dtype=object)[cut["row"]]
-    counts = pd.Series(reason).value_counts()
+    cut = dropped[dropped["exclusion_id"] != ""]
+    if cut.empty:
+        return ()
+    counts = cut["reason"].value_counts()
     most = ", ".join(f"{name} ({count:,})" for name, count in counts.head(_SHOWN).items())
     more = f" and {len(counts) - _SHOWN:,} more" if len(counts) > _SHOWN else ""
-    bound = pd.Series(cut["kind"]).isin(["service_area", "rest_area"])
-    told = f"{len(reason):,} candidate sites were dropped by excluded land: {most}{more}"
-    if not bound.any():
+    told = f"{len(cut):,} candidate sites were dropped by excluded land: {most}{more}"
+    bound = int(cut["kind"].isin(["service_area", "rest_area"]).sum())
+    if not bound:
         return (told,)
-    asked = f"{int(bound.sum()):,} service or rest areas lie on excluded land and aren't counted"
-    return (told, asked)
+    return (told, f"{bound:,} service or rest areas lie on excluded land and aren't counted")

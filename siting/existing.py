@@ -15,6 +15,8 @@ from siting.matching import match_places
 from siting.modelland import Policy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
     from pyproj import CRS
 
@@ -29,6 +31,11 @@ KIND = "charging_station"
 
 KEPT = "kept_"
 """Prefix of the columns with the piles of each type that a station has."""
+
+DEDICATED = frozenset(
+    {"dedicated", "private", "专用", "自用", "内部", "专用站", "专用充电站", "非公共", "不对外"}
+)
+"""Words for stations that serve an operator's own vehicles."""
 
 POLICIES: tuple[str, ...] = get_args(Policy)
 
@@ -78,10 +85,10 @@ def existing_stations(
     Parameters
     ----------
     table
-        Rows of the city's own, EPSG:4326 Points, or None. Columns, all optional: `station_id`,
-        `name`, `piles` (all), `piles_ac`, `piles_dc`, `piles_<type id>`, `kw` (installed), `state`
-        (`kept` | `extendable` | `closable`), `use` (`public` | `dedicated`), `owner`, `year`,
-        `keep_cny`.
+        Rows of the city's own, EPSG:4326 Points, or None. Columns, all optional: `id`, `name`,
+        `piles` (all), `piles_ac`, `piles_dc`, `piles_<type id>`, `kw` (installed), `policy`
+        (`kept` | `extendable` | `closable`), `access` (one of `DEDICATED`, else public), `owner`,
+        `year`, `keep_cny`.
     facilities
         `CityMap.facilities`; its charging stations count.
     charging
@@ -132,6 +139,76 @@ def existing_stations(
     )
     parts = [(own, own_piles), (drawn[alone], drawn_piles[alone])]
     return _joined(parts, again, (told, *notes, *_unknown_note(drawn[alone])))
+
+
+def existing_frame(
+    existing: Existing, type_ids: Sequence[str], piles: dict[str, int]
+) -> gpd.GeoDataFrame:
+    """
+    Say what becomes of each station in operation.
+
+    Parameters
+    ----------
+    existing
+        The stations.
+    type_ids
+        Pile types in the model's order.
+    piles
+        Piles in the plan of each site that was considered, by site id.
+
+    Returns
+    -------
+    frame
+        As `Plan.existing`.
+    """
+    total = existing.piles.sum(axis=1)
+    planned = existing.frame["site_id"].map(piles).to_numpy(dtype=float)
+    outcome = np.select(
+        [np.isnan(planned), planned == 0, (planned > total) & (total > 0)],
+        ["outside", "closed", "extended"],
+        "kept",
+    )
+    kept = {f"{KEPT}{name}": existing.piles[:, k] for k, name in enumerate(type_ids)}
+    frame = existing.frame.drop(columns="capacity")
+    return frame.assign(**kept, kept_piles=total, outcome=outcome.astype(object))
+
+
+def kept_piles(frame: pd.DataFrame, type_ids: Sequence[str]) -> Ints:
+    """
+    Return the piles that stand at sites already.
+
+    Parameters
+    ----------
+    frame
+        Sites or stations, with a column `kept_<type id>` for each type that any of them has.
+    type_ids
+        Pile types.
+
+    Returns
+    -------
+    array
+        Shape (rows, types).
+    """
+    none = np.zeros(len(frame), dtype=np.int64)
+    columns = [f"{KEPT}{name}" for name in type_ids]
+    kept = [frame[name].to_numpy(dtype=np.int64) if name in frame else none for name in columns]
+    return np.column_stack(kept) if kept else np.zeros((len(frame), 0), dtype=np.int64)
+
+
+def stays_open(frame: pd.DataFrame) -> Bools:
+    """Tell which sites have to be open: mandatory ones, and stations that may not close."""
+    existing = frame["existing"].to_numpy(dtype=bool)
+    if "policy" in frame:
+        existing = existing & (frame["policy"] != "closable").to_numpy(dtype=bool)
+    return np.asarray(existing | frame["mandatory"].to_numpy(dtype=bool), dtype=np.bool_)
+
+
+def is_dedicated(frame: pd.DataFrame, kinds: Sequence[str]) -> Bools:
+    """Tell which sites serve an operator's own vehicles, by their kind or by the table."""
+    dedicated = frame["kind"].isin(list(kinds)).to_numpy(dtype=bool)
+    if "access" in frame:
+        dedicated = dedicated | (frame["access"] == "dedicated").to_numpy(dtype=bool)
+    return np.asarray(dedicated, dtype=np.bool_)
 
 
 def no_stations(charging: Charging) -> Existing:
@@ -197,17 +274,15 @@ def _of_table(
 ) -> tuple[gpd.GeoDataFrame, Ints, tuple[str, ...]]:
     """Describe the stations of the city's own table."""
     asked, count = charging.existing, len(table)
-    ids = _texts(table, "station_id")
+    ids = _texts(table, "id")
     ids = np.where(ids == "", [f"row {n + 1}" for n in range(count)], ids)
     problems = [*_repeated(ids)]
-    policy = _texts(table, "state")
+    policy = _texts(table, "policy")
     policy = np.where(policy == "", asked.policy, policy)
     bad = ~np.isin(policy, POLICIES)
-    problems += [f"{i}: state {p}" for i, p in zip(ids[bad], policy[bad], strict=True)]
-    use = _texts(table, "use")
-    bad = ~np.isin(use, ["", "public", "dedicated"])
-    problems += [f"{i}: use {word}" for i, word in zip(ids[bad], use[bad], strict=True)]
-    access = np.where(use == "dedicated", "dedicated", "public").astype(object)
+    problems += [f"{i}: policy {p}" for i, p in zip(ids[bad], policy[bad], strict=True)]
+    own_use = [word.casefold() in DEDICATED for word in _texts(table, "access")]
+    access = np.where(own_use, "dedicated", "public").astype(object)
     piles, told, wrong = table_piles(table, charging, ids)
     problems += wrong
     keep = _numbers(table, "keep_cny", ids, problems)
@@ -219,7 +294,7 @@ def _of_table(
             where=where or "sources.existing",
             value="; ".join(problems[:_SHOWN]) + more,
             cure="Correct the rows, or map the columns by `fields:`; "
-            f"states are {', '.join(POLICIES)}",
+            f"policies are {', '.join(POLICIES)}",
         )
     frame = gpd.GeoDataFrame(
         {

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from siting.existing import kept_piles
+
 if TYPE_CHECKING:
     from siting.plan import Plan
 
@@ -84,14 +86,17 @@ def _charging(plan: Plan) -> list[pd.DataFrame]:
     """Split stations into piles and the rest, so that the two sum to what a station costs."""
     stations = plan.stations
     prices = dict(zip(plan.pile_types["type_id"], plan.pile_types["cost_cny"], strict=True))
+    names = [str(name) for name in plan.pile_types["type_id"]]
+    # What stood there before costs nothing.
+    bought = stations[[f"piles_{name}" for name in names]] - kept_piles(stations, names)
     piles_cny = sum(
-        (stations[f"piles_{name}"] * float(price) for name, price in prices.items()),
+        (bought[f"piles_{name}"] * float(price) for name, price in prices.items()),
         pd.Series(0.0, index=stations.index),
     )
     rounded = np.minimum(piles_cny.round().astype(np.int64), stations["cost_cny"])
     return [
         _part("charging_site", stations, stations["cost_cny"] - rounded),
-        _part("charging_piles", stations, rounded, stations["piles"]),
+        _part("charging_piles", stations, rounded, bought.sum(axis=1).astype(np.int64)),
     ]
 
 

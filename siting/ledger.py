@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from siting.facts import clause_status
+from siting.measures import counted_piles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,16 +80,17 @@ def measure_plan(
         service areas in the map) is 1.
     """
     counted = stations if existing_count else stations[stations.status == "new"]
-    dc_types = pile_types.type_id[pile_types.current == "dc"]
-    dc = counted[[f"piles_{type_id}" for type_id in dc_types]].to_numpy().sum()
+    names = [str(name) for name in pile_types.type_id]
+    piles = counted_piles(stations, names, existing_count=existing_count)
+    dc = piles[:, (pile_types.current == "dc").to_numpy()].sum()
     areas = candidates.chosen[candidates.kind == "service_area"]
     per_district = counted.district_id.value_counts().reindex(districts.district_id, fill_value=0)
     with_demand = districts[districts.kwh_day > 0]
     asked = float(demand.kwh_day.sum())
     return {
         "stations": float(len(counted)),
-        "piles": float(counted.piles.sum()),
-        "dc_share": float(dc / max(1, counted.piles.sum())),
+        "piles": float(piles.sum()),
+        "dc_share": float(dc / max(1.0, piles.sum())),
         "service_areas": float(areas.mean()) if len(areas) else 1.0,
         "district_stations": float(per_district.min()),
         "served_share": float(demand.served_kwh_day.sum()) / asked if asked else 1.0,

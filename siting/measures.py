@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from siting.existing import is_dedicated, kept_piles
+
 if TYPE_CHECKING:
     import geopandas as gpd
+    import numpy.typing as npt
     import pandas as pd
 
     from siting.model import Charging
@@ -72,14 +75,43 @@ def _counted(
     readings = charging.readings
     counted = stations if charging.existing_count else stations[stations.status == "new"]
     swap = readings.swap_stations.value if readings.station == "charging_and_swap" else 0.0
+    public = np.ones(len(stations), dtype=bool)
     if readings.access == "public":
-        public = counted[~counted.kind.isin(readings.dedicated_kinds)]
-    else:
-        public = counted
-    piles = public[[f"piles_{name}" for name in pile_types.type_id]].to_numpy(dtype=float)
+        public = ~is_dedicated(stations, readings.dedicated_kinds)
+    names = [str(name) for name in pile_types.type_id]
+    piles = counted_piles(stations, names, existing_count=charging.existing_count)[public]
     each = pile_types.guns.to_numpy(dtype=float)
     each = each if readings.pile == "gun" else np.ones(len(each))
     return {"stations": len(counted) + swap, "piles": float((piles @ each).sum())}
+
+
+def counted_piles(
+    stations: pd.DataFrame, type_ids: list[str], *, existing_count: bool
+) -> npt.NDArray[np.float64]:
+    """
+    Return the piles of stations that count towards targets.
+
+    Parameters
+    ----------
+    stations
+        As `Plan.stations`.
+    type_ids
+        Pile types.
+    existing_count
+        Whether stations in operation count; else their added piles do where it is known what they
+        had, and none of theirs where it isn't.
+
+    Returns
+    -------
+    piles
+        Shape (stations, types).
+    """
+    piles = stations[[f"piles_{name}" for name in type_ids]].to_numpy(dtype=float)
+    if existing_count:
+        return piles
+    kept = kept_piles(stations, type_ids)
+    unknown = (stations["status"] != "new").to_numpy() & (kept.sum(axis=1) == 0)
+    return np.where(unknown[:, None], 0.0, piles - kept)
 
 
 def _share(values: pd.Series) -> float:
@@ -98,10 +130,10 @@ def reading_notes(charging: Charging) -> dict[str, str]:
     readings, rules = charging.readings, charging.rules
     use = "stations in use count" if charging.existing_count else "new stations alone count"
     found = (
-        "; the map doesn't say how many piles stations in use have, so those that the plan puts "
+        "; where it isn't known how many piles a station in use has, those that the plan puts "
         "there are counted, and paid for, as new"
         if charging.existing_count
-        else ""
+        else "; piles added to what stations in use have count"
     )
     swap = readings.swap_stations.value
     station = (
@@ -129,4 +161,42 @@ def reading_notes(charging: Charging) -> dict[str, str]:
         "map calls service areas are in the other line",
         "utilisation": "energy served over what the piles could give at the utilisation that a "
         "plan may count on",
+    }
+
+
+def standing_notes(stations: pd.DataFrame, existing: pd.DataFrame) -> dict[str, str]:
+    """
+    Say how many stations and piles are new and how many stand already.
+
+    Parameters
+    ----------
+    stations, existing
+        As `Plan.stations` and `Plan.existing`.
+
+    Returns
+    -------
+    notes
+        Measure to a sentence; empty where nothing is in operation.
+    """
+    if existing.empty:
+        return {}
+    split = standing_totals(stations)
+    closed = int((existing["outcome"] == "closed").sum())
+    grown = int((existing["outcome"] == "extended").sum())
+    return {
+        "stations": f"{split['new_stations']:,} new and {split['kept_stations']:,} in use, "
+        f"of which {grown:,} get more piles; {closed:,} close",
+        "piles": f"{split['new_piles']:,} new and {split['kept_piles']:,} in use",
+    }
+
+
+def standing_totals(stations: pd.DataFrame) -> dict[str, int]:
+    """Count stations and piles that are new and that stand already."""
+    kept = int(stations["kept_piles"].sum()) if "kept_piles" in stations else 0
+    new = int((stations["status"] == "new").sum())
+    return {
+        "new_stations": new,
+        "kept_stations": len(stations) - new,
+        "new_piles": int(stations["piles"].sum()) - kept,
+        "kept_piles": kept,
     }

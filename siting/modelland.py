@@ -62,8 +62,8 @@ class Exclusion(Part):
     """Instead of polygons: around facilities of these kinds on the map (`school`, `hospital`)."""
     buffer_m: NotNegative = Figure(value=0, unit="m", source="no distance is kept")
     """Distance kept beyond the polygon, or beyond the edge of the facility."""
-    effect: Literal["cut", "penalise"] = "cut"
-    """`cut`: no new site there; `penalise`: opening one costs `cost_factor` times as much."""
+    effect: Literal["cut", "dearer"] = "cut"
+    """`cut`: no new site there; `dearer`: opening one costs `cost_factor` times as much."""
     cost_factor: float = Field(default=1.0, ge=1.0, le=100.0)
     sites: SiteKinds = ()
     """Kinds of sites that it holds for; empty: all. Stations in operation stay whatever it says."""
@@ -74,8 +74,8 @@ class Exclusion(Part):
     def _possible(self) -> Exclusion:
         if self.near and self.kind:
             raise ValueError("`near` takes facilities of the map and `kind` polygons. Keep one")
-        if self.effect == "penalise" and self.cost_factor <= 1:
-            raise ValueError("`penalise` needs a cost_factor above 1")
+        if self.effect == "dearer" and self.cost_factor <= 1:
+            raise ValueError("`dearer` needs a cost_factor above 1")
         if self.near and self.buffer_m.value <= 0:
             raise ValueError("`near` needs a buffer_m above 0")
         return self

@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import geopandas as gpd
+
 from siting.city import input_record
-from siting.exclusions import exclusion_frame
-from siting.existing import Existing, existing_stations, no_stations
+from siting.exclusions import exclusion_areas, exclusion_frame
+from siting.existing import Existing, existing_frame, existing_stations, no_stations
 from siting.inputs.sniff import table_kind_of
 from siting.raster import PeopleMap, covered_districts, people_of_layer, read_people_raster
 from siting.sources import as_points, read_layer
 
 if TYPE_CHECKING:
-    import geopandas as gpd
-
     from siting.city import City
     from siting.modelsources import Source
 
@@ -131,3 +131,36 @@ def _record(spec: Source) -> dict[str, str]:
         datum=spec.datum,
     )
     return {**record, "date": spec.date} if spec.date else record
+
+
+def own_frames(
+    city: City,
+    own: OwnLayers | None,
+    considered: gpd.GeoDataFrame,
+    stations: gpd.GeoDataFrame,
+) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """
+    Describe the stations in operation and the excluded land of a plan.
+
+    Parameters
+    ----------
+    city
+        What is planned on.
+    own
+        The layers; None: there are none.
+    considered, stations
+        As `Plan.candidates` and `Plan.stations`.
+
+    Returns
+    -------
+    existing, exclusions
+        As in `Plan`.
+    """
+    if own is None:
+        none = gpd.GeoDataFrame(geometry=[], crs="EPSG:4326")
+        return none, none
+    piles = dict.fromkeys(considered["site_id"], 0)
+    piles |= dict(zip(stations["site_id"], stations["piles"].tolist(), strict=True))
+    names = [pile.id for pile in city.model.charging.piles]
+    land = exclusion_areas(own.exclusions, city.crs)
+    return existing_frame(own.existing, names, piles), land

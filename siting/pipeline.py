@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from siting.model import Model
     from siting.network import Network
     from siting.network.junctions import Junctions
+    from siting.ownlayers import OwnLayers
     from siting.plan import Plan
     from siting.programme import Programme
     from siting.reach import Reach
@@ -84,6 +85,8 @@ class Ground:
         Demand points, charging sites and the arcs between them.
     places, substations
         What the charging programme is to reach and to stay within.
+    own
+        Stations in operation, excluded land and counted people.
     """
 
     city: City
@@ -95,6 +98,7 @@ class Ground:
     reach: Reach
     places: Places
     substations: Substations | None
+    own: OwnLayers
 
     def charging(self, asked: Model) -> Programme:
         """Formulate the charging programme of a model on this ground."""
@@ -214,14 +218,20 @@ def prepare(
             network, city.districts, city.map, asked, cells=cells, people_map=own.people
         )
         candidates = charging_candidates(
-            network, city.districts, city.map, city.model.charging, cells=cells
+            network,
+            city.districts,
+            city.map,
+            city.model.charging,
+            cells=cells,
+            existing=own.existing,
+            exclusions=own.exclusions,
         )
         reach = charging_reach(network, candidates, demand, city.model.charging)
         rules = city.model.charging.rules
         places = charging_places(network, city.districts, city.map, candidates, rules, cells=cells)
         fed = substations_of(city.model.charging, network, candidates, city.layers.get("grid"))
         report(Event("reach", _reach_text(demand, candidates, reach)))
-    return Ground(city, network, junctions, cells, demand, candidates, reach, places, fed)
+    return Ground(city, network, junctions, cells, demand, candidates, reach, places, fed, own)
 
 
 def answer(
@@ -277,8 +287,9 @@ def answer(
     with stage("check", seconds, report):
         proof = evidence(programme, outcome)
         solved = Solved(
-            decision, outcome, hydrogen, places, fed, proof, charging.worst, testroads, roadside
-        )
+            decision, outcome, hydrogen, places, fed, proof, charging.worst, testroads, roadside,
+            ground.own,
+        )  # fmt: skip
         found = assemble_plan(city, network, demand, candidates, reach, solved, seconds)
         checked = pass_only_verified(found)
     return Answered(checked, outcome)

@@ -11,6 +11,7 @@ import pandas as pd
 import shapely
 
 from siting.datum import geometry_to_lonlat
+from siting.existing import KEPT, kept_piles
 from siting.frames import ROAD_CLASSES
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from siting.network import Network
     from siting.reach import Reach
 
+STANDING = ("policy", "access", "cost_factor")
+"""Columns of sites on what stands there and on the land."""
 LEAST_FLOW_KWH = 1e-6
 """Catchment flows below this a day are solver noise and are not published."""
 
@@ -40,7 +43,10 @@ class Plan:
     Attributes
     ----------
     stations
-        Points. `site_id`, `name`, `kind`, `status` (`new` | `kept`), `mandatory` (bool),
+        Points. `site_id`, `name`, `kind`, `status` (`new` | `kept`), `policy` (of kept ones `kept`
+        | `extendable` | `closable`), `access` (`public` | `dedicated`), `kept_<type id>` and
+        `kept_piles` (int, piles that stood there before, which cost nothing), `cost_factor` (what
+        the land makes opening dearer), `mandatory` (bool),
         `district_id`, `district` (name), `urban` (bool), one int column a pile type
         (`piles_<type id>`), `piles` (int), `min_piles`, `max_piles`, `kw_limit`, `installed_kw`,
         `peak_kw`, `capacity_kwh_day`, `served_kwh_day`, `utilisation` (served / capacity),
@@ -53,7 +59,8 @@ class Plan:
         Points, all sites that were considered. `site_id`, `name`, `kind`, `district_id`,
         `existing`, `mandatory`, `max_piles`, `kw_limit`, `fixed_cost_cny`, `chosen` (bool),
         `urban`, `min_piles`, `clauses`, `pile_types` (ids of those that may stand there, joined by
-        a space), `node_id` (int), `access_m`.
+        a space), `node_id` (int), `access_m`, and `policy`, `access`, `kept_<type id>` and
+        `cost_factor` as of stations.
     demand
         Points. `demand_id`, `cell_id`, `segment`, `kwh_day`, `served_kwh_day`, `district_id`,
         `urban`, `population`, `node_id`, `access_m`, `nearest_m` (network distance to the nearest
@@ -169,6 +176,20 @@ class Plan:
     evidence
         Arrays that the bound can be recomputed from, see `evidence.evidence`; empty where the
         route left none.
+    existing
+        Points, stations in operation before the plan, each once; empty where there are none.
+        `site_id`, `name`, `origin` (`table` | `map` | `both`), `map_id`, `match_m` (between the
+        place in the table and on the map), `policy`, `access`, `owner`, `year` (0 unknown),
+        `keep_cny`, `known` (bool, its piles), `kept_<type id>`, `kept_piles` (int), `outcome`
+        (`kept` | `extended` | `closed` | `outside`: of the districts or of every road's reach).
+    exclusions
+        (Multi)Polygons, land that sites can't be on or are dearer on; empty where there is none.
+        `exclusion_id`, `name`, `kind`, `origin` (`layer` | `map`), `effect` (`cut` | `dearer`),
+        `margin_m` (buffer that is in the polygon), `cost_factor`, `site_kinds` (that it holds for,
+        joined by a space, "" for all), `reason`.
+    dropped
+        Points, places that are no sites because of the land or the roads. `site_id`, `name`,
+        `kind`, `exclusion_id` ("" for none), `reason`.
     service
         Table of service quality; the first row, `all`, sums the rows of the districts.
         `district_id`, `name`, `kwh_day`, `population`, `rural_population`, `kwh_share_within`,
@@ -206,6 +227,9 @@ class Plan:
     test_road_corridors: gpd.GeoDataFrame = field(default_factory=_no_points)
     test_road_nodes: gpd.GeoDataFrame = field(default_factory=_no_points)
     test_road_places: gpd.GeoDataFrame = field(default_factory=_no_points)
+    existing: gpd.GeoDataFrame = field(default_factory=_no_points)
+    exclusions: gpd.GeoDataFrame = field(default_factory=_no_points)
+    dropped: gpd.GeoDataFrame = field(default_factory=_no_points)
     service: pd.DataFrame = field(default_factory=pd.DataFrame)
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
@@ -247,6 +271,8 @@ def station_frame(
     """
     rows = np.flatnonzero(piles.sum(axis=1) > 0)
     counts = piles[rows]
+    type_ids = [str(name) for name in pile_types.type_id]
+    kept = kept_piles(candidates.frame, type_ids)[rows]
     stations = candidates.frame.iloc[rows].reset_index(drop=True)
     names = districts.set_index("district_id")["name"]
     stations["status"] = np.where(stations.pop("existing"), "kept", "new")
@@ -254,12 +280,13 @@ def station_frame(
     for column, type_id in enumerate(pile_types.type_id):
         stations[f"piles_{type_id}"] = counts[:, column]
     stations["piles"] = counts.sum(axis=1)
+    stations["kept_piles"] = kept.sum(axis=1)
     stations["installed_kw"] = counts @ pile_types.kw.to_numpy(dtype=float)
     stations["peak_kw"] = stations.installed_kw * simultaneity
     stations["capacity_kwh_day"] = counts @ pile_types.kwh_day.to_numpy(dtype=float)
     stations["served_kwh_day"] = served_kwh_day[rows]
     stations["utilisation"] = stations.served_kwh_day / stations.capacity_kwh_day
-    cost = stations.fixed_cost_cny + counts @ pile_types.cost_cny.to_numpy(dtype=float)
+    cost = stations.fixed_cost_cny + (counts - kept) @ pile_types.cost_cny.to_numpy(dtype=float)
     stations["cost_cny"] = np.round(cost).astype(np.int64)
     stations["node_id"] = network.node_id[candidates.node[rows]]
     stations["access_m"] = candidates.access_m[rows]
@@ -288,7 +315,9 @@ def candidate_frame(
         "clauses",
         "geometry",
     ]
-    frame = candidates.frame[kept].copy()
+    more = [name for name in STANDING if name in candidates.frame]
+    more += [name for name in candidates.frame if name.startswith(KEPT)]
+    frame = candidates.frame[[*kept[:-1], *more, "geometry"]].copy()
     frame["chosen"] = piles.sum(axis=1) > 0
     names = pile_types["type_id"].to_numpy(dtype=object)
     frame["pile_types"] = [" ".join(names[row]) for row in candidates.allowed]

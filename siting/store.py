@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LAYERS = ("stations", "candidates", "demand", "districts", "roads")
 """Layers with geometry in plan.gpkg."""
 OPTIONAL = (
-    *("places", "substations"),
+    *("places", "substations", "existing", "exclusions", "dropped"),
     *("hydrogen", "hydrogen_candidates", "hydrogen_demand", "protected"),
     *("rsus", "roadside_candidates", "edge_nodes", "zones", "road_points"),
     *("test_roads", "test_road_catalogue", "test_road_corridors"),

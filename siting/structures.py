@@ -52,6 +52,10 @@ class Sizing:
     least_use
         Least share of what the piles of an open site can give that it has to serve, in [0, 1),
         shape (J,); 0 asks for nothing.
+    kept
+        Piles of each type that stand at a site already: fewest of that type while it is open,
+        int64, shape (J, K). Their worth is in `fixed_cny` with a minus, so that they cost nothing.
+        A site with kept piles that may close has a global row a type besides.
     row_name
         Name of each global row `lower <= sum <= upper`, as shown to the user.
     row_open, row_piles, row_served
@@ -79,6 +83,7 @@ class Sizing:
     simultaneity: float
     least_of_type: npt.NDArray[np.int64]
     least_use: npt.NDArray[np.float64]
+    kept: npt.NDArray[np.int64]
     row_name: tuple[str, ...]
     row_open: csr_array
     row_piles: csr_array
@@ -156,6 +161,11 @@ def segment_groups(
     return segments, types
 
 
+def least_standing(sizing: Sizing) -> npt.NDArray[np.int64]:
+    """Return the fewest piles of each type where it stands, kept or least, shape (J, K)."""
+    return np.asarray(np.where(sizing.kept > 0, sizing.kept, sizing.least_of_type), dtype=np.int64)
+
+
 def some_or_none(sizing: Sizing) -> npt.NDArray[np.int64]:
     """
     Find the sites and types where a type stands in its least number or not at all.
@@ -163,9 +173,11 @@ def some_or_none(sizing: Sizing) -> npt.NDArray[np.int64]:
     Returns
     -------
     pairs
-        Positions in row-major (site, type) order where the least number is above one, sorted.
+        Positions in row-major (site, type) order where the least number is above one and none is
+        kept, sorted.
     """
     may = sizing.allowed & (sizing.max_piles > 0)[:, None] & (sizing.least_of_type > 1)
+    may &= sizing.kept == 0
     return np.flatnonzero(may.ravel()).astype(np.int64)
 
 

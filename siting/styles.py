@@ -53,6 +53,15 @@ LOOKS = {
     ),
     "hydrogen": Look("加氢站", "#0550ae", 3.4),
     "substations": Look("变电站", "#9a6700", 2.6),
+    "existing": Look(
+        *("现有充电站", "#57606a", 1.8, "outcome"),
+        (
+            ("kept", "保留", "#57606a"),
+            ("extended", "扩建", "#1a7f37"),
+            ("closed", "关闭", "#cf222e"),
+        ),
+    ),
+    "dropped": Look("被排除的站址", "#cf222e", 1.0),
     "places": Look("乡镇与重点区域", "#8250df", 1.8),
     "candidates": Look("候选站址", "#afb8c1", 1.0),
     "hydrogen_candidates": Look("加氢站候选", "#a5c8f0", 1.0),
@@ -79,6 +88,10 @@ LOOKS = {
     "test_road_corridors": Look("候选路段", "#adc6e0", 0.4),
     "test_road_nodes": Look("测试道路节点", "#adc6e0", 0.8),
     "test_road_places": Look("测试场地与场景", "#8250df", 1.6),
+    "exclusions": Look(
+        *("限制用地", "#f2b8b5", 0.2, "effect"),
+        (("cut", "禁止", "#f2b8b5"), ("dearer", "限制", "#fae5b0")),
+    ),
     "districts": Look("行政区", "#57606a", 0.5, outline=True),
     "roads": Look(
         *("道路", "#c9d1d9", 0.2, "highway"),

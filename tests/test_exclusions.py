@@ -6,6 +6,7 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from handtown import CRS_M, lonlat, make_facilities
@@ -64,8 +65,8 @@ def test_only_the_named_kinds_of_sites_are_held() -> None:
 def test_the_dearest_of_several_counts_and_a_cut_goes_before() -> None:
     land = layer(
         [
-            {"box": (0, 0, 100, 100), "effect": "penalise", "cost_factor": 1.5},
-            {"box": (50, 0, 150, 100), "effect": "penalise", "cost_factor": 3.0},
+            {"box": (0, 0, 100, 100), "effect": "dearer", "cost_factor": 1.5},
+            {"box": (50, 0, 150, 100), "effect": "dearer", "cost_factor": 3.0},
             {"box": (140, 0, 200, 100), "effect": "", "cost_factor": np.nan},
         ]
     )
@@ -118,7 +119,7 @@ def test_distance_is_that_of_another_way_to_measure_it(
         ({"effect": "forbid"}, "effect forbid"),
         ({"buffer_m": -3}, "buffer_m -3"),
         ({"buffer_m": "far"}, "buffer_m far"),
-        ({"effect": "penalise"}, "cost_factor 1"),
+        ({"effect": "dearer"}, "cost_factor 1"),
         ({"sites": "mall、casino"}, "casino"),
     ],
 )
@@ -142,7 +143,7 @@ def test_a_kind_that_the_layer_does_not_have_is_refused_with_those_it_has() -> N
     [
         {"near": ["school"]},
         {"near": ["school"], "kind": "water", "buffer_m": 5},
-        {"effect": "penalise"},
+        {"effect": "dearer"},
         {"sites": ["casino"]},
         {"near": ["casino"], "buffer_m": 5},
         {"buffer_m": -1},
@@ -155,10 +156,11 @@ def test_a_rule_that_can_not_be_is_refused(rule: dict[str, Any]) -> None:
 
 def test_the_report_counts_by_reason_and_names_service_areas() -> None:
     frame = exclusion_frame((), layer([{"box": (0, 0, 9, 9), "name": "红线"}]), NOBODY)
-    cut = {"row": np.array([0, 0]), "kind": np.array(["mall", "service_area"], dtype=object)}
-    first, second = cut_report(frame, cut)
+    ids, kinds = ["x1", "x1", ""], ["mall", "service_area", "fuel"]
+    told = ["红线", "红线", "farther than 1500 m from every road"]
+    dropped = pd.DataFrame({"exclusion_id": ids, "kind": kinds, "reason": told})
+    first, second = cut_report(frame, dropped)
+    assert first.startswith("2 candidate sites")
     assert "红线 (2)" in first
     assert second.startswith("1 service")
-    assert (
-        cut_report(frame, {"row": np.zeros(0, dtype=int), "kind": np.zeros(0, dtype=object)}) == ()
-    )
+    assert cut_report(frame, dropped[2:]) == ()

@@ -75,7 +75,7 @@ def test_a_guessed_type_is_said_and_can_be_chosen(charging: Charging) -> None:
 
 
 def test_what_a_row_does_not_say_the_model_says(charging: Charging) -> None:
-    rows = ({"state": "closable", "keep_cny": 9.0}, {"state": "", "keep_cny": NAN})
+    rows = ({"policy": "closable", "keep_cny": 9.0}, {"policy": "", "keep_cny": NAN})
     frame = found(asking(charging, policy="kept", keep_cny=5), *rows).frame
     assert frame["policy"].tolist() == ["closable", "kept"]
     assert frame["keep_cny"].tolist() == [9.0, 5.0]
@@ -90,8 +90,8 @@ def test_a_station_of_the_table_and_of_the_map_is_one(charging: Charging) -> Non
         ("parking", "泉城广场", 100, 0, NAN, NAN),
     ]
     rows = (
-        {"station_id": "A", "name": "国家电网泉城广场充电站", "piles": 6, "use": "dedicated"},
-        {"station_id": "B", "name": "", "at": (5000, 30), "year": 2021, "owner": "国网"},
+        {"id": "A", "name": "国家电网泉城广场充电站", "piles": 6, "access": "专用"},
+        {"id": "B", "name": "", "at": (5000, 30), "year": 2021, "owner": "国网"},
     )
     stations = found(charging, *rows, shown=shown)
     frame = stations.frame.set_index("site_id")
@@ -122,14 +122,14 @@ def test_stations_of_the_map_alone_keep_their_ids_and_their_piles_are_unknown(
 
 def test_all_that_is_wrong_is_said_at_once(charging: Charging) -> None:
     rows = (
-        {"station_id": "A", "piles": 2.5, "piles_dc60": "", "state": "kept"},
-        {"station_id": "B", "piles": 2, "piles_dc60": 3, "state": "gone"},
-        {"station_id": "B", "piles": -1, "piles_dc60": "x", "state": ""},
+        {"id": "A", "piles": 2.5, "piles_dc60": "", "policy": "kept"},
+        {"id": "B", "piles": 2, "piles_dc60": 3, "policy": "gone"},
+        {"id": "B", "piles": -1, "piles_dc60": "x", "policy": ""},
     )
     with pytest.raises(InputError) as caught:
         found(charging, *rows)
     text = str(caught.value)
-    for part in ("A: piles 2.5", "B: state gone", "there 2 times", "piles_dc60 x"):
+    for part in ("A: piles 2.5", "B: policy gone", "there 2 times", "piles_dc60 x"):
         assert part in text
     assert text.startswith("sources.existing: ")
 

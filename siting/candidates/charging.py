@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
@@ -13,8 +13,17 @@ import shapely
 
 from siting import cells as grid
 from siting.candidates.naming import site_names
+from siting.candidates.standing import (
+    dropped_frame,
+    judged,
+    no_dropped,
+    standing,
+    with_stations,
+)
 from siting.candidates.thinning import clear_of, preference, thin
 from siting.errors import InputError
+from siting.exclusions import no_exclusions
+from siting.existing import existing_stations
 from siting.facts import english_city, service_areas, site_clauses, site_kinds
 from siting.frames import ROAD_CLASSES
 from siting.network import snap
@@ -22,6 +31,7 @@ from siting.network import snap
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from siting.existing import Existing
     from siting.frames import CityMap
     from siting.model import Charging
     from siting.network import Network
@@ -85,10 +95,12 @@ class Candidates:
     frame
         EPSG:4326 Points, RangeIndex, sorted by `site_id`. Columns: `site_id` (str, stable), `kind`
         (a `FACILITY_KINDS` value or `roadside`), `name` (str), `district_id` (str), `urban` (bool),
-        `existing` (bool), `mandatory` (bool), `max_piles` (int, land), `min_piles` (int, when
-        open), `kw_limit` (float, most kW after simultaneity that the grid gives),
-        `fixed_cost_cny` (float, opening), `clauses` (str, ids joined by a space that the site
-        serves or comes from).
+        `existing` (bool), `policy` (of existing ones `kept` | `extendable` | `closable`, else ""),
+        `access` (`public` | `dedicated`), `kept_<type id>` (int, piles that stand there already),
+        `mandatory` (bool), `max_piles` (int, land), `min_piles` (int, when open), `kw_limit`
+        (float, most kW after simultaneity that the grid gives), `cost_factor` (what opening costs
+        more for the land), `fixed_cost_cny` (float, opening, or keeping), `clauses` (str, ids
+        joined by a space that the site serves or comes from).
     allowed
         Which pile types may stand at each site, bool, shape (sites, pile types) in the model's
         order.
@@ -96,12 +108,16 @@ class Candidates:
         Network node each site is snapped to, shape (n,).
     access_m
         Straight-line metres from the site to that node, shape (n,).
+    dropped
+        EPSG:4326 Points, places that are no sites because of the land or the roads: `site_id`,
+        `name`, `kind`, `exclusion_id` ("" for none), `reason`.
     """
 
     frame: gpd.GeoDataFrame
     allowed: npt.NDArray[np.bool_]
     node: npt.NDArray[np.int64]
     access_m: npt.NDArray[np.float64]
+    dropped: gpd.GeoDataFrame = field(default_factory=no_dropped)
 
 
 def charging_candidates(
@@ -111,6 +127,8 @@ def charging_candidates(
     charging: Charging,
     *,
     cells: grid.Cells | None = None,
+    existing: Existing | None = None,
+    exclusions: gpd.GeoDataFrame | None = None,
     most: int = MOST_SITES,
 ) -> Candidates:
     """
@@ -128,6 +146,10 @@ def charging_candidates(
         Pile types, costs and the power factor.
     cells
         The cells that say what is built up, when they are already laid.
+    existing
+        Stations in operation; None: those of the map, without their piles.
+    exclusions
+        Land that sites can't be on or are dearer on, as `exclusions.exclusion_frame`.
     most
         About how many sites at most; mandatory and existing ones always stay.
 
@@ -146,14 +168,21 @@ def charging_candidates(
     polygons = districts.geometry.to_crs(network.crs).to_numpy()
     kinds = site_kinds()
     city = _city(districts)
-    facilities = _facilities(city_map, network, city, kinds)
+    known = existing or existing_stations(None, city_map.facilities, charging, network.crs)
+    land = no_exclusions() if exclusions is None else exclusions
+    shown = replace(city_map, facilities=with_stations(city_map.facilities, known))
+    facilities = _facilities(shown, network, city, kinds)
     roadside = _roadside(network, kinds)
     places = pd.concat([facilities, roadside], ignore_index=True)
     places["district"] = grid.district_of(polygons, places[["x", "y"]].to_numpy())
     places = places[places["district"] >= 0].reset_index(drop=True)
     node, access_m = _snapped(network, places)
-    places = places.assign(node=node, access_m=access_m)[node >= 0].reset_index(drop=True)
+    places = places.assign(node=node, access_m=access_m)
     places["urban"] = grid.is_urban(laid, places[["x", "y"]].to_numpy())
+    places = judged(places, land, network.crs)
+    dropped = dropped_frame(places[_dropped(places, most)], land, network.crs, SNAP_LIMIT_M)
+    usable = (places["node"] >= 0) & (places["cut"] < 0)
+    places = places[usable].reset_index(drop=True)
     places = places[_thinned(places, most)].sort_values("site_id", ignore_index=True)
     if places.empty:
         raise InputError(
@@ -162,7 +191,20 @@ def charging_candidates(
             value=f"{len(city_map.facilities)} facilities",
             cure="Give a map with roads inside the districts, or `sources.districts: extent`",
         )
-    return _candidates(places, network, districts, city_map, charging, kinds, site_clauses(city))
+    found = _candidates(places, network, districts, city_map, charging, kinds, site_clauses(city))
+    frame, allowed = standing(found.frame, found.allowed, known, charging)
+    return replace(found, frame=frame, allowed=allowed, dropped=dropped)
+
+
+def _dropped(places: pd.DataFrame, most: int) -> Bools:
+    """Tell which places the land or the roads drop; roadside ones only where a site would be."""
+    on_road = (places["node"] >= 0).to_numpy()
+    cut = (places["cut"] >= 0).to_numpy()
+    roadside = (places["kind"] == "roadside").to_numpy()
+    would: Bools = np.zeros(len(places), dtype=np.bool_)
+    if (on_road & cut & roadside).any():
+        would[on_road] = _thinned(places[on_road].reset_index(drop=True), most)
+    return np.asarray(np.where(roadside, on_road & cut & would, ~on_road | cut), dtype=np.bool_)
 
 
 def _city(districts: gpd.GeoDataFrame) -> str:
@@ -319,7 +361,9 @@ def _candidates(
             "max_piles": _max_piles(places, kind),
             "min_piles": kind["min_piles"].to_numpy(dtype=np.int64),
             "kw_limit": kva * charging.power_factor.value,
-            "fixed_cost_cny": np.where(existing, 0.0, charging.station_fixed_cny.value + rural_cny),
+            "cost_factor": places["cost_factor"].to_numpy(dtype=float),
+            "fixed_cost_cny": np.where(existing, 0.0, charging.station_fixed_cny.value + rural_cny)
+            * places["cost_factor"].to_numpy(dtype=float),
             "clauses": [" ".join(clauses.get(str(name), ())) for name in places["kind"]],
         },
         geometry=shapely.points(places[["x", "y"]].to_numpy()),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from siting.structures import segment_groups
+from siting.structures import least_standing, segment_groups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ def pile_limit(sizing: Sizing) -> npt.NDArray[np.float64]:
     peak = sizing.simultaneity * sizing.pile_kw
     grid = np.floor(sizing.kw_limit[:, None] / np.where(peak > 0, peak, 1e-300) + 1e-9)
     most = np.minimum(sizing.max_piles[:, None], np.where(peak > 0, grid, np.inf))
-    return np.where(sizing.allowed & (most >= sizing.least_of_type), most, 0.0)
+    return np.where(sizing.allowed & (most >= least_standing(sizing)), most, 0.0)
 
 
 def can_open(sizing: Sizing) -> npt.NDArray[np.bool_]:
@@ -104,7 +104,9 @@ def site_values(
     pay = (rows @ sizing.row_piles).reshape(sites, -1)
     rent = duals["most"][:, None] + duals["grid"][:, None] * peak
     rent = rent + (use * sizing.least_use)[:, None] * sizing.pile_kwh
-    value += (limit * np.maximum(earn + duals["least"][:, None] - pay - rent, 0)).sum(axis=1)
+    each = earn + duals["least"][:, None] - pay - rent
+    # Kept piles stand whether they are worth it or not.
+    value += (limit * np.maximum(each, 0) - sizing.kept * np.maximum(-each, 0)).sum(axis=1)
     paid = (abs(rows) @ abs(sizing.row_piles)).reshape(sites, -1)
     size += (limit * (earn + duals["least"][:, None] + paid + rent)).sum(axis=1)
     head = np.where(np.isfinite(sizing.kw_limit), sizing.kw_limit, 0.0)

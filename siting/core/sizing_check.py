@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from siting.structures import segment_groups
+from siting.structures import least_standing, segment_groups
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -50,7 +50,9 @@ def check_sizing(sizing: Sizing, plan: Siting) -> tuple[str, ...]:
     count = piles.sum(axis=1)
     hold(count <= np.where(opened, sizing.max_piles, 0), "sites above their land")
     hold(count >= np.where(opened, sizing.min_piles, 0), "sites below their least piles")
-    alone = (piles > 0) & (piles < sizing.least_of_type)
+    gone = opened[:, None] & (piles < sizing.kept)
+    hold(np.asarray(~gone.any(axis=1)), "sites that lose kept piles")
+    alone = (piles > 0) & (piles < least_standing(sizing))
     hold(np.asarray(~alone.any(axis=1)), "sites with too few piles of a type")
     given = np.bincount(sizing.site, serve, minlength=len(piles))
     hold(given >= least_served(sizing, piles) * (1 - USE_TOLERANCE), "sites used too little")

@@ -125,6 +125,7 @@ def cut_out(sizing: Sizing, plan: Siting, sites: npt.NDArray[np.int64]) -> Part:
         forced=sizing.forced[sites],
         allowed=sizing.allowed[sites],
         least_use=sizing.least_use[sites],
+        kept=sizing.kept[sites],
         row_open=csr_array(sizing.row_open[:, sites]),
         row_piles=csr_array(sizing.row_piles[:, columns]),
         row_served=csr_array(sizing.row_served[:, points]),

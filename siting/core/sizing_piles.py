@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from siting.core.sizing_bound import pile_limit
-from siting.structures import segment_groups
+from siting.structures import least_standing, segment_groups
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -171,19 +171,19 @@ def mend_piles(
         Whole piles within the limits of each site; the rows may still be broken where no single
         move helps.
     """
-    limit = pile_limit(sizing)
+    limit, least = pile_limit(sizing), least_standing(sizing)
     peak = sizing.simultaneity * sizing.pile_kw
-    held = _within_site(sizing, np.minimum(np.maximum(piles, 0), limit), energy)
+    held = _within_site(sizing, np.minimum(np.maximum(piles, sizing.kept), limit), energy)
     delta = _moves(piles.shape[1], int(sizing.least_of_type.max(initial=1)))
     touched = _touched(sizing, delta)
     activity = fixed + sizing.row_piles @ held.ravel()
     for _ in range(rounds):
         trial = held[:, None, :] + delta
         count = trial.sum(axis=2)
-        fits = ((trial >= 0) & (trial <= limit[:, None, :])).all(axis=2)
+        fits = ((trial >= sizing.kept[:, None, :]) & (trial <= limit[:, None, :])).all(axis=2)
         fits &= (count >= sizing.min_piles[:, None]) & (count <= sizing.max_piles[:, None])
         fits &= trial @ peak <= sizing.kw_limit[:, None] + TOLERANCE
-        fits &= ((trial == 0) | (trial >= sizing.least_of_type)).all(axis=2)
+        fits &= ((trial == 0) | (trial >= least[:, None, :])).all(axis=2)
         fits &= _used(sizing, trial, energy) | ((delta @ sizing.pile_kwh) <= 0)
         now = lost_energy(sizing, energy, held)
         loss = lost_energy(sizing, energy[:, None, :], trial) - now[:, None]
@@ -248,7 +248,7 @@ def _within_site(
 ) -> npt.NDArray[np.float64]:
     """Take piles off, or put the cheapest on, until land, grid and the least number hold."""
     peak = sizing.simultaneity * sizing.pile_kw
-    limit = pile_limit(sizing)
+    limit, least = pile_limit(sizing), least_standing(sizing)
     piles = piles.astype(float).copy()
     cheap = np.argsort(sizing.pile_cny, kind="stable")
     for _ in range(int(sizing.max_piles.max(initial=0)) + 1):
@@ -258,13 +258,15 @@ def _within_site(
         one = np.eye(len(peak))
         trial = piles[over][:, None, :] - one
         loss = lost_energy(sizing, energy[over][:, None, :], trial)
-        loss = np.where(trial.min(axis=2) < 0, np.inf, loss)
+        loss = np.where((trial < sizing.kept[over][:, None, :]).any(axis=2), np.inf, loss)
         relief = np.where(piles[over] @ peak > sizing.kw_limit[over] + TOLERANCE, 1.0, 0.0)
         merit = loss - relief[:, None] * peak * 1e-6
-        piles[over] -= one[merit.argmin(axis=1)]
+        # Where kept piles alone are too many nothing can go.
+        goes = np.isfinite(merit.min(axis=1))
+        piles[over] -= one[merit.argmin(axis=1)] * goes[:, None]
     for kind in cheap:
-        few = (piles[:, kind] > 0) & (piles[:, kind] < sizing.least_of_type[kind])
-        more = np.where(few, sizing.least_of_type[kind] - piles[:, kind], 0.0)
+        few = (piles[:, kind] > 0) & (piles[:, kind] < least[:, kind])
+        more = np.where(few, least[:, kind] - piles[:, kind], 0.0)
         room = (piles.sum(axis=1) + more <= sizing.max_piles) & (
             piles @ peak + more * peak[kind] <= sizing.kw_limit + TOLERANCE
         )
@@ -274,7 +276,7 @@ def _within_site(
         if not len(under):
             break
         for kind in cheap:
-            more = np.where(piles[under, kind] > 0, 1.0, float(sizing.least_of_type[kind]))
+            more = np.where(piles[under, kind] > 0, 1.0, least[under, kind].astype(float))
             room = (piles[under, kind] + more <= limit[under, kind]) & (
                 piles[under] @ peak + more * peak[kind] <= sizing.kw_limit[under] + TOLERANCE
             )

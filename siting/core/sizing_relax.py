@@ -105,9 +105,11 @@ def relaxation(
             sizing.weight[sizing.point] * energy,
         ]
     )
+    must = sizing.forced & usable
+    standing = np.where(must[:, None], np.minimum(sizing.kept, limit) / scale, 0.0)
     program = LinearProgram(
         cost=cost,
-        lower=np.concatenate([(sizing.forced & usable).astype(float), np.zeros(len(cost) - sites)]),
+        lower=np.concatenate([must.astype(float), standing.ravel(), np.zeros(arcs)]),
         upper=np.concatenate(
             [usable.astype(float), (limit / scale).ravel(), usable[sizing.site] & (energy > 0)]
         ).astype(float),

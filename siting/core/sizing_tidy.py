@@ -9,7 +9,7 @@ import numpy as np
 
 from siting.core.sizing_part import Siting, activity
 from siting.core.sizing_round import site_energy
-from siting.structures import segment_groups
+from siting.structures import least_standing, segment_groups
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -47,10 +47,11 @@ def idle_piles(
     idle = np.floor(slack / max(sizing.pile_kwh[kind], 1e-12) + 1e-12)
     least = np.where(plan.opened, sizing.min_piles, 0)
     spare = piles.sum(axis=1) - least
-    have = piles[:, kind]
-    few = np.minimum(np.minimum(idle, spare), have)
-    # Either all of a type goes, or its least number stays.
-    few = np.where(few >= have, have, np.minimum(few, have - sizing.least_of_type[kind]))
+    have, kept = piles[:, kind], np.where(plan.opened, sizing.kept[:, kind], 0)
+    few = np.minimum(np.minimum(idle, spare), have - kept)
+    # Either all of a type goes, or its least number stays; kept piles stay.
+    least = least_standing(sizing)[:, kind]
+    few = np.where((few >= have) & (kept == 0), have, np.minimum(few, have - least))
     return np.asarray(np.clip(few, 0, None), dtype=np.int64)
 
 
@@ -73,7 +74,7 @@ def _trim(sizing: Sizing, plan: Siting) -> Siting:
         bad = np.flatnonzero(~good.all(axis=0))
         length = int(bad[0]) if len(bad) else len(site)
         gone = np.bincount(site[:length], minlength=len(piles))
-        left, least = piles[:, kind] - gone, sizing.least_of_type[kind]
+        left, least = piles[:, kind] - gone, least_standing(sizing)[:, kind]
         # Of the last site only a part may have gone.
         piles[:, kind] = np.where((left > 0) & (left < least), least, left)
     return replace(plan, piles=piles)
@@ -87,9 +88,9 @@ def _spread_idle(sizing: Sizing, plan: Siting) -> Siting:
     reached = np.where(plan.opened, asked, 0.0).astype(float)
     for kind in range(types):
         group = _alike(sizing, kind)
-        least = sizing.least_of_type[kind]
+        least = least_standing(sizing)[:, kind]
         idle = np.where(plan.opened, idle_piles(sizing, plan, piles, kind), 0)
-        kept = least if least > 1 else 0
+        kept = np.where((least > 1) | (sizing.kept[:, kind] > 0), least, 0)
         idle = np.clip(np.minimum(idle, piles[:, kind] - kept), 0, None)
         given = np.bincount(sizing.site, plan.serve, minlength=len(piles)).astype(np.float64)
         for number in np.unique(group[idle > 0]).tolist():

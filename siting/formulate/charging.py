@@ -11,11 +11,13 @@ from scipy.sparse import csr_array, vstack
 
 from siting.demand import SEGMENTS
 from siting.errors import SolverError
+from siting.existing import is_dedicated, stays_open
 from siting.formulate.clauses import (
     Question,
     Row,
     allowed_types,
     clause_rows,
+    kept_rows,
     least_piles,
     least_use,
     substation_rows,
@@ -105,8 +107,9 @@ def charging_programme(
     ]
     names = list(types["type_id"])
     most = np.where(sizing.allowed, sizing.max_piles[:, None], 0)
+    least = np.where(sizing.forced[:, None], sizing.kept, 0)
     piles = [
-        problem.add_variable(f"piles_{j}_{name}", 0, int(most[j, k]), pulp.LpInteger)
+        problem.add_variable(f"piles_{j}_{name}", int(least[j, k]), int(most[j, k]), pulp.LpInteger)
         for j in range(len(opened))
         for k, name in enumerate(names)
     ]
@@ -170,11 +173,11 @@ def _sizing(question: Question, reach: Reach, rows: Sequence[Row]) -> Sizing:
         segment=demand.frame["segment"].astype(str).map(code).to_numpy(dtype=np.int64),
         site=reach.site.astype(np.int64),
         point=reach.demand.astype(np.int64),
-        fixed_cny=frame["fixed_cost_cny"].to_numpy(dtype=float),
+        fixed_cny=question.opening_cny,
         min_piles=least_piles(candidates, model, types).astype(np.int64),
         max_piles=frame["max_piles"].to_numpy(dtype=np.int64),
         kw_limit=frame["kw_limit"].fillna(np.inf).to_numpy(dtype=float),
-        forced=frame["mandatory"].to_numpy(dtype=bool) | frame["existing"].to_numpy(dtype=bool),
+        forced=stays_open(frame),
         allowed=allowed_types(candidates, model, types),
         pile_kw=types["kw"].to_numpy(dtype=float),
         pile_kwh=types["kwh_day"].to_numpy(dtype=float),
@@ -183,6 +186,7 @@ def _sizing(question: Question, reach: Reach, rows: Sequence[Row]) -> Sizing:
         simultaneity=charging.simultaneity.value,
         least_of_type=types["least"].to_numpy(dtype=np.int64),
         least_use=use,
+        kept=question.kept,
         row_name=tuple(row.title for row in rows),
         row_open=_stack([csr_array(row.opened[None]) for row in rows], sites),
         row_piles=_stack([csr_array(row.piles.reshape(1, -1)) for row in rows], sites * kinds),
@@ -227,10 +231,9 @@ def business_rows(question: Question) -> tuple[Row, ...]:
     sites, kinds = question.shape
     rows: list[Row] = []
     if model.charging.budget_cny is not None:
-        fixed = candidates.frame["fixed_cost_cny"].to_numpy(dtype=float)
         paid = np.tile(types["cost_cny"].to_numpy(dtype=float), (sites, 1))
         budget = model.charging.budget_cny
-        rows.append(Row("c8_budget", "budget", "", fixed, paid, -np.inf, budget))
+        rows.append(Row("c8_budget", "budget", "", question.opening_cny, paid, -np.inf, budget))
     dc = np.asarray(types["current"] == "dc", dtype=float)
     existing = candidates.frame["existing"].to_numpy(dtype=bool)
     new = (~existing).astype(float)
@@ -246,7 +249,7 @@ def business_rows(question: Question) -> tuple[Row, ...]:
             )
             padded = row.piles if row.piles.shape == (sites, kinds) else np.zeros((sites, kinds))
             rows.append(replace(row, name=name, piles=padded))
-    return (*rows, *substation_rows(question))
+    return (*rows, *substation_rows(question), *kept_rows(question))
 
 
 def _target_rows(
@@ -260,12 +263,12 @@ def _target_rows(
     least, clause, measure = target.at_least, target.clause, target.measure
     empty, no_piles = np.zeros(len(counted)), np.zeros(0)
     kwh = demand.frame["kwh_day"].to_numpy(dtype=float)
-    one = np.ones(len(kwh))
+    one, one_site = np.ones(len(kwh)), np.ones(len(counted))
     if measure in {"stations", "piles"}:
         return [_count_row(target, question, counted)]
     if measure == "dc_share":
-        share = np.outer(counted, dc - least)
-        return [Row("c11_dc_share", "share of fast piles", clause, empty, share, 0.0)]
+        opened, share = _counted_piles(question, dc - least, one_site)
+        return [Row("c11_dc_share", "share of fast piles", clause, opened, share, 0.0)]
     if measure == "service_areas":
         areas = (candidates.frame["kind"] == "service_area").to_numpy(dtype=float)
         floor = float(np.ceil(least * areas.sum() - 1e-9))
@@ -285,11 +288,31 @@ def _count_row(target: Target, question: Question, counted: npt.NDArray[np.float
         swap = readings.swap_stations.value if readings.station == "charging_and_swap" else 0.0
         rest = max(0.0, least - swap)
         return Row("c9_stations", "stations", target.clause, counted, np.zeros(0), rest)
-    dedicated = question.of_kind(*readings.dedicated_kinds)
-    public = counted * (1.0 - dedicated) if readings.access == "public" else counted
+    dedicated = is_dedicated(question.candidates.frame, readings.dedicated_kinds)
+    public = np.where(dedicated & (readings.access == "public"), 0.0, 1.0)
     guns = question.types["guns"].to_numpy(dtype=float)
-    piles = np.outer(public, guns if readings.pile == "gun" else np.ones(len(guns)))
-    return Row("c10_piles", "piles", target.clause, np.zeros(len(counted)), piles, least)
+    each = guns if readings.pile == "gun" else np.ones(len(guns))
+    opened, piles = _counted_piles(question, each, public)
+    return Row("c10_piles", "piles", target.clause, opened, piles, least)
+
+
+def _counted_piles(
+    question: Question, each: npt.NDArray[np.float64], sites: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """
+    Coefficients of piles that count, each by its type, at sites by their weight.
+
+    Where stations in operation don't count, piles that are added to what they have do; where it
+    isn't known what they have, those that the plan puts there stand for it and don't.
+    """
+    kept = question.kept
+    piles = np.outer(sites, each)
+    if question.model.charging.existing_count:
+        return np.zeros(len(kept)), piles
+    existing = question.candidates.frame["existing"].to_numpy(dtype=bool)
+    unknown = existing & (kept.sum(axis=1) == 0)
+    piles = np.where(unknown[:, None], 0.0, piles)
+    return np.asarray(-(piles * kept).sum(axis=1)), piles
 
 
 def _district_rows(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
+from siting.existing import kept_piles, stays_open
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -73,6 +75,21 @@ class Question:
     def shape(self) -> tuple[int, int]:
         """Sites and pile types."""
         return len(self.candidates.frame), len(self.types)
+
+    @property
+    def kept(self) -> npt.NDArray[np.int64]:
+        """Piles that stand at each site already, shape (J, K)."""
+        return kept_piles(self.candidates.frame, [str(name) for name in self.types["type_id"]])
+
+    @property
+    def opening_cny(self) -> Floats:
+        """
+        Cost of opening each site, less what the piles that stand there would cost, shape (J,).
+
+        An open site keeps them, so with the cost of all its piles they cost nothing.
+        """
+        fixed = self.candidates.frame["fixed_cost_cny"].to_numpy(dtype=float)
+        return np.asarray(fixed - self.kept @ self.types["cost_cny"].to_numpy(dtype=float))
 
     def of_kind(self, *kinds: str) -> Floats:
         """Return 1 at sites of these kinds, shape (J,)."""
@@ -160,6 +177,19 @@ def clause_rows(target: Target, question: Question) -> list[Row]:
     }
     row = makers[target.measure](target, question)
     return [] if row is None else [row]
+
+
+def kept_rows(question: Question) -> Iterator[Row]:
+    """Rows (28): a station that may close has its piles while it is open."""
+    frame, kept = question.candidates.frame, question.kept
+    sites, kinds = question.shape
+    names, titles = question.types["type_id"].to_numpy(), frame["name"].to_numpy()
+    may_close = frame["existing"].to_numpy(dtype=bool) & ~stays_open(frame)
+    for j, k in np.argwhere((kept > 0) & may_close[:, None]).tolist():
+        opened, piles = np.zeros(sites), np.zeros((sites, kinds))
+        opened[j], piles[j, k] = -float(kept[j, k]), 1.0
+        title = f"piles that stand at {titles[j]}"
+        yield Row(f"c28_kept_{j}_{names[k]}", title, "", opened, piles, 0.0)
 
 
 def substation_rows(question: Question) -> list[Row]:
@@ -250,7 +280,7 @@ def _place_rows(target: Target, question: Question) -> Iterator[Row]:
     cover = csr_array((ones, (arcs.demand, arcs.site)), shape=(len(places.frame), sites))[chosen]
     name, title, _ = PLACE_ROWS[target.measure]
     zone = target.measure == "zone_areas"
-    open_anyway = (frame["existing"] | frame["mandatory"]).to_numpy(dtype=bool)
+    open_anyway = stays_open(frame)
     done = implied(cover, np.zeros(sites, dtype=bool) if zone else open_anyway)
     fast = _fleet(question.types)
     most = _most(question, fast) if zone else np.ones(sites)

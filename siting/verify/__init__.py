@@ -13,6 +13,7 @@ from siting.verify.hydrogen import hydrogen_findings
 from siting.verify.pilots import pilot_findings
 from siting.verify.roadside import roadside_findings
 from siting.verify.service import service_findings
+from siting.verify.standing import standing_findings
 from siting.verify.testroads import testroad_findings
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def verify_plan(plan: Plan) -> tuple[Finding, ...]:
     """
     return (
         *charging_findings(plan),
+        *standing_findings(plan),
         *clause_findings(plan),
         *hydrogen_findings(plan),
         *roadside_findings(plan),

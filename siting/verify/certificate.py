@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from siting.verify.finding import Finding, none, same
 from siting.verify.roads import road_graph
+from siting.verify.standing import piles_before
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,9 +62,12 @@ def certificate_findings(plan: Plan) -> Iterator[Finding]:
 def _check_arrays(plan: Plan, a: Arrays) -> Iterator[Finding]:
     """Hold demand, sites, pile types and budget in the evidence to the layers."""
     demand, sites, types = plan.demand, plan.candidates, plan.pile_types
+    before = piles_before(sites, types)
+    worth = before @ types.cost_cny.to_numpy(dtype=float)
     pairs = (
         ("demand", a["demand_kwh"], demand.kwh_day, demand.demand_id),
-        ("opening costs", a["fixed_cny"], sites.fixed_cost_cny, sites.site_id),
+        ("opening costs", a["fixed_cny"], sites.fixed_cost_cny - worth, sites.site_id),
+        ("kept piles", kept_piles(a).sum(axis=1), pd.Series(before.sum(axis=1)), sites.site_id),
         ("largest pile counts", a["max_piles"], sites.max_piles, sites.site_id),
         ("pile kW", a["pile_kw"], types.kw, types.type_id),
         ("pile energy", a["pile_kwh"], types.kwh_day, types.type_id),
@@ -163,8 +167,10 @@ def lagrangian_bound(a: Arrays) -> float:
     priced = _priced(a, "row_piles", rows, sites * types).reshape(sites, types)
     each = earned + least[:, None] - most[:, None] - grid[:, None] * peak - priced
     each = each - (use * a["least_use"])[:, None] * a["pile_kwh"]
+    kept = kept_piles(a)
     room = np.where(a["allowed"], _room(a, peak, kw_limit), 0.0)
-    piles = (room * np.maximum(each, 0.0)).sum(axis=1)
+    # What stands there already stands while the site is open, worth it or not.
+    piles = (room * np.maximum(each, 0.0) - kept * np.maximum(-each, 0.0)).sum(axis=1)
     head = np.where(np.isfinite(kw_limit), kw_limit, 0.0) * grid
     opened = energy + piles + a["max_piles"] * most + head - a["min_piles"] * least
     opened = opened - _priced(a, "row_open", rows, sites)
@@ -193,7 +199,14 @@ def _room(a: Arrays, peak: Floats, kw_limit: Floats) -> Floats:
     by_grid = np.floor(kw_limit[:, None] / np.where(peak > 0, peak, np.inf) + 1e-9)
     by_grid = np.where(peak > 0, by_grid, np.inf)
     room: Floats = np.minimum(a["max_piles"].astype(float)[:, None], by_grid)
-    return np.where(room >= a["least_of_type"], room, 0.0)
+    kept = kept_piles(a)
+    return np.where(room >= np.where(kept > 0, kept, a["least_of_type"]), room, 0.0)
+
+
+def kept_piles(a: Arrays) -> npt.NDArray[np.int64]:
+    """Return the piles that stand at each site already, shape (sites, types)."""
+    found = a.get("kept")
+    return np.zeros(a["allowed"].shape, dtype=np.int64) if found is None else found.astype(np.int64)
 
 
 def _positive(a: Arrays, name: str) -> Floats:

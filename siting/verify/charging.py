@@ -17,6 +17,7 @@ from siting.verify.finding import Finding, none, same
 from siting.verify.roadmeasures import MEASURES as ROADS
 from siting.verify.roads import road_graph
 from siting.verify.roadside import MEASURES as ROADSIDE
+from siting.verify.standing import counted_piles, piles_before
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -92,7 +93,10 @@ def _check_stations(plan: Plan) -> Iterator[Finding]:
         "installed kW adds up",
         stations.site_id[np.abs(installed - stations.installed_kw) > KW_TOLERANCE],
     )
-    few = ((piles > 0) & (piles < plan.pile_types.least.to_numpy(dtype=float))).any(axis=1)
+    # What stood there before may be fewer.
+    fresh = piles_before(stations, plan.pile_types) == 0
+    short = (piles > 0) & (piles < plan.pile_types.least.to_numpy(dtype=float))
+    few = (short & fresh).any(axis=1)
     yield none("piles of a type stand in their least number or more", stations.site_id[few])
     peak = installed * float(plan.run["settings"]["simultaneity"])
     yield none(
@@ -102,7 +106,8 @@ def _check_stations(plan: Plan) -> Iterator[Finding]:
 
 def _check_cost(plan: Plan) -> Iterator[Finding]:
     stations = plan.stations
-    cost = stations.fixed_cost_cny + _piles(plan) @ plan.pile_types.cost_cny.to_numpy(dtype=float)
+    bought = _piles(plan) - piles_before(stations, plan.pile_types)
+    cost = stations.fixed_cost_cny + bought @ plan.pile_types.cost_cny.to_numpy(dtype=float)
     # Each station's cost is rounded to the yuan once.
     yield none("station costs add up", stations.site_id[np.abs(cost - stations.cost_cny) > 1])
     charged = float(plan.run["totals"]["charging_cost_cny"])
@@ -307,7 +312,7 @@ def _measured(plan: Plan, measure: str) -> float:
     counted = stations if counts else stations[stations.status == "new"]
     value: float
     if measure == "dc_share":
-        piles, current = _piles(plan), plan.pile_types.current.to_numpy()
+        piles, current = counted_piles(plan), plan.pile_types.current.to_numpy()
         value = piles[:, current == "dc"].sum() / max(1.0, piles.sum())
     elif measure == "service_areas":
         areas = plan.candidates.site_id[plan.candidates.kind == "service_area"]

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from siting.verify.finding import Finding, none
 from siting.verify.roads import road_graph
+from siting.verify.standing import counted_piles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,11 +107,14 @@ def _counted(plan: Plan, measure: str) -> float:
     if measure == "stations":
         swap = readings["station"] == "charging_and_swap"
         return float(inside.sum()) + (float(readings["swap_stations"]) if swap else 0.0)
+    inside = np.ones(len(stations), dtype=bool)
     if readings["access"] == "public":
-        inside = inside & ~stations.kind.isin(readings["dedicated_kinds"]).to_numpy()
+        inside = ~stations.kind.isin(readings["dedicated_kinds"]).to_numpy()
+        if "access" in stations:
+            inside = inside & (stations.access == "public").to_numpy()
     guns = plan.pile_types.guns.to_numpy(dtype=float)
     per_pile = guns if readings["pile"] == "gun" else np.ones(len(guns))
-    return float((_piles(plan)[inside] @ per_pile).sum())
+    return float((counted_piles(plan)[inside] @ per_pile).sum())
 
 
 def clause_findings(plan: Plan) -> Iterator[Finding]:

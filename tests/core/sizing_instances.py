@@ -67,6 +67,7 @@ def random_sizing(
         simultaneity=0.65,
         least_of_type=np.ones(types, dtype=np.int64),
         least_use=np.zeros(sites),
+        kept=np.zeros((sites, types), dtype=np.int64),
         **rows_of(table, (sites, types, points)),  # type: ignore[arg-type]
     )
 
@@ -81,6 +82,47 @@ def with_site_rules(sizing: Sizing, seed: int) -> Sizing:
         least_use=np.where(rng.random(sites) < 0.7, rng.choice([0.3, 0.7, 0.95], sites), 0.0),
         max_piles=sizing.max_piles + 1,
         forced=np.zeros(sites, dtype=bool),
+    )
+
+
+def with_kept(sizing: Sizing, seed: int) -> Sizing:
+    """
+    Let piles stand at half of the sites already, one or two of some types.
+
+    Of these every other may close: a row a type holds its piles while it is open. What stands
+    costs nothing, by a minus in the cost of opening.
+    """
+    rng = np.random.default_rng(seed)
+    sites, types = sizing.allowed.shape
+    there = np.arange(sites) % 2 == 0
+    kept = np.where(there[:, None], rng.integers(0, 3, (sites, types)), 0)
+    kept[there, rng.integers(0, types, int(there.sum()))] = 1
+    stays = there & (np.arange(sites) % 4 == 0)
+    peak = sizing.simultaneity * (kept @ sizing.pile_kw)
+    fixed = np.where(there, 0.0, sizing.fixed_cny) - kept @ sizing.pile_cny
+    closable = [
+        (f"kept {j} {k}", np.where(np.arange(sites) == j, -kept[j, k], 0.0),
+         np.arange(sites * types) == j * types + k, np.zeros(len(sizing.demand_kwh)), 0.0, np.inf)
+        for j, k in np.argwhere((kept > 0) & (there & ~stays)[:, None]).tolist()
+    ]  # fmt: skip
+    rows = [
+        (name, sizing.row_open[[r]].toarray().ravel(), sizing.row_piles[[r]].toarray().ravel(),
+         sizing.row_served[[r]].toarray().ravel(), sizing.row_lower[r], sizing.row_upper[r])
+        for r, name in enumerate(sizing.row_name)
+    ]  # fmt: skip
+    rows[0] = (rows[0][0], fixed, *rows[0][2:])
+    total = kept.sum(axis=1)
+    return replace(
+        sizing,
+        fixed_cny=fixed,
+        min_piles=np.where(there, total, sizing.min_piles),
+        max_piles=np.where(there, total + rng.integers(0, 2, sites), sizing.max_piles),
+        kw_limit=np.where(there, np.maximum(sizing.kw_limit, peak), sizing.kw_limit),
+        forced=stays,
+        allowed=sizing.allowed | (kept > 0),
+        kept=kept,
+        least_use=np.where(there, 0.0, sizing.least_use),
+        **rows_of(rows + closable, (sites, types, len(sizing.demand_kwh))),  # type: ignore[arg-type]
     )
 
 
@@ -153,7 +195,11 @@ def brute_force(sizing: Sizing) -> float:
             c for c in product(*counts)
             if sizing.min_piles[j] <= sum(c) <= sizing.max_piles[j]
             and sizing.simultaneity * float(np.dot(c, sizing.pile_kw)) <= sizing.kw_limit[j] + 1e-9
-            and all(n == 0 or n >= least for n, least in zip(c, sizing.least_of_type, strict=True))
+            and all(n >= k for n, k in zip(c, sizing.kept[j], strict=True))
+            and all(
+                n == 0 or k > 0 or n >= least
+                for n, k, least in zip(c, sizing.kept[j], sizing.least_of_type, strict=True)
+            )
         ]  # fmt: skip
         closed = [] if sizing.forced[j] else [None]
         options.append(closed + fits)

@@ -19,7 +19,7 @@ from siting.core.handover import ArrayModel
 from siting.core.highs import solve_arrays
 from siting.core.pdhg import LinearProgram, maximise
 from siting.core.sizing import SizingResult, check_sizing, sizing_bound, solve_sizing
-from siting.core.sizing_part import Siting, array_model
+from siting.core.sizing_part import Siting, array_model, keep_rows
 from siting.core.sizing_relax import duals_of, relaxation
 from siting.core.sizing_search import cost_of, energy_of
 from siting.core.sizing_tidy import idle_piles, tidy
@@ -159,6 +159,62 @@ def test_whole_line_keeps_least_numbers_and_use(seed: int, monkeypatch: pytest.M
     assert exact.objective * 0.95 <= result.objective <= exact.objective * (1 + 1e-5) + 1e-5
 
 
+def standing(seed: int, **more: int) -> Sizing:
+    """Sites of which half have piles already, with least numbers, and use of the new ones."""
+    sizing = INSTANCES.with_site_rules(INSTANCES.random_sizing(seed, **more), seed)
+    return INSTANCES.with_kept(sizing, seed)
+
+
+@FEW
+@given(seed=st.integers(0, 10**6))
+def test_optimum_beside_kept_piles_is_that_of_brute_force(seed: int) -> None:
+    sizing = standing(seed, sites=3)
+    best = INSTANCES.brute_force(sizing)
+    result = solve_sizing(sizing, gap=0.0, seconds=10)
+    assert (result.status == "infeasible") == np.isnan(best)
+    if np.isnan(best):
+        return
+    assert check_sizing(sizing, plan_of(result)) == ()
+    assert result.objective == pytest.approx(best, rel=1e-5, abs=1e-5)
+    assert sizing_bound(sizing, random_duals(sizing, seed)) >= best - 1e-6
+    assert sizing_bound(sizing, result.duals) >= best - 1e-6
+
+
+def test_kept_piles_change_the_optimum_of_these_instances() -> None:
+    """They bind, so the test above can't pass without them."""
+    some = [standing(seed, sites=3) for seed in range(12)]
+    # A type that is kept may stand alone, one that isn't may not.
+    some = [replace(s, least_of_type=np.ones_like(s.least_of_type)) for s in some]
+    free = [replace(s, kept=0 * s.kept, forced=np.zeros(3, dtype=bool)) for s in some]
+    rows = [np.array(["kept" not in name for name in s.row_name]) for s in some]
+    free = [keep_rows(s, np.flatnonzero(held)) for s, held in zip(free, rows, strict=True)]
+    best = np.array([[INSTANCES.brute_force(s) for s in each] for each in (some, free)])
+    assert (best[1] >= np.nan_to_num(best[0]) - 1e-6).all()
+    assert (best[1] > np.nan_to_num(best[0]) + 1e-3).sum() >= 3
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whole_line_keeps_what_stands(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizing = standing(seed, sites=12, points=60, types=3, most=9)
+    exact = solve_arrays(array_model(sizing, saving=0.0), gap=0.0, seconds=20)
+    monkeypatch.setattr("siting.core.sizing.SMALL", 0)
+    monkeypatch.setattr("siting.core.sizing.MEDIUM", 0)
+    result = solve_sizing(sizing, gap=1e-4, seconds=2)
+    assert result.status == "solved"
+    assert check_sizing(sizing, plan_of(result)) == ()
+    assert (result.piles >= sizing.kept * result.opened[:, None]).all()
+    assert result.bound >= exact.objective * (1 - 1e-6) - 1e-6
+    assert exact.objective * 0.95 <= result.objective <= exact.objective * (1 + 1e-5) + 1e-5
+
+
+def test_the_check_sees_kept_piles_go() -> None:
+    sizing = standing(4)
+    result = solve_sizing(sizing, gap=0.0, seconds=10)
+    assert result.status == "solved"
+    fewer = replace(plan_of(result), piles=np.where(sizing.kept > 0, sizing.kept - 1, result.piles))
+    assert any("lose kept piles" in text for text in check_sizing(sizing, fewer))
+
+
 def test_bound_ignores_multipliers_that_are_not_numbers() -> None:
     sizing = INSTANCES.random_sizing(3)
     duals = random_duals(sizing, 1)
@@ -215,6 +271,7 @@ def test_without_capacity_it_is_maximal_covering(seed: int) -> None:
         allowed=np.ones((sites, 1), dtype=bool), pile_kw=np.array([1.0]),
         pile_kwh=np.array([1e6]), pile_cny=np.array([1.0]), serves=np.ones((1, 1), dtype=bool),
         simultaneity=1.0, least_of_type=np.ones(1, np.int64), least_use=np.zeros(sites),
+        kept=np.zeros((sites, 1), dtype=np.int64),
         **INSTANCES.rows_of(rows, (sites, 1, points)),
     )  # fmt: skip
     result = solve_sizing(sizing, gap=0.0, seconds=10)
@@ -330,6 +387,7 @@ def test_equal_service_takes_the_cheaper_plan() -> None:
         pile_kw=np.array([7.0]), pile_kwh=np.array([20.0]), pile_cny=np.array([900.0]),
         serves=np.ones((1, 1), dtype=bool), simultaneity=1.0,
         least_of_type=np.ones(1, np.int64), least_use=np.zeros(sites),
+        kept=np.zeros((sites, 1), dtype=np.int64),
         **INSTANCES.rows_of(rows, (sites, 1, points)),
     )  # fmt: skip
     result = solve_sizing(sizing, gap=0.0, seconds=5)

@@ -37,6 +37,7 @@ def station_town(sites: int, rows: int, seed: int) -> Sizing:
         simultaneity=0.65,
         least_of_type=np.ones(2, dtype=np.int64),
         least_use=np.zeros(sites),
+        kept=np.zeros((sites, 2), dtype=np.int64),
         row_name=tuple(f"row {n}" for n in range(rows)),
         row_open=csr_array((rows, sites)),
         row_piles=csr_array(piles.astype(float)),
