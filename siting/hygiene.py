@@ -40,6 +40,7 @@ APART_SHARE = 0.01
 """A share of road length apart from the main network that is worth a sentence. Planner's own."""
 
 _SHOWN = 5
+_AREA = 2
 _M_PER_DEG = 111_320.0
 _STEP_M = 50.0
 
@@ -119,7 +120,9 @@ def _valid(
     shapes: Objects, kept: Bools, rows: Sequence[str], hygiene: Hygiene, notes: list[str]
 ) -> Objects:
     """Rebuild invalid rings where that keeps their area."""
-    bad = kept & ~shapely.is_valid(shapes)
+    # A line of no length is invalid as well, but harmless.
+    areal = shapely.get_dimensions(shapes) == _AREA
+    bad = kept & areal & ~shapely.is_valid(shapes)
     if not bad.any():
         return shapes
     said = f"{int(bad.sum()):,} of {len(bad):,} rows have invalid rings ({_first(bad, rows)})"

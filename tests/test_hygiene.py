@@ -60,6 +60,14 @@ def test_a_bow_tie_is_refused_by_both_modes() -> None:
             clean_shapes(bow_tie, ["line 2"], hygiene)
 
 
+def test_a_line_of_no_length_is_no_invalid_ring() -> None:
+    line = np.array([shapely.LineString([(1, 1), (1, 1)])], dtype=object)
+    for hygiene in (LENIENT, STRICT):
+        kept, _, notes = clean_shapes(line, ["line 2"], hygiene)
+        assert kept.all()
+        assert notes == ()
+
+
 def test_repeated_ids_are_numbered_whatever_their_order() -> None:
     points = gpd.points_from_xy([1, 2, 3, 1], [1, 1, 1, 1])
     columns = {"id": ["a", "a", "b", "a"], "row": ["2", "3", "4", "5"]}
