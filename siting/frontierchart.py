@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 860, 660
 """Size of the picture, user units."""
-_LEFT, _RIGHT = 96, 836
+_LEFT, _RIGHT = 96, 820
 _TOP, _MIDDLE = (70, 390), (470, 610)
 """Upper and lower edge of the two panels."""
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
