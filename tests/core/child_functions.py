@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -67,3 +69,12 @@ def process_id(payload: object, stream: Stream) -> object:
     stream.answer(os.getpid())
     time.sleep(float(str(payload)))
     return None
+
+
+def feed_helper(payload: object, stream: Stream) -> object:
+    """Let a process of our own take the given MB, then wait for it."""
+    code = f"import sys; kept = bytearray({int(str(payload))} << 20); sys.stdin.read()"
+    helper = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)  # noqa: S603
+    stream.answer(helper.pid)
+    time.sleep(15)
+    return "slept"

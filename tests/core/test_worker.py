@@ -85,6 +85,19 @@ def test_memory_limit_ends_the_child() -> None:
     assert call("eat", 100, memory_mb=600).answer == 5
 
 
+def test_memory_of_the_childs_own_helpers_counts_and_they_end_with_it() -> None:
+    report = call("feed_helper", 400, memory_mb=300)
+    assert report.reason == "memory"
+    assert report.peak_memory_mb > 300
+    helper = report.answer
+    assert isinstance(helper, int)
+    until = time.monotonic() + 2.0
+    while psutil.pid_exists(helper) and time.monotonic() < until:
+        time.sleep(0.05)
+    gone = not psutil.pid_exists(helper)
+    assert gone or psutil.Process(helper).status() == psutil.STATUS_ZOMBIE
+
+
 def test_ctrl_c_ends_within_a_second_with_the_best_so_far() -> None:
     ready = threading.Event()
     pressed = [0.0]
