@@ -1,4 +1,4 @@
-"""The command line: `siting plan | check | verify | why | compare | frontier | schemes | sweep | sample | fetch`."""
+"""The command line: one function a command; what a command says stands in `commands`."""
 
 from __future__ import annotations
 

@@ -65,7 +65,8 @@ def ticks(low: float, high: float, most: int = 6) -> npt.NDArray[np.float64]:
     size = 10.0 ** math.floor(math.log10(raw))
     step = size * next(nice for nice in _NICE if nice * size >= raw * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return step * np.arange(first, last + 1)
+    steps: npt.NDArray[np.float64] = step * np.arange(first, last + 1, dtype=np.float64)
+    return steps
 
 
 def frontier_chart(points: Sequence[FrontierPoint], titles: tuple[str, str] = ("", "")) -> str:

@@ -223,7 +223,7 @@ def _with_least_of_type(sizing: Sizing, model: ArrayModel, start: Siting | None)
     )
 
 
-def solve_part(
+def solve_part(  # noqa: PLR0913  (how hard to try is five things)
     sizing: Sizing,
     *,
     saving: float,
