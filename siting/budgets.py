@@ -160,9 +160,10 @@ def _point(
     begin = time.monotonic()
     programme = formulate(asked)
     if before is not None and before.decision is not None:
-        programme = replace(
-            programme, start=before.outcome.values, multipliers=before.outcome.certificate
-        )
+        programme = replace(programme, start=before.outcome.values)
+        # A share of "every place" is one row where all of it is a row a place.
+        if _rows(programme) == _rows(before.programme):
+            programme = replace(programme, multipliers=before.outcome.certificate)
     limits = asked.solve
     outcome = solve(
         programme, gap=gap, seconds=seconds, memory_mb=limits.memory_mb, seed=limits.seed
@@ -184,6 +185,12 @@ def _point(
             objective=before.outcome.objective,
         )
     return _read(programme, outcome, asked, share, time.monotonic() - begin)
+
+
+def _rows(programme: Programme) -> tuple[str, ...]:
+    """Names of the global rows, which multipliers belong to."""
+    sizing = programme.structure
+    return sizing.row_name if isinstance(sizing, Sizing) else ()
 
 
 def _refuse_broken(programme: Programme, outcome: Outcome) -> None:
