@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from siting.errors import ModelError
-from siting.figures import NotNegative, PartOfOne, Positive, Share
+from siting.figures import Figure, NotNegative, PartOfOne, Positive, Share
 from siting.figures import Part as _Part
 from siting.modelchecks import cross_problems
 from siting.modelfile import DEFAULTS, Written, explain, find_model, read_model, resolve_file
@@ -269,7 +269,7 @@ class Model(_Part):
     sources: Sources = Sources()
     demand: DemandSettings
     charging: Charging
-    contingency: Share
+    contingency: Share = Figure(value=0.0, unit="share")
     """Share of the investment that is set aside for what can't be foreseen (预备费)."""
     hydrogen: Hydrogen | None = None
     roadside: Roadside | None = None
