@@ -13,6 +13,7 @@ from rich.table import Table
 
 from siting import __version__
 from siting.commands.check import check
+from siting.commands.clauses import clauses
 from siting.commands.compare import compare
 from siting.commands.frontier import frontier
 from siting.commands.schemes import schemes
@@ -51,6 +52,7 @@ app = typer.Typer(
 app.command()(compare)
 app.command()(frontier)
 app.command()(schemes)
+app.command()(clauses)
 app.command()(sweep)
 
 ModelArgument = Annotated[str, typer.Argument(help="A model's name (jinan) or a YAML file.")]

@@ -39,6 +39,16 @@ def test_verify_reports_every_check(published: Published, tmp_path: Path) -> Non
     assert "0 wrong" in done.stdout
 
 
+def test_clauses_prints_the_whole_ledger(published: Published, tmp_path: Path) -> None:
+    done = _siting("clauses", published.folder, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for status, count in published.plan.clauses["status"].value_counts().items():
+        assert f"{status} {count}" in done.stdout
+    short = _siting("clauses", published.folder, "--status", "met", cwd=tmp_path)
+    named = [line for line in short.stdout.splitlines() if "│ met " in line]
+    assert len(named) == int((published.plan.clauses["status"] == "met").sum())
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
