@@ -38,8 +38,8 @@ from sizing_cases import Town, clustered
 from siting.core.handover import FEASIBILITY, ArrayModel, objective_of, violation
 from siting.core.highs import solve_arrays
 from siting.core.lpfile import column_names, write_lp
-from siting.core.sizing import check_sizing, solve_sizing
-from siting.core.sizing_part import array_model
+from siting.core.sizing.part import array_model
+from siting.core.sizing.solve import check_sizing, solve_sizing
 from siting.programme import Columns, Programme, Rows
 
 if TYPE_CHECKING:
@@ -73,15 +73,15 @@ NO_PLAN = Answer(math.nan, math.nan)
 def city(roads: Path | None) -> tuple[Sizing, ArrayModel]:
     """Make the instance of a city: Jinan on real roads, or Zibo on its sample."""
     from siting.candidates.charging import charging_candidates  # noqa: PLC0415
-    from siting.catchment import charging_reach  # noqa: PLC0415
-    from siting.cells import build_cells  # noqa: PLC0415
-    from siting.city import read_city  # noqa: PLC0415
+    from siting.city.reading import read_city  # noqa: PLC0415
     from siting.core.handover import flatten  # noqa: PLC0415
-    from siting.coverage import charging_places  # noqa: PLC0415
-    from siting.demand import charging_demand  # noqa: PLC0415
+    from siting.demand.cells import build_cells  # noqa: PLC0415
+    from siting.demand.charging import charging_demand  # noqa: PLC0415
     from siting.formulate.charging import charging_programme  # noqa: PLC0415
-    from siting.model import load_model  # noqa: PLC0415
+    from siting.model.model import load_model  # noqa: PLC0415
     from siting.network import build_network  # noqa: PLC0415
+    from siting.reach.catchment import charging_reach  # noqa: PLC0415
+    from siting.reach.places import charging_places  # noqa: PLC0415
 
     asked = load_model("jinan", {"sources.roads": str(roads)}) if roads else load_model("zibo")
     with tempfile.TemporaryDirectory() as folder:

@@ -26,8 +26,8 @@ import psutil
 from connected_cases import corridors, streets
 from scipy.sparse import coo_array, csr_array
 
-from siting.core.connected import solve_connected
-from siting.core.connected_check import check_connected, connected_bound
+from siting.core.connected.check import check_connected, connected_bound
+from siting.core.connected.selection import solve_connected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

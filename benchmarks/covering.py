@@ -21,9 +21,9 @@ import pulp
 from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
-from siting.core.covering import as_model, check_opened, plain_covering
-from siting.core.covering_bound import improve_dual
-from siting.core.covering_search import Schedule, anneal, anneal_fast, greedy, has_fast, tables
+from siting.core.covering.bound import improve_dual
+from siting.core.covering.problem import as_model, check_opened, plain_covering
+from siting.core.covering.search import Schedule, anneal, anneal_fast, greedy, has_fast, tables
 from siting.core.highs import solve_arrays
 from siting.core.outcome import Outcome, Status
 from siting.core.shrink import shrink

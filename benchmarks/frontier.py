@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from siting.budgets import solve_budgets, without_others
+from siting.charging.budgets import solve_budgets, without_others
 from siting.core.solve import solve
-from siting.model import load_model
+from siting.model.model import load_model
 from siting.pipeline import prepare
 
 

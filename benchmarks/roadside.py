@@ -26,19 +26,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import shapely
 
 from siting.candidates.roadside import RoadPoints, RoadsideSites, road_points, roadside_sites
-from siting.city import read_city
+from siting.city.reading import read_city
 from siting.core.certificate import recompute_bound
 from siting.core.solve import solve
 from siting.datum import equal_area_crs, geometry_to_lonlat, geometry_to_metric
 from siting.evidence import building_evidence
-from siting.faces import Faces, footprint_faces
 from siting.formulate.roadside import RoadsideAsked, decode_roadside, roadside_programme
-from siting.model import load_model
+from siting.model.model import load_model
 from siting.network import build_network
 from siting.network.junctions import find_junctions
-from siting.radio import discs, heard
+from siting.reach.faces import Faces, footprint_faces
+from siting.reach.radio import discs, heard
+from siting.reach.zones import Zones, build_zones
 from siting.verify.builtbound import built_bound
-from siting.zones import Zones, build_zones
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from siting.core.outcome import Outcome
-    from siting.modelroadside import Roadside
+    from siting.model.roadside import Roadside
     from siting.programme import Programme
 
 TARGETS_KM2 = (25.0, 50.0, 100.0, 200.0, 400.0)

@@ -18,8 +18,8 @@ from pathlib import Path
 from sizing_cases import Town, clustered
 
 from siting.core.highs import solve_arrays
-from siting.core.sizing import check_sizing, sizing_bound, solve_sizing
-from siting.core.sizing_part import array_model
+from siting.core.sizing.part import array_model
+from siting.core.sizing.solve import check_sizing, sizing_bound, solve_sizing
 
 CASES = {
     "200 x 1,000 x 10": (Town(200, 1000, 10, 0.5), 0.015, 20.0),

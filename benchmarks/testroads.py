@@ -22,23 +22,23 @@ import psutil
 from testroads_corridors import squares
 
 from siting.candidates.corridors import CorridorRules, find_corridors
-from siting.city import join_city
+from siting.city.reading import join_city
 from siting.datum import metric_crs
 from siting.districts import districts_of
 from siting.errors import InfeasibleError
 from siting.layers import read_map
-from siting.model import load_model
+from siting.model.model import load_model
 from siting.network import build_network
 from siting.network.junctions import find_junctions
 from siting.sample import write_sample
-from siting.testroads import plan_on_corridors
+from siting.testroads.planning import plan_on_corridors
 from siting.verify.roadbound import roads_bound
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
     from siting.frames import CityMap
-    from siting.model import Model
+    from siting.model.model import Model
 
 SHARE = 1 / 3
 """Part of the corridors' length that is asked for."""

@@ -25,7 +25,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from siting.candidates.corridors import CLASSES, CorridorRules, Corridors, find_corridors
-from siting.city import select_roads
+from siting.city.reading import select_roads
 from siting.datum import metric_crs
 from siting.districts import district_of_extent, districts_of
 from siting.frames import ROAD_CLASSES

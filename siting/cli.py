@@ -160,8 +160,8 @@ def why(
     ] = 8,
 ) -> None:
     """Explain why a site is open, or what it could replace."""
-    from siting.why import why as ask  # noqa: PLC0415
-    from siting.whytext import why_lines  # noqa: PLC0415
+    from siting.why.asking import why as ask  # noqa: PLC0415
+    from siting.why.text import why_lines  # noqa: PLC0415
 
     console = Console(highlight=False, soft_wrap=True)
     for line in why_lines(ask(run_folder, site, most=swaps)):

@@ -13,13 +13,13 @@ from scipy.spatial import cKDTree
 
 from siting.candidates.hydrogen import ARTERIALS, PROTECTED, hydrogen_sites
 from siting.candidates.hydrogendemand import hydrogen_demand
-from siting.cells import district_of
 from siting.core.solve import solve
 from siting.datum import lonlat_to_metric
+from siting.demand.cells import district_of
 from siting.errors import InfeasibleError, ModelError
-from siting.figures import Figure
 from siting.formulate.hydrogen import hydrogen_choice, hydrogen_programme, opened_sites
-from siting.reach import network_reach
+from siting.model.figures import Figure
+from siting.reach.distance import network_reach
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from siting.candidates.charging import Candidates
     from siting.candidates.hydrogen import HydrogenSites
     from siting.candidates.hydrogendemand import HydrogenDemand
-    from siting.cells import Cells
-    from siting.city import City
+    from siting.city.reading import City
     from siting.core.outcome import Outcome
-    from siting.demand import Demand
-    from siting.model import Hydrogen, Model, Target
+    from siting.demand.cells import Cells
+    from siting.demand.charging import Demand
+    from siting.model.model import Hydrogen, Model, Target
     from siting.network import Network
-    from siting.reach import Reach
+    from siting.reach.distance import Reach
 
 MEASURE = "hydrogen_stations"
 """Measure of the targets that ask for hydrogen stations."""

@@ -26,7 +26,7 @@ from siting.inputs.placing import refuse_misplaced, refuse_unusable, to_lonlat
 from siting.inputs.sniff import OSM_KINDS, kind_of
 from siting.inputs.values import Labels, refuse_wrong_fields
 from siting.inputs.vector import LINE, POLYGON, Wanted, open_layer
-from siting.modelsources import Datum, Source
+from siting.model.sources import Datum, Source
 from siting.osm import read_osm
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from siting.model import Charging
+    from siting.model.model import Charging
 
 HOURS_A_DAY = 24.0
 

@@ -8,31 +8,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from siting.assemble import Solved, assemble_plan
-from siting.assumptions import assumption_table
+from siting.assemble.assumptions import assumption_table
+from siting.assemble.plan import Solved, assemble_plan
 from siting.candidates.charging import charging_candidates
-from siting.catchment import charging_reach
-from siting.cells import build_cells
-from siting.city import read_city
+from siting.charging.fairness import solve_charging
+from siting.city.layers import read_own_layers
+from siting.city.reading import read_city
+from siting.city.survey import survey
 from siting.clock import Event, silent, stage
-from siting.coverage import charging_places
-from siting.demand import charging_demand
+from siting.demand.cells import build_cells
+from siting.demand.charging import charging_demand
 from siting.errors import InfeasibleError, VerificationError
 from siting.evidence import evidence
-from siting.fairness import solve_charging
 from siting.formulate.charging import charging_programme, decode
 from siting.hydrogen import plan_hydrogen
-from siting.model import load_model
+from siting.model.model import load_model
 from siting.network import build_network, centreline_km, components_report
 from siting.network.junctions import find_junctions
-from siting.ownlayers import read_own_layers
+from siting.reach.catchment import charging_reach
+from siting.reach.places import charging_places
+from siting.reach.substations import substations_of
 from siting.report import write_report
-from siting.roadside import plan_roadside
-from siting.store import read_run, write_run
-from siting.substations import substations_of
-from siting.survey import survey
-from siting.tables import write_tables
-from siting.testroads import plan_testroads
+from siting.roadside.planning import plan_roadside
+from siting.store.runs import read_run, write_run
+from siting.tables.workbook import write_tables
+from siting.testroads.planning import plan_testroads
 from siting.verify import failures, verify_plan
 from siting.webmap import write_map
 
@@ -40,20 +40,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from siting.candidates.charging import Candidates
-    from siting.cells import Cells
-    from siting.city import City
+    from siting.city.layers import OwnLayers
+    from siting.city.reading import City
+    from siting.city.survey import Survey
     from siting.core.outcome import Outcome
-    from siting.coverage import Places
-    from siting.demand import Demand
-    from siting.model import Model
+    from siting.demand.cells import Cells
+    from siting.demand.charging import Demand
+    from siting.model.model import Model
     from siting.network import Network
     from siting.network.junctions import Junctions
-    from siting.ownlayers import OwnLayers
     from siting.plan import Plan
     from siting.programme import Programme
-    from siting.reach import Reach
-    from siting.substations import Substations
-    from siting.survey import Survey
+    from siting.reach.distance import Reach
+    from siting.reach.places import Places
+    from siting.reach.substations import Substations
     from siting.verify import Finding
 
 

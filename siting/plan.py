@@ -11,8 +11,8 @@ import pandas as pd
 import shapely
 
 from siting.datum import geometry_to_lonlat
-from siting.existing import KEPT, kept_piles
 from siting.frames import ROAD_CLASSES
+from siting.own.existing import KEPT, kept_piles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from siting.candidates.charging import Candidates
-    from siting.demand import Demand
+    from siting.demand.charging import Demand
     from siting.frames import Roads
     from siting.network import Network
-    from siting.reach import Reach
+    from siting.reach.distance import Reach
 
 STANDING = ("policy", "access", "cost_factor")
 """Columns of sites on what stands there and on the land."""

@@ -12,18 +12,18 @@ import numpy as np
 import pulp
 from scipy.sparse import csr_array, vstack
 
-from siting.assemble import Solved, assemble_plan
-from siting.budgets import without_others
+from siting.assemble.plan import Solved, assemble_plan
+from siting.charging.budgets import without_others
 from siting.clock import Event, silent, stage
-from siting.compare import compare, overlap
+from siting.compare.runs import compare, overlap
 from siting.core.solve import solve
 from siting.errors import ModelError
 from siting.evidence import evidence
 from siting.files import replacing
 from siting.formulate.charging import decode
-from siting.model import load_model
+from siting.model.model import load_model
 from siting.pipeline import WRITERS, pass_only_verified, prepare, refuse_impossible
-from siting.store import write_run
+from siting.store.runs import write_run
 from siting.structures import Sizing
 from siting.units import percent_text
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from siting.core.outcome import Outcome
     from siting.formulate.charging import Decision
-    from siting.model import Model
+    from siting.model.model import Model
     from siting.pipeline import Ground
     from siting.programme import Programme
 

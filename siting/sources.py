@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from siting.modelsources import Source
+    from siting.model.sources import Source
 
     Bounds = tuple[float, float, float, float]
     Objects = npt.NDArray[np.object_]

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from siting.batches import Units, Works, needed_sites, plan_batches
 from siting.errors import InfeasibleError
-from siting.figures import Figure
-from siting.modelroadside import Batch
+from siting.model.figures import Figure
+from siting.model.roadside import Batch
+from siting.roadside.batches import Units, Works, needed_sites, plan_batches
 
 
 def years(*shares: float, budgets: tuple[float | None, ...] = ()) -> tuple[Batch, ...]:

@@ -11,9 +11,9 @@ import pytest
 import shapely
 from tiny import SOUTH, STEP_DEG, WEST, write_model
 
-from siting.investment import investment
 from siting.pipeline import plan
-from siting.store import read_run
+from siting.store.runs import read_run
+from siting.tables.investment import investment
 from siting.verify import failures, verify_plan
 
 if TYPE_CHECKING:

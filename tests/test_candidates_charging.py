@@ -21,7 +21,7 @@ from siting.candidates.charging import (
 from siting.candidates.thinning import clear_of, preference, thin
 from siting.errors import InputError
 from siting.facts import models_folder, site_kinds
-from siting.model import Charging
+from siting.model.model import Charging
 
 NAN = float("nan")
 DEFAULTS = yaml.safe_load((models_folder() / "defaults.yaml").read_text(encoding="utf-8"))

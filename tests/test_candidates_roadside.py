@@ -18,14 +18,14 @@ from siting.candidates.roadsidekinds import KINDS, reach_m, site_table
 from siting.candidates.stretches import even_places, places_along, stretches
 from siting.errors import InputError
 from siting.frames import ROAD_CLASSES
-from siting.model import load_model
+from siting.model.model import load_model
 from siting.network import find_junctions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from siting.modelroadside import Roadside
+    from siting.model.roadside import Roadside
 
 DISTRICT = one_district(-6000.0, 6000.0)
 

@@ -10,7 +10,7 @@ from handroads import Way, make_network, make_roads, to_lonlat
 from scipy.sparse import csr_array
 
 from siting.candidates.section import complete_section, find_section
-from siting.modelroadside import ExpresswaySection
+from siting.model.roadside import ExpresswaySection
 
 STEPS = np.arange(0, 40_001, 1000.0)
 

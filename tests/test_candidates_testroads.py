@@ -16,8 +16,8 @@ from handroads import (
 
 from siting.candidates.corridors import CorridorRules, Corridors, find_corridors
 from siting.candidates.testroads import RoadGround, road_costs, road_ground, road_points
-from siting.model import load_model
-from siting.modeltestroads import TestRoads as Settings
+from siting.model.model import load_model
+from siting.model.testroads import TestRoads as Settings
 from siting.network.junctions import find_junctions
 
 FAR = (0.0, 2000.0, 4000.0, 6000.0)

@@ -20,17 +20,17 @@ from test_formulate_charging import GOLDEN, PILES, cbc, city, model_of, statemen
 
 from siting.core.lpfile import lp_lines
 from siting.core.outcome import Status
-from siting.core.sizing_part import keep_rows
+from siting.core.sizing.part import keep_rows
 from siting.core.solve import solve
-from siting.coverage import Places, place_frame, unreached_note
 from siting.errors import InputError
 from siting.formulate.charging import charging_programme, decode
 from siting.formulate.clauses import implied
-from siting.model import Model, Target
+from siting.model.model import Model, Target
+from siting.model.rules import ClauseRules, Readings
 from siting.piles import pile_table
-from siting.reach import Reach
-from siting.rules import ClauseRules, Readings
-from siting.substations import Substations, read_substations
+from siting.reach.distance import Reach
+from siting.reach.places import Places, place_frame, unreached_note
+from siting.reach.substations import Substations, read_substations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from siting.candidates.charging import Candidates
-    from siting.demand import Demand
+    from siting.demand.charging import Demand
     from siting.programme import Programme
     from siting.structures import Sizing
 

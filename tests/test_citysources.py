@@ -16,18 +16,18 @@ from handtown import SOUTH_M, WEST_M, lonlat, make_map, make_network
 from tiny import MODEL, write_town
 
 from siting.candidates.roadlists import Stretch, list_of
-from siting.city import read_city
+from siting.city.reading import read_city
 from siting.datum import from_wgs84, to_wgs84
 from siting.errors import InputError
 from siting.layers import read_map
-from siting.model import load_model
-from siting.modelsources import Source
+from siting.model.model import load_model
+from siting.model.sources import Source
 from siting.pipeline import check, plan
+from siting.reach.substations import substations_of
 from siting.sources import read_source
-from siting.substations import substations_of
 
 if TYPE_CHECKING:
-    from siting.city import City
+    from siting.city.reading import City
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 M_PER_DEG = 111_320.0

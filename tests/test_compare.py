@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import HOSTILE
 
-from siting.compare import compare, overlap
+from siting.compare.runs import compare, overlap
 from siting.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from siting.compare import Comparison
+    from siting.compare.runs import Comparison
     from siting.pipeline import Published
 
 

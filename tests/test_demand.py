@@ -18,9 +18,9 @@ from handtown import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siting import cells as grid
-from siting.census import cars_per_person, district_people, spread_people
-from siting.demand import (
+from siting.demand import cells as grid
+from siting.demand.census import cars_per_person, district_people, spread_people
+from siting.demand.charging import (
     DRAWN_KWH,
     FREIGHT_SHARE,
     SEGMENTS,
@@ -30,7 +30,7 @@ from siting.demand import (
     demand_assumptions,
 )
 from siting.errors import InputError
-from siting.model import DemandSettings
+from siting.model.model import DemandSettings
 
 SETTINGS = DemandSettings.model_validate(
     {

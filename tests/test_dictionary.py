@@ -9,9 +9,9 @@ import pandas as pd
 import pyogrio
 import pytest
 
-from siting.dictionary import SHORT_LENGTH, data_dictionary, field_names
-from siting.store import GPKG, LAYERS, OPTIONAL, TABLES
-from siting.styles import LOOKS
+from siting.store.dictionary import SHORT_LENGTH, data_dictionary, field_names
+from siting.store.runs import GPKG, LAYERS, OPTIONAL, TABLES
+from siting.store.styles import LOOKS
 
 if TYPE_CHECKING:
     from siting.pipeline import Published

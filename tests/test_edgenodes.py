@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from handtown import make_map, make_network
 
-from siting.edgenodes import both_ways, edge_choice, plan_edge_nodes
-from siting.modelroadside import EdgeNodes
+from siting.model.roadside import EdgeNodes
+from siting.roadside.edgenodes import both_ways, edge_choice, plan_edge_nodes
 
 
 def asked(**changes: float) -> EdgeNodes:

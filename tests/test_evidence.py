@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from siting.errors import InputError
 from siting.evidence import read_evidence, write_evidence
-from siting.store import read_run
+from siting.store.runs import read_run
 from siting.verify import failures, verify_plan
 from siting.verify.certificate import certificate_findings, lagrangian_bound
 

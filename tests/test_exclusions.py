@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from pyproj import Geod
 
 from siting.errors import InputError
-from siting.exclusions import cut_report, exclusion_frame, judge_places
-from siting.modelland import Exclusion
+from siting.model.land import Exclusion
+from siting.own.exclusions import cut_report, exclusion_frame, judge_places
 
 CORNER = np.array([500_000.0, 4_060_000.0])
 NOBODY = make_facilities([])

@@ -11,8 +11,8 @@ import shapely
 from handtown import CRS_M, lonlat, make_facilities
 
 from siting.errors import InputError
-from siting.existing import existing_stations, no_stations
-from siting.model import Charging, load_model
+from siting.model.model import Charging, load_model
+from siting.own.existing import existing_stations, no_stations
 
 NAN = float("nan")
 TYPES = ("ac7", "dc60", "dc120", "dc240", "sc480")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from siting.faces import footprint_faces, same_rows
+from siting.reach.faces import footprint_faces, same_rows
 
 
 def circles(seed: int, count: int, *, radius: float = 220.0) -> tuple[np.ndarray, np.ndarray]:

@@ -9,11 +9,11 @@ import pytest
 import yaml
 
 from siting import facts
-from siting.demand import SEGMENTS
-from siting.figures import Figure
+from siting.demand.charging import SEGMENTS
 from siting.files import sha256_of
 from siting.frames import FACILITY_KINDS, ROAD_CLASSES
-from siting.model import load_model
+from siting.model.figures import Figure
+from siting.model.model import load_model
 
 POLICIES = Path(__file__).parents[1].parent / "shared" / "policies"
 

@@ -12,8 +12,8 @@ from scipy.optimize import linprog
 from test_formulate_charging import PILES, city, model_of
 from tiny import write_model
 
-from siting.demand import SEGMENTS
-from siting.fairness import STEP, district_shares, solve_charging
+from siting.charging.fairness import STEP, district_shares, solve_charging
+from siting.demand.charging import SEGMENTS
 from siting.formulate.charging import charging_programme, decode
 from siting.piles import pile_table
 from siting.pipeline import plan
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from siting.candidates.charging import Candidates
-    from siting.demand import Demand
-    from siting.model import Model
-    from siting.reach import Reach
+    from siting.demand.charging import Demand
+    from siting.model.model import Model
+    from siting.reach.distance import Reach
 
 SIMULTANEITY = 0.65
 

@@ -30,12 +30,12 @@ from fetchserver import (
 from tiny import write_model
 
 from siting import __version__
-from siting.city import read_city
+from siting.city.reading import read_city
 from siting.errors import FetchError, InputError, ModelError, SitingError
 from siting.fetch.fetching import Fetched, area_of, fetch
 from siting.fetch.record import read_record, sidecar
 from siting.fetch.rules import Rules, default_config, load_rules
-from siting.model import load_model
+from siting.model.model import load_model
 from siting.osm import read_osm
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from handtown import make_map, make_network
 
-from siting.fleetroutes import draw_trips, fleet_routes, fleet_share
-from siting.modelroadside import OnBoard
+from siting.model.roadside import OnBoard
+from siting.roadside.fleetroutes import draw_trips, fleet_routes, fleet_share
 
 NETWORK = make_network(make_map())
 WEIGHT = np.ones(len(NETWORK.node_id))

@@ -19,11 +19,11 @@ from siting.candidates.charging import Candidates
 from siting.core.lpfile import lp_lines, write_lp
 from siting.core.outcome import Outcome, Status
 from siting.core.solve import solve
-from siting.demand import SEGMENTS, Demand
+from siting.demand.charging import SEGMENTS, Demand
 from siting.errors import SolverError
 from siting.formulate.charging import charging_programme, decode
-from siting.model import Charging, DemandSettings, Fleet, Model, PileType, Target, load_model
-from siting.reach import Reach
+from siting.model.model import Charging, DemandSettings, Fleet, Model, PileType, Target, load_model
+from siting.reach.distance import Reach
 from siting.structures import Sizing
 
 if TYPE_CHECKING:

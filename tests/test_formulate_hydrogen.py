@@ -23,8 +23,8 @@ from siting.formulate.hydrogen import (
     opened_sites,
 )
 from siting.hydrogen import near_pairs
-from siting.model import Hydrogen
-from siting.reach import Reach
+from siting.model.model import Hydrogen
+from siting.reach.distance import Reach
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "golden"

@@ -18,21 +18,21 @@ from pulp.apis.coin_api import pulp_cbc_path
 from scipy.sparse import csr_array
 
 from siting.candidates.roadside import RoadPoints, RoadsideSites
-from siting.core.building import broken_rules
+from siting.core.building.area import broken_rules
 from siting.core.certificate import recompute_bound
 from siting.core.lpfile import lp_lines
 from siting.core.outcome import Outcome, Status
 from siting.core.solve import solve
 from siting.errors import SolverError
-from siting.faces import footprint_faces
 from siting.formulate.roadside import (
     RoadsideAsked,
     decode_roadside,
     point_groups,
     roadside_programme,
 )
+from siting.reach.faces import footprint_faces
+from siting.reach.zones import Zones
 from siting.structures import Building
-from siting.zones import Zones
 
 sys.path.insert(0, str(Path(__file__).parent / "core"))
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siting.core.connected import solve_connected
+from siting.core.connected.selection import solve_connected
 from siting.core.lpfile import lp_lines
 from siting.core.solve import solve
 from siting.errors import SolverError

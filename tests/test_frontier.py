@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 import pytest
 from tiny import write_model
 
-from siting.budgets import solve_budgets, without_others
+from siting.charging.budgets import solve_budgets, without_others
 from siting.core.solve import solve
-from siting.frontier import frontier
-from siting.frontierpoints import COLUMNS, frontier_points
-from siting.model import load_model
+from siting.frontier.points import COLUMNS, frontier_points
+from siting.frontier.tracing import frontier
+from siting.model.model import load_model
 from siting.pipeline import prepare
 
 if TYPE_CHECKING:
-    from siting.budgets import Bought
-    from siting.frontier import Frontier
+    from siting.charging.budgets import Bought
+    from siting.frontier.tracing import Frontier
     from siting.pipeline import Ground
 
 pytestmark = pytest.mark.slow

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from siting.errors import ModelError
-from siting.frontier import parse_budgets
-from siting.frontierpoints import knee
+from siting.frontier.points import knee
+from siting.frontier.tracing import parse_budgets
 
 
 def test_the_middle_of_a_bend_is_the_knee() -> None:

@@ -22,7 +22,7 @@ from siting.candidates.hydrogen import PROTECTED, protected_places, supply_place
 from siting.errors import InfeasibleError
 from siting.osm import read_osm
 from siting.pipeline import plan
-from siting.store import read_run
+from siting.store.runs import read_run
 from siting.verify import failures, verify_plan
 
 if TYPE_CHECKING:

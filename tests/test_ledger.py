@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from siting.assemble.ledger import LATER_NOTE, PARAMETER_NOTE, UNITS, clause_ledger, measure_plan
+from siting.assemble.measures import reading_notes
 from siting.facts import clause_status, clauses
-from siting.ledger import LATER_NOTE, PARAMETER_NOTE, UNITS, clause_ledger, measure_plan
-from siting.measures import reading_notes
-from siting.model import Model, Target, load_model
+from siting.model.model import Model, Target, load_model
 
 NOTHING = {**dict.fromkeys(UNITS, 0.0), "service_areas": 1.0}
 

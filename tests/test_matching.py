@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siting.matching import ALIKE, UNLIKE, likeness, match_places
+from siting.own.matching import ALIKE, UNLIKE, likeness, match_places
 
 
 def match(

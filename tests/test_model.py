@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from siting import facts
 from siting.errors import InputError, ModelError
-from siting.model import Model, Solve, load_model, model_schema
-from siting.yamlfile import load_yaml
+from siting.model.model import Model, Solve, load_model, model_schema
+from siting.model.yaml import load_yaml
 
 ROOT = Path(__file__).parents[1]
 
@@ -227,7 +227,7 @@ def test_a_model_is_frozen_and_refuses_what_is_not_a_number() -> None:
 def test_the_kept_schema_is_that_of_the_code() -> None:
     kept = json.loads((ROOT / "docs" / "model.schema.json").read_text(encoding="utf-8"))
     assert kept == json.loads(json.dumps(model_schema())), (
-        "write json.dumps(siting.model.model_schema(), ensure_ascii=False, indent=2) to "
+        "write json.dumps(siting.model.model.model_schema(), ensure_ascii=False, indent=2) to "
         "docs/model.schema.json"
     )
 

@@ -13,18 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import write_model
 
-from siting.model import load_model
-from siting.pilots import pilot_columns, pilot_leanings, pilot_note
+from siting.assemble.pilots import pilot_columns, pilot_leanings, pilot_note
+from siting.model.model import load_model
 from siting.pipeline import plan
-from siting.store import read_run
+from siting.store.runs import read_run
 from siting.verify import failures, verify_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from siting.model.rules import Pilots
     from siting.pipeline import Published
     from siting.plan import Plan
-    from siting.rules import Pilots
 
 KINDS = ("fuel", "mall", "hotel", "parking", "service_area", "charging_station")
 TYPES = pd.DataFrame({"type_id": ["ac7", "dc60", "dc240"], "kw": [7.0, 60.0, 240.0]})

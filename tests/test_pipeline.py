@@ -13,7 +13,7 @@ from tiny import HOSTILE, write_model
 
 from siting.errors import InfeasibleError, VerificationError
 from siting.pipeline import check, pass_only_verified, plan, verify
-from siting.store import read_run
+from siting.store.runs import read_run
 
 if TYPE_CHECKING:
     from siting.clock import Event

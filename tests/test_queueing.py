@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siting.queueing import (
+from siting.charging.queueing import (
     erlang_c,
     segment_energy,
     shared_energy,

@@ -21,8 +21,8 @@ from siting.datum import metric_crs
 from siting.districts import district_of_extent
 from siting.layers import read_map
 from siting.network import Network, build_network, find_junctions
-from siting.radio import discs, heard
-from siting.zones import build_zones
+from siting.reach.radio import discs, heard
+from siting.reach.zones import build_zones
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 DISTRICT = one_district(-6000.0, 6000.0)

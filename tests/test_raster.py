@@ -12,10 +12,10 @@ import shapely
 from handtown import CRS_M, SOUTH_M, TOWN_M, WEST_M, make_districts, make_map, make_network
 from test_demand import SETTINGS
 
-from siting.census import spread_people
-from siting.demand import charging_demand
+from siting.demand.census import spread_people
+from siting.demand.charging import charging_demand
 from siting.errors import InputError
-from siting.raster import PeopleMap, covered_districts, people_of_layer, read_people_raster
+from siting.own.raster import PeopleMap, covered_districts, people_of_layer, read_people_raster
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -191,7 +191,7 @@ def test_what_is_no_raster_is_refused(tmp_path: Path) -> None:
 def test_too_large_an_area_of_a_raster_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("siting.raster.MOST_PIXELS", 100)
+    monkeypatch.setattr("siting.own.raster.MOST_PIXELS", 100)
     with pytest.raises(InputError, match="too many pixels"):
         read_people_raster(write(tmp_path / "a.tif", corner()), BOUNDS)
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from pyproj import CRS
 from scipy.sparse import csr_array
 
-from siting import reach as module
 from siting.network import Network
-from siting.reach import Reach, network_reach
+from siting.reach import distance as module
+from siting.reach.distance import Reach, network_reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

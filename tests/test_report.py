@@ -13,12 +13,12 @@ import pyogrio
 import pytest
 from plans import make_plan
 
-from siting.headline import headline
 from siting.report import write_report
 from siting.report.drawing import bars
 from siting.report.page import report_page
-from siting.store import GPKG
-from siting.tables import read_totals
+from siting.store.runs import GPKG
+from siting.tables.headline import headline
+from siting.tables.workbook import read_totals
 
 if TYPE_CHECKING:
     from pathlib import Path

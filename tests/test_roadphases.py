@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siting.modeltestroads import RoadPhase
-from siting.roadphases import grow, join_sections, phase_of, section_ends, section_order
+from siting.model.testroads import RoadPhase
+from siting.testroads.phases import grow, join_sections, phase_of, section_ends, section_order
 
 
 def phases(*shares: float, budget: float | None = None) -> tuple[RoadPhase, ...]:

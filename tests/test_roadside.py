@@ -16,14 +16,14 @@ import pytest
 import shapely
 import tiny
 
-from siting.city import read_city
+from siting.city.reading import read_city
 from siting.errors import InfeasibleError, ModelError
-from siting.model import load_model
+from siting.model.model import load_model
 from siting.network import build_network
 from siting.network.junctions import find_junctions
 from siting.pipeline import plan
-from siting.roadside import plan_roadside
-from siting.store import read_run
+from siting.roadside.planning import plan_roadside
+from siting.store.runs import read_run
 from siting.verify import failures, verify_plan
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from siting.pipeline import Published
     from siting.plan import Plan
-    from siting.roadside import RoadsidePlan
+    from siting.roadside.planning import RoadsidePlan
 
 ROOT = Path(__file__).parents[1]
 TARGET = "  - {{measure: built_area_km2, at_least: {area}}}\nroadside: {{{part}}}\nsolve:"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tiny import write_model
 
 from siting.errors import ModelError
-from siting.model import load_model
-from siting.scenarios import merged, scenarios_of
+from siting.model.model import load_model
+from siting.sweep.scenarios import merged, scenarios_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,10 +11,10 @@ import pytest
 from tiny import write_model
 
 from siting.errors import ModelError
-from siting.model import Target, load_model
+from siting.model.model import Target, load_model
 from siting.pipeline import prepare, verify
 from siting.schemes import choose_schemes, schemes
-from siting.store import read_run
+from siting.store.runs import read_run
 from siting.structures import Sizing
 
 if TYPE_CHECKING:

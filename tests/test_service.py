@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.sparse import csr_array
 
-from siting.network import Network
-from siting.service import (
+from siting.charging.service import (
     nearest_station_m,
     service_record,
     service_table,
     weighted_quantile,
     worst_district,
 )
-from siting.store import read_run
+from siting.network import Network
+from siting.store.runs import read_run
 from siting.verify import failures, verify_plan
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def test_a_published_run_carries_its_service(published: Published) -> None:
 def test_waits_that_never_settle_survive_the_run_folder(
     published: Published, tmp_path: Any
 ) -> None:
-    from siting.store import write_run  # noqa: PLC0415
+    from siting.store.runs import write_run  # noqa: PLC0415
 
     endless = published.plan.stations.assign(wait_minutes=np.inf)
     write = replace(published.plan, stations=endless)

@@ -18,8 +18,8 @@ from siting.datum import from_wgs84
 from siting.errors import InputError, ModelError
 from siting.inputs.columns import KINDS
 from siting.layers import read_map, read_polygons
-from siting.model import load_model
-from siting.modelsources import SOURCE_WORDS, Source, Sources
+from siting.model.model import load_model
+from siting.model.sources import SOURCE_WORDS, Source, Sources
 from siting.sources import read_layer, read_source
 
 if TYPE_CHECKING:

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tiny import write_model
 
-from siting.apart import run_apart
 from siting.errors import BusyError, InputError
 from siting.files import folder_lock
-from siting.sweep import LEDGER, RESULTS, TABLE, read_ledger, sweep
+from siting.sweep.apart import run_apart
+from siting.sweep.running import LEDGER, RESULTS, TABLE, read_ledger, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from siting.sweep import Sweep
+    from siting.sweep.running import Sweep
 
 SCENARIOS = """
 scenarios:
@@ -161,7 +161,7 @@ def test_a_killed_process_is_begun_again_and_then_reported(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boot = "import os, sys; sys.stdin.read(); os.kill(os.getpid(), 9)"
-    monkeypatch.setattr("siting.apart._BOOT", boot)
+    monkeypatch.setattr("siting.sweep.apart._BOOT", boot)
     answer = run_apart({"scenario": "base", "model": str(model), "overrides": {}, "out": ""})
     assert answer["status"] == "failed"
     assert answer["error"] == {"kind": "Killed", "text": "the process ended: killed by signal 9"}

@@ -12,9 +12,9 @@ import pytest
 from openpyxl import load_workbook
 from plans import make_plan
 
-from siting.headline import headline
-from siting.investment import CATEGORIES, contingency_cny, investment
-from siting.tables import read_totals, write_tables
+from siting.tables.headline import headline
+from siting.tables.investment import CATEGORIES, contingency_cny, investment
+from siting.tables.workbook import read_totals, write_tables
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,7 +20,7 @@ from pyproj import Geod
 
 from siting.errors import InfeasibleError, ModelError
 from siting.pipeline import plan
-from siting.store import read_run
+from siting.store.runs import read_run
 from siting.verify import failures, verify_plan
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siting.transformer import STANDARD_KVA, transformer_kva
+from siting.charging.transformer import STANDARD_KVA, transformer_kva
 from siting.verify.service import _least_kva
 
 

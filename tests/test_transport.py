@@ -9,7 +9,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from siting.transport import Fresh, Transport, most_served
+from siting.why.transport import Fresh, Transport, most_served
 
 SERVES = np.array([[True, False, False], [True, True, False], [True, True, True]])
 

@@ -9,7 +9,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from siting.store import read_run
+from siting.store.runs import read_run
 from siting.verify import failures, verify_plan
 
 if TYPE_CHECKING:

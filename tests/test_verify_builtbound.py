@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siting.core.building_check import packed, proven_bound
-from siting.core.building_relax import relaxation, solve_relaxation
-from siting.core.building_solve import solve_building
+from siting.core.building.check import packed, proven_bound
+from siting.core.building.relax import relaxation, solve_relaxation
+from siting.core.building.solve import solve_building
 from siting.core.outcome import Outcome, Status
 from siting.evidence import building_evidence
 from siting.programme import Programme

@@ -9,7 +9,7 @@ import pytest
 from tiny import write_model
 
 from siting.pipeline import plan
-from siting.store import read_run
+from siting.store.runs import read_run
 from siting.verify import failures, verify_plan
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ import pytest
 from typer.testing import CliRunner
 
 from siting.cli import app
-from siting.contributions import given_to_targets
 from siting.errors import InputError
-from siting.store import read_run
+from siting.store.runs import read_run
 from siting.verify.clauses import clause_measure
-from siting.why import ChosenSite, RejectedSite, explain_site, why
-from siting.whytext import why_lines
+from siting.why.asking import ChosenSite, RejectedSite, explain_site, why
+from siting.why.contributions import given_to_targets
+from siting.why.text import why_lines
 
 if TYPE_CHECKING:
     from siting.pipeline import Published

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from siting.errors import InputError
-from siting.yamlfile import MOST_BYTES, YamlFile, key_text, load_yaml, read_yaml
+from siting.model.yaml import MOST_BYTES, YamlFile, key_text, load_yaml, read_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from test_candidates_roadside import asked
 from siting.candidates.roadside import RoadPoints, RoadsideSites, road_points, roadside_sites
 from siting.datum import geometry_to_lonlat
 from siting.network import Network, find_junctions
-from siting.zones import Zones, build_zones
+from siting.reach.zones import Zones, build_zones
 
 STREETS = [
     *[Way([(x, y) for x in range(-2000, 2001, 400)], "secondary") for y in range(-2000, 2001, 400)],

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyproj import CRS
 
     from siting.candidates.corridors import Corridors
-    from siting.modeltestroads import Anchor, Section, TestRoads
+    from siting.model.testroads import Anchor, Section, TestRoads
 
     Bools = npt.NDArray[np.bool_]
     Floats = npt.NDArray[np.float64]

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siting import cells as grid
 from siting.candidates.naming import site_names
 from siting.candidates.standing import (
     dropped_frame,
@@ -21,20 +20,21 @@ from siting.candidates.standing import (
     with_stations,
 )
 from siting.candidates.thinning import clear_of, preference, thin
+from siting.demand import cells as grid
 from siting.errors import InputError
-from siting.exclusions import no_exclusions
-from siting.existing import existing_stations
 from siting.facts import english_city, service_areas, site_clauses, site_kinds
 from siting.frames import ROAD_CLASSES
 from siting.network import snap
+from siting.own.exclusions import no_exclusions
+from siting.own.existing import existing_stations
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from siting.existing import Existing
     from siting.frames import CityMap
-    from siting.model import Charging
+    from siting.model.model import Charging
     from siting.network import Network
+    from siting.own.existing import Existing
 
     Floats = npt.NDArray[np.float64]
     Bools = npt.NDArray[np.bool_]

@@ -29,8 +29,8 @@ from siting.candidates.corridortraits import (
 from siting.candidates.grades import graded
 from siting.candidates.halves import main_halves
 from siting.candidates.roadsections import find_sections, in_order, section_lengths
-from siting.cells import district_of
 from siting.datum import geometry_to_lonlat
+from siting.demand.cells import district_of
 from siting.errors import InputError
 from siting.frames import ROAD_CLASSES
 

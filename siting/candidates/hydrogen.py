@@ -13,10 +13,10 @@ import pandas as pd
 import shapely
 from scipy.spatial import cKDTree
 
-from siting import cells as grid
 from siting.candidates.naming import site_names
 from siting.candidates.thinning import preference, thin
 from siting.datum import lonlat_to_metric
+from siting.demand import cells as grid
 from siting.facts import site_kinds
 from siting.frames import ROAD_CLASSES
 from siting.network import snap
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from siting.candidates.charging import Candidates
     from siting.frames import CityMap
-    from siting.model import Hydrogen
+    from siting.model.model import Hydrogen
     from siting.network import Network
 
     Floats = npt.NDArray[np.float64]

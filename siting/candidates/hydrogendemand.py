@@ -16,7 +16,7 @@ from siting.network import main_nodes
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from siting.demand import Demand
+    from siting.demand.charging import Demand
     from siting.network import Network
 
     Ints = npt.NDArray[np.int64]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from siting.frames import CityMap, Roads
-    from siting.modelroadside import Roadside
+    from siting.model.roadside import Roadside
     from siting.network import Junctions, Network
 
     Bools = npt.NDArray[np.bool_]

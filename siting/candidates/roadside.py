@@ -21,8 +21,8 @@ from siting.candidates.roadsidetraits import (
     vehicles,
 )
 from siting.candidates.thinning import clear_of, thin
-from siting.cells import district_of
 from siting.datum import geometry_to_lonlat
+from siting.demand.cells import district_of
 from siting.frames import ROAD_CLASSES
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from siting.frames import CityMap, Roads
-    from siting.modelroadside import Roadside
+    from siting.model.roadside import Roadside
     from siting.network import Junctions, Network
 
     Bools = npt.NDArray[np.bool_]

@@ -15,7 +15,7 @@ from siting.frames import ROAD_CLASSES
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from siting.modelroadside import Roadside
+    from siting.model.roadside import Roadside
 
     Bools = npt.NDArray[np.bool_]
     Floats = npt.NDArray[np.float64]

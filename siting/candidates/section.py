@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from siting.frames import Roads
-    from siting.modelroadside import ExpresswaySection
+    from siting.model.roadside import ExpresswaySection
     from siting.network import Network
 
     Bools = npt.NDArray[np.bool_]

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siting.exclusions import judge_places
-from siting.existing import KEPT, KIND
+from siting.own.exclusions import judge_places
+from siting.own.existing import KEPT, KIND
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     from pyproj import CRS
 
-    from siting.existing import Existing
-    from siting.model import Charging
+    from siting.model.model import Charging
+    from siting.own.existing import Existing
 
     Bools = npt.NDArray[np.bool_]
 

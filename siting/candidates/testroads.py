@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pyproj import CRS
 
     from siting.candidates.corridors import Corridors
-    from siting.modeltestroads import TestRoads
+    from siting.model.testroads import TestRoads
 
     Bools = npt.NDArray[np.bool_]
     Floats = npt.NDArray[np.float64]

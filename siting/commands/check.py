@@ -18,8 +18,8 @@ def check(
     """Report everything wrong with a model and its inputs at once, and what they hold."""
     from rich.console import Console  # noqa: PLC0415
 
+    from siting.city.survey import refuse_problems  # noqa: PLC0415
     from siting.pipeline import check as run  # noqa: PLC0415
-    from siting.survey import refuse_problems  # noqa: PLC0415
 
     console = Console(highlight=False, soft_wrap=True)
     found = run(model, out=out)

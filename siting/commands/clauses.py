@@ -20,7 +20,7 @@ def clauses(
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    from siting.store import read_run  # noqa: PLC0415
+    from siting.store.runs import read_run  # noqa: PLC0415
 
     ledger = read_run(run).clauses
     chosen = ledger[ledger["status"] == status] if status else ledger

@@ -17,7 +17,7 @@ def compare(
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    from siting.compare import compare as run  # noqa: PLC0415
+    from siting.compare.runs import compare as run  # noqa: PLC0415
 
     found = run(runs, out=out)
     table = Table("", *found.labels)

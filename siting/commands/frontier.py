@@ -11,7 +11,7 @@ import typer
 from siting.units import money_text, percent_text
 
 if TYPE_CHECKING:
-    from siting.frontierpoints import FrontierPoint
+    from siting.frontier.points import FrontierPoint
 
 
 def frontier(
@@ -31,7 +31,7 @@ def frontier(
     from rich.table import Table  # noqa: PLC0415
 
     from siting.commands.telling import stage_teller  # noqa: PLC0415
-    from siting.frontier import frontier as run  # noqa: PLC0415
+    from siting.frontier.tracing import frontier as run  # noqa: PLC0415
 
     overrides: dict[str, Any] = {}
     if roads is not None:

@@ -25,8 +25,8 @@ def sweep(
     """
     from rich.console import Console  # noqa: PLC0415
 
-    from siting.sweep import RESULTS  # noqa: PLC0415
-    from siting.sweep import sweep as run  # noqa: PLC0415
+    from siting.sweep.running import RESULTS  # noqa: PLC0415
+    from siting.sweep.running import sweep as run  # noqa: PLC0415
 
     console = Console(highlight=False, soft_wrap=True)
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
-from siting.core.covering import any_in_rows, budget_limit, check_covering
-from siting.core.covering_bound import Cut, covering_bound
+from siting.core.covering.bound import Cut, covering_bound
+from siting.core.covering.problem import any_in_rows, budget_limit, check_covering
 from siting.core.shrink import COVERED
 from siting.errors import InputError, VerificationError
 from siting.structures import Building, Connected, Covering, Sizing
@@ -91,15 +91,15 @@ def recompute_bound(structure: object, certificate: Arrays) -> float:
     if isinstance(structure, Covering):
         return _covering(structure, certificate)
     if isinstance(structure, Sizing):
-        from siting.core.sizing_bound import sizing_bound  # noqa: PLC0415
+        from siting.core.sizing.bound import sizing_bound  # noqa: PLC0415
 
         return sizing_bound(structure, certificate)
     if isinstance(structure, Connected):
-        from siting.core.connected_certificate import packed_bound  # noqa: PLC0415
+        from siting.core.connected.certificate import packed_bound  # noqa: PLC0415
 
         return packed_bound(structure, certificate)
     if isinstance(structure, Building):
-        from siting.core.building_check import proven_bound, unpacked  # noqa: PLC0415
+        from siting.core.building.check import proven_bound, unpacked  # noqa: PLC0415
 
         return proven_bound(structure, unpacked(structure, certificate))
     raise VerificationError(

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from siting.core.covering import any_in_rows, covered_rows
+from siting.core.covering.problem import any_in_rows, covered_rows
 from siting.structures import Covering
 
 if TYPE_CHECKING:

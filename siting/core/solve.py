@@ -166,19 +166,19 @@ def _route(
     if programme.structure is None:
         return general_route
     if name == "Sizing":
-        from siting.core.sizing_route import sizing_route  # noqa: PLC0415
+        from siting.core.sizing.route import sizing_route  # noqa: PLC0415
 
         return sizing_route
     if name == "Covering":
-        from siting.core.covering_route import covering_route  # noqa: PLC0415
+        from siting.core.covering.route import covering_route  # noqa: PLC0415
 
         return covering_route
     if name == "Connected":
-        from siting.core.connected_route import connected_route  # noqa: PLC0415
+        from siting.core.connected.route import connected_route  # noqa: PLC0415
 
         return connected_route
     if name == "Building":
-        from siting.core.building_route import building_route  # noqa: PLC0415
+        from siting.core.building.route import building_route  # noqa: PLC0415
 
         return building_route
     raise SolverError("no route for this structure", where=programme.name, value=name)

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 
 from siting.errors import InputError
-from siting.styles import LOOKS
+from siting.store.styles import LOOKS
 from siting.text import clip
 
 if TYPE_CHECKING:

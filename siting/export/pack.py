@@ -10,14 +10,14 @@ import pyogrio
 import pyproj
 
 from siting.datum import metric_crs
-from siting.dictionary import data_dictionary
 from siting.errors import InputError
 from siting.export import drawing, files, shapefile
 from siting.export.edition import Edition, edit
 from siting.export.files import quiet_without_crs
 from siting.files import publishing, replacing
-from siting.geopackage import add_extras
-from siting.store import GPKG, LAYERS, OPTIONAL, read_record
+from siting.store.dictionary import data_dictionary
+from siting.store.geopackage import add_extras
+from siting.store.runs import GPKG, LAYERS, OPTIONAL, read_record
 from siting.text import slug
 
 if TYPE_CHECKING:

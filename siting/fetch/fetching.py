@@ -23,7 +23,7 @@ from siting.fetch.record import OSM_LICENCE, Record, read_record, write_record
 from siting.fetch.rules import load_rules
 from siting.files import folder_lock, replacing, sha256_of
 from siting.layers import read_polygons
-from siting.model import load_model
+from siting.model.model import load_model
 from siting.text import slug
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from shapely.geometry.base import BaseGeometry
 
-    from siting.model import Model
+    from siting.model.model import Model
 
     Box = tuple[float, float, float, float]
 

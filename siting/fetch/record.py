@@ -9,7 +9,7 @@ import yaml
 
 from siting.errors import InputError
 from siting.files import replacing, sha256_of
-from siting.yamlfile import load_yaml
+from siting.model.yaml import load_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path

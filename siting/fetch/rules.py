@@ -9,8 +9,8 @@ from pydantic import Field, ValidationError, field_validator
 
 from siting import __version__
 from siting.errors import InputError
-from siting.figures import Part
-from siting.yamlfile import load_yaml
+from siting.model.figures import Part
+from siting.model.yaml import load_yaml
 
 CONFIG_NAME = "fetch.yaml"
 USER_AGENT = f"siting/{__version__}"

@@ -9,9 +9,8 @@ import numpy as np
 import pulp
 from scipy.sparse import csr_array, vstack
 
-from siting.demand import SEGMENTS
+from siting.demand.charging import SEGMENTS
 from siting.errors import SolverError
-from siting.existing import is_dedicated, stays_open
 from siting.formulate.clauses import (
     Question,
     Row,
@@ -23,8 +22,9 @@ from siting.formulate.clauses import (
     substation_rows,
 )
 from siting.formulate.siterows import served_rows, site_rows, stands_rows, use_rows
-from siting.modelroadside import MEASURES as ROADSIDE_MEASURES
-from siting.modeltestroads import MEASURES as ROAD_MEASURES
+from siting.model.roadside import MEASURES as ROADSIDE_MEASURES
+from siting.model.testroads import MEASURES as ROAD_MEASURES
+from siting.own.existing import is_dedicated, stays_open
 from siting.piles import pile_table
 from siting.programme import Columns, Programme
 from siting.structures import Sizing
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
     from siting.candidates.charging import Candidates
     from siting.core.outcome import Outcome
-    from siting.coverage import Places
-    from siting.demand import Demand
-    from siting.model import Model, Target
-    from siting.reach import Reach
-    from siting.substations import Substations
+    from siting.demand.charging import Demand
+    from siting.model.model import Model, Target
+    from siting.reach.distance import Reach
+    from siting.reach.places import Places
+    from siting.reach.substations import Substations
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
-from siting.existing import kept_piles, stays_open
+from siting.own.existing import kept_piles, stays_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from siting.candidates.charging import Candidates
-    from siting.coverage import Places
-    from siting.demand import Demand
-    from siting.model import Model, Target
-    from siting.substations import Substations
+    from siting.demand.charging import Demand
+    from siting.model.model import Model, Target
+    from siting.reach.places import Places
+    from siting.reach.substations import Substations
 
     Floats = npt.NDArray[np.float64]
     Bools = npt.NDArray[np.bool_]

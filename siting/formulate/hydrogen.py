@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from siting.candidates.hydrogendemand import HydrogenDemand
     from siting.core.outcome import Outcome
-    from siting.model import Hydrogen
-    from siting.reach import Reach
+    from siting.model.model import Hydrogen
+    from siting.reach.distance import Reach
 
     Ints = npt.NDArray[np.int64]
 

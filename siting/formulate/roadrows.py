@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from scipy.sparse import csr_array
 
-    from siting.modeltestroads import TestRoads
+    from siting.model.testroads import TestRoads
 
     Floats = npt.NDArray[np.float64]
 

@@ -12,8 +12,8 @@ from scipy.sparse import coo_array, csr_array, diags_array
 from scipy.spatial import cKDTree
 
 from siting.errors import SolverError
-from siting.faces import same_rows
 from siting.programme import Columns, Programme, Rows
+from siting.reach.faces import same_rows
 from siting.structures import Building
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from siting.candidates.roadside import RoadPoints, RoadsideSites
     from siting.core.outcome import Outcome
-    from siting.faces import Faces
-    from siting.zones import Zones
+    from siting.reach.faces import Faces
+    from siting.reach.zones import Zones
 
     Bools = npt.NDArray[np.bool_]
     Floats = npt.NDArray[np.float64]

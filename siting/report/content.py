@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from siting.headline import headline
-from siting.investment import CATEGORIES, contingency_cny, investment
 from siting.report.drawing import Marks, bars, plan_map
-from siting.sheets import LEVELS, STATUS
+from siting.tables.headline import headline
+from siting.tables.investment import CATEGORIES, contingency_cny, investment
+from siting.tables.sheets import LEVELS, STATUS
 from siting.text import clip
 from siting.units import count_text, money_text, percent_text
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from siting.store import read_run
+from siting.store.runs import read_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

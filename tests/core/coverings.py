@@ -11,7 +11,7 @@ import pulp
 from hypothesis import strategies as st
 from scipy.sparse import csr_array, eye_array
 
-from siting.core.covering import check_opened, plain_covering
+from siting.core.covering.problem import check_opened, plain_covering
 from siting.errors import SolverError
 from siting.programme import Columns, Programme, Rows
 

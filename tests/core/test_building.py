@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from siting.core import building_cuts
-from siting.core.building import (
+from siting.core.building import cuts as building_cuts
+from siting.core.building.area import (
     broken_rules,
     built_cells,
     check_building,
@@ -22,13 +22,13 @@ from siting.core.building import (
     plan_of,
     plan_value,
 )
-from siting.core.building_check import Proof, packed, proven_bound, unpacked
-from siting.core.building_cuts import minimal_blockers
-from siting.core.building_relax import array_model, relaxation, solve_relaxation
-from siting.core.building_route import Found, building_route
-from siting.core.building_solve import BuildingResult, solve_building
-from siting.core.building_tidy import tidied
-from siting.core.building_windows import solve_part, stand_alone, window
+from siting.core.building.check import Proof, packed, proven_bound, unpacked
+from siting.core.building.cuts import minimal_blockers
+from siting.core.building.relax import array_model, relaxation, solve_relaxation
+from siting.core.building.route import Found, building_route
+from siting.core.building.solve import BuildingResult, solve_building
+from siting.core.building.tidy import tidied
+from siting.core.building.windows import solve_part, stand_alone, window
 from siting.core.certificate import recompute_bound
 from siting.core.handover import flatten
 from siting.core.outcome import Status
@@ -302,17 +302,17 @@ def test_a_plan_left_by_a_child_that_was_ended_is_used(monkeypatch: pytest.Monke
     every = np.ones(8, dtype=bool)
     programme = programme_of(building)
     left = Report("deadline", Found(every, 1.0), (), 1.0, 1.0)
-    monkeypatch.setattr("siting.core.building_route.run_in_child", lambda *_, **__: left)
+    monkeypatch.setattr("siting.core.building.route.run_in_child", lambda *_, **__: left)
     answer, _ = building_route(programme, flatten(programme), Limits())
     assert answer.objective == plan_value(building, every, built_cells(building, every))
     assert not answer.certificate
     proof = proof_of(building)
     proven = Report("deadline", Found(every, 1.0, proof), (), 1.0, 1.0)
-    monkeypatch.setattr("siting.core.building_route.run_in_child", lambda *_, **__: proven)
+    monkeypatch.setattr("siting.core.building.route.run_in_child", lambda *_, **__: proven)
     answer, _ = building_route(programme, flatten(programme), Limits())
     assert recompute_bound(building, answer.certificate) == proven_bound(building, proof)
     broken = Report("done", Found(~every, 1.0), (), 1.0, 1.0)
-    monkeypatch.setattr("siting.core.building_route.run_in_child", lambda *_, **__: broken)
+    monkeypatch.setattr("siting.core.building.route.run_in_child", lambda *_, **__: broken)
     with pytest.raises(SolverError, match="refuses"):
         building_route(programme, flatten(programme), Limits())
 

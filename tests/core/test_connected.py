@@ -13,21 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from siting.core.connected import solve_connected
-from siting.core.connected_ascent import Prices, ascend, marginal_prices
-from siting.core.connected_certificate import packed_bound
-from siting.core.connected_check import (
+from siting.core.connected.ascent import Prices, ascend, marginal_prices
+from siting.core.connected.certificate import packed_bound
+from siting.core.connected.check import (
     Certificate,
     Duals,
     check_connected,
     connected_bound,
     parts_of,
 )
-from siting.core.connected_exact import exact
-from siting.core.connected_grow import hearts_of
-from siting.core.connected_master import part_of
-from siting.core.connected_parts import bound_parts
-from siting.core.connected_route import Found, connected_route, forest_of
+from siting.core.connected.exact import exact
+from siting.core.connected.grow import hearts_of
+from siting.core.connected.master import part_of
+from siting.core.connected.parts import bound_parts
+from siting.core.connected.route import Found, connected_route, forest_of
+from siting.core.connected.selection import solve_connected
 from siting.core.handover import flatten
 from siting.core.outcome import Status, TracePoint
 from siting.core.solve import Limits, solve
@@ -496,17 +496,17 @@ def test_the_best_so_far_of_an_ended_child_is_kept(
     assert good.chosen is not None
     trace = (TracePoint(1.0, good.objective, good.bound),)
     report = Report("interrupted", Found(good.chosen, good.bound * 2), trace, 10.0, 1.0)
-    monkeypatch.setattr("siting.core.connected_route.run_in_child", lambda *_, **__: report)
+    monkeypatch.setattr("siting.core.connected.route.run_in_child", lambda *_, **__: report)
     programme = programme_of(hot_grid)
     answer, _ = connected_route(programme, flatten(programme), Limits())
     assert answer.objective == good.objective
     assert answer.bound == good.bound
     lost = replace(report, answer=None)
-    monkeypatch.setattr("siting.core.connected_route.run_in_child", lambda *_, **__: lost)
+    monkeypatch.setattr("siting.core.connected.route.run_in_child", lambda *_, **__: lost)
     nothing, _ = connected_route(programme, flatten(programme), Limits())
     assert nothing.values is None
     assert nothing.status is Status.KILLED
     broken = replace(report, answer=Found(~good.chosen, good.bound))
-    monkeypatch.setattr("siting.core.connected_route.run_in_child", lambda *_, **__: broken)
+    monkeypatch.setattr("siting.core.connected.route.run_in_child", lambda *_, **__: broken)
     with pytest.raises(SolverError, match="refuses"):
         connected_route(programme, flatten(programme), Limits())

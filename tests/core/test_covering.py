@@ -19,10 +19,10 @@ from pulp.apis.coin_api import pulp_cbc_path
 from scipy.sparse import csr_array
 
 from siting.core.certificate import read_certificate, recompute_bound, write_certificate
-from siting.core.covering import check_covering, check_opened, covered_rows, is_feasible
-from siting.core.covering_bound import covering_bound, fix_by_bound, improve_dual
-from siting.core.covering_merge import merge
-from siting.core.covering_search import (
+from siting.core.covering.bound import covering_bound, fix_by_bound, improve_dual
+from siting.core.covering.merge import merge
+from siting.core.covering.problem import check_covering, check_opened, covered_rows, is_feasible
+from siting.core.covering.search import (
     Schedule,
     anneal,
     anneal_fast,
@@ -30,7 +30,7 @@ from siting.core.covering_search import (
     has_fast,
     tables,
 )
-from siting.core.covering_solve import CoveringTask, solve_small
+from siting.core.covering.solve import CoveringTask, solve_small
 from siting.core.lpfile import write_lp
 from siting.core.outcome import Status
 from siting.core.shrink import shrink
@@ -392,7 +392,7 @@ def test_a_certificate_file_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_mutated_solution_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    import siting.core.covering_route as route  # noqa: PLC0415
+    from siting.core.covering import route  # noqa: PLC0415
 
     covering = city(60, 500, 6, 8, seed=4)
     true = route.covering_route

@@ -13,23 +13,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from siting.core.certificate import recompute_bound
-from siting.core.covering import as_model, check_opened, covered_rows
-from siting.core.covering_bound import (
+from siting.core.covering.bound import (
     Cut,
     covering_bound,
     cut_rows,
     fix_by_bound,
     improve_dual,
 )
-from siting.core.covering_cuts import find_cuts, first_tight, has_compiled, tighten, with_cuts
-from siting.core.covering_route import _certificate
-from siting.core.covering_solve import CoveringAnswer
+from siting.core.covering.cuts import find_cuts, first_tight, has_compiled, tighten, with_cuts
+from siting.core.covering.problem import as_model, check_opened, covered_rows
+from siting.core.covering.route import _certificate
+from siting.core.covering.solve import CoveringAnswer
 from siting.core.highs import solve_arrays
 from siting.core.shrink import shrink
 from siting.errors import VerificationError
 
 if TYPE_CHECKING:
-    from siting.core.covering_bound import Dual
+    from siting.core.covering.bound import Dual
     from siting.core.shrink import Shrunk
     from siting.structures import Covering
 

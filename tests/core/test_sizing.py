@@ -18,11 +18,11 @@ from spopt.locate import MCLP
 from siting.core.handover import ArrayModel
 from siting.core.highs import solve_arrays
 from siting.core.pdhg import LinearProgram, maximise
-from siting.core.sizing import SizingResult, check_sizing, sizing_bound, solve_sizing
-from siting.core.sizing_part import Siting, array_model, keep_rows
-from siting.core.sizing_relax import duals_of, relaxation
-from siting.core.sizing_search import cost_of, energy_of
-from siting.core.sizing_tidy import idle_piles, tidy
+from siting.core.sizing.part import Siting, array_model, keep_rows
+from siting.core.sizing.relax import duals_of, relaxation
+from siting.core.sizing.search import cost_of, energy_of
+from siting.core.sizing.solve import SizingResult, check_sizing, sizing_bound, solve_sizing
+from siting.core.sizing.tidy import idle_piles, tidy
 from siting.structures import Sizing, segment_groups
 
 
@@ -150,8 +150,8 @@ def test_whole_line_keeps_least_numbers_and_use(seed: int, monkeypatch: pytest.M
     plain = INSTANCES.random_sizing(seed, sites=12, points=60, types=3, most=9)
     sizing = INSTANCES.with_site_rules(plain, seed)
     exact = solve_arrays(array_model(sizing, saving=0.0), gap=0.0, seconds=20)
-    monkeypatch.setattr("siting.core.sizing.SMALL", 0)
-    monkeypatch.setattr("siting.core.sizing.MEDIUM", 0)
+    monkeypatch.setattr("siting.core.sizing.solve.SMALL", 0)
+    monkeypatch.setattr("siting.core.sizing.solve.MEDIUM", 0)
     result = solve_sizing(sizing, gap=1e-4, seconds=2)
     assert result.status == "solved"
     assert check_sizing(sizing, plan_of(result)) == ()
@@ -197,8 +197,8 @@ def test_kept_piles_change_the_optimum_of_these_instances() -> None:
 def test_whole_line_keeps_what_stands(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     sizing = standing(seed, sites=12, points=60, types=3, most=9)
     exact = solve_arrays(array_model(sizing, saving=0.0), gap=0.0, seconds=20)
-    monkeypatch.setattr("siting.core.sizing.SMALL", 0)
-    monkeypatch.setattr("siting.core.sizing.MEDIUM", 0)
+    monkeypatch.setattr("siting.core.sizing.solve.SMALL", 0)
+    monkeypatch.setattr("siting.core.sizing.solve.MEDIUM", 0)
     result = solve_sizing(sizing, gap=1e-4, seconds=2)
     assert result.status == "solved"
     assert check_sizing(sizing, plan_of(result)) == ()
@@ -241,8 +241,8 @@ def test_whole_line_agrees_with_branch_and_bound(
     """The route for large instances, forced on small ones, stays within its own bound."""
     sizing = INSTANCES.random_sizing(seed, sites=12, points=60, types=3, most=9)
     exact = solve_arrays(array_model(sizing, saving=0.0), gap=0.0, seconds=20)
-    monkeypatch.setattr("siting.core.sizing.SMALL", 0)
-    monkeypatch.setattr("siting.core.sizing.MEDIUM", 0)
+    monkeypatch.setattr("siting.core.sizing.solve.SMALL", 0)
+    monkeypatch.setattr("siting.core.sizing.solve.MEDIUM", 0)
     result = solve_sizing(sizing, gap=1e-4, seconds=2)
     assert result.status == "solved"
     assert check_sizing(sizing, plan_of(result)) == ()
@@ -397,8 +397,8 @@ def test_equal_service_takes_the_cheaper_plan() -> None:
 
 
 def test_a_start_that_breaks_rows_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("siting.core.sizing.SMALL", 0)
-    monkeypatch.setattr("siting.core.sizing.MEDIUM", 0)
+    monkeypatch.setattr("siting.core.sizing.solve.SMALL", 0)
+    monkeypatch.setattr("siting.core.sizing.solve.MEDIUM", 0)
     town = CASES.clustered(CASES.Town(60, 250, 8, budget_share=0.9, stations=15, seed=3))
     start = plan_of(solve_sizing(town, gap=0.1, seconds=20))
     row = town.row_name.index("stations")
@@ -433,7 +433,7 @@ def test_service_that_money_cannot_buy_is_proven_impossible(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The rows can hold but for the share served: only multipliers show that it is too much."""
-    monkeypatch.setattr("siting.core.sizing.SMALL", 0)
+    monkeypatch.setattr("siting.core.sizing.solve.SMALL", 0)
     town = CASES.clustered(CASES.Town(60, 200, 6, budget_share=0.3, seed=1))
     points = len(town.demand_kwh)
     served = csr_array(np.vstack([np.zeros(points), np.ones(points)]))

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from siting.core.sizing_part import Siting
-from siting.core.sizing_piles import _moves, _touched, mend_piles, violation_of
-from siting.core.sizing_tidy import _alike, idle_piles, tidy
+from siting.core.sizing.part import Siting
+from siting.core.sizing.piles import _moves, _touched, mend_piles, violation_of
+from siting.core.sizing.tidy import _alike, idle_piles, tidy
 from siting.structures import Sizing
 
 

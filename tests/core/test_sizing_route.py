@@ -15,8 +15,8 @@ import pulp
 import pytest
 
 from siting.core.outcome import Outcome, Status, TracePoint
-from siting.core.sizing import Siting, check_sizing, sizing_bound
-from siting.core.sizing_route import SizingTask
+from siting.core.sizing.route import SizingTask
+from siting.core.sizing.solve import Siting, check_sizing, sizing_bound
 from siting.core.solve import solve
 from siting.core.worker import run_in_child
 from siting.programme import Programme
@@ -90,7 +90,7 @@ def test_a_deadline_in_mid_solve_keeps_the_best_plan() -> None:
     sizing = town(120, 600)
     task = SizingTask(sizing, 0.0, 60.0, 0)
     report = run_in_child(
-        "siting.core.sizing_route:solve_task", task, seconds=5.0, memory_mb=3000.0
+        "siting.core.sizing.route:solve_task", task, seconds=5.0, memory_mb=3000.0
     )
     assert report.reason == "deadline"
     found = report.answer

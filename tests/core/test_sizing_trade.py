@@ -17,21 +17,22 @@ import numpy as np
 import psutil
 import pytest
 
-from siting.core import sizing_crew, sizing_trade
 from siting.core.highs import solve_arrays
-from siting.core.sizing import Siting, check_sizing, sizing_bound, solve_sizing
-from siting.core.sizing_bound import clean_duals
-from siting.core.sizing_cheap import CLOSE, cheapest
-from siting.core.sizing_crew import crew
-from siting.core.sizing_part import activity, array_model, put_back, solve_part
-from siting.core.sizing_pool import Pool, pool_of, scaled, with_pool, worth_of
-from siting.core.sizing_round import shaved
-from siting.core.sizing_search import Field, Goal, cost_of, energy_of, least_cost, neighbours
-from siting.core.sizing_trade import site_losses, trade
-from siting.core.sizing_window import Effort, side_by_side, solve_window, windows_of
+from siting.core.sizing import crew as sizing_crew
+from siting.core.sizing import trade as sizing_trade
+from siting.core.sizing.bound import clean_duals
+from siting.core.sizing.cheap import CLOSE, cheapest
+from siting.core.sizing.crew import crew
+from siting.core.sizing.part import activity, array_model, put_back, solve_part
+from siting.core.sizing.pool import Pool, pool_of, scaled, with_pool, worth_of
+from siting.core.sizing.round import shaved
+from siting.core.sizing.search import Field, Goal, cost_of, energy_of, least_cost, neighbours
+from siting.core.sizing.solve import Siting, check_sizing, sizing_bound, solve_sizing
+from siting.core.sizing.trade import site_losses, trade
+from siting.core.sizing.window import Effort, side_by_side, solve_window, windows_of
 
 if TYPE_CHECKING:
-    from siting.core.sizing_window import Window
+    from siting.core.sizing.window import Window
     from siting.structures import Sizing
 
 PATH = Path(__file__).parents[2] / "benchmarks" / "sizing_cases.py"
@@ -187,7 +188,8 @@ def test_windows_of_a_helper_that_died_are_solved_here(monkeypatch: pytest.Monke
 
 CHILD = """
 import sys, time
-from siting.core import sizing_crew, sizing_trade
+from siting.core.sizing import crew as sizing_crew
+from siting.core.sizing import trade as sizing_trade
 sizing_crew._processors = lambda: 2
 with sizing_crew.crew():
     import psutil

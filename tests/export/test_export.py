@@ -20,7 +20,7 @@ from siting.datum import geodesic_area_km2, to_wgs84
 from siting.errors import InputError
 from siting.export import FORMATS, Edition, export
 from siting.export.edition import COARSE_M, edit
-from siting.store import GPKG
+from siting.store.runs import GPKG
 
 if TYPE_CHECKING:
     from pathlib import Path

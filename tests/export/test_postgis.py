@@ -17,7 +17,7 @@ import shapely
 from siting.errors import InputError, OutputError
 from siting.export import Edition
 from siting.export.postgis import upload
-from siting.store import GPKG
+from siting.store.runs import GPKG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,1 @@
+"""From solved programmes to the frames, measures and clause ledger of a plan."""

@@ -1,0 +1,1 @@
+"""The charging plan beyond its programme: budgets, fairness, waiting, grid, service."""

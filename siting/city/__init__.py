@@ -1,0 +1,1 @@
+"""Map, districts and the city's own layers fitted together."""

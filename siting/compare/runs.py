@@ -1,0 +1,225 @@
+"""Runs side by side: figures, clauses and districts of several schemes on one page."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from dataclasses import dataclass
+from string import ascii_uppercase
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from siting.compare.page import compare_page
+from siting.errors import InputError
+from siting.files import publishing
+from siting.store.runs import read_run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from siting.plan import Plan
+
+MOST_RUNS = 6
+"""Most runs on one page."""
+TOTALS = {
+    "cost_cny": ("投资", "cost", "CNY"),
+    "served_kwh_day": ("日供电量", "energy served a day", "kWh"),
+    "stations": ("充换电站", "stations", ""),
+    "piles": ("充电桩", "piles", ""),
+    "hydrogen_stations": ("加氢站", "hydrogen stations", ""),
+    "rsus": ("路侧单元", "roadside units", ""),
+    "edge_nodes": ("边缘节点", "edge nodes", ""),
+    "built_area_zone_km2": ("覆盖面积（网格）", "built area by cells", "km2"),
+    "built_area_footprint_km2": ("覆盖面积（足迹）", "built area by footprint", "km2"),
+    "test_road_km": ("测试道路", "test roads", "km"),
+}
+"""Totals of a run that are set side by side, with their names and unit."""
+DISTRICT = {
+    "stations": ("站", "stations"),
+    "piles": ("桩", "piles"),
+    "served_share": ("服务率", "served"),
+    "cost_cny": ("投资", "cost"),
+    "rsus": ("路侧", "RSU"),
+    "built_area_km2": ("覆盖", "area"),
+}
+"""Columns of the districts that are set side by side, with their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """
+    One line of a comparison.
+
+    Attributes
+    ----------
+    part
+        `figure`, `clause` or `district`.
+    key
+        Total, clause and measure, or district and column, joined by a space.
+    zh, en, unit
+        What it is.
+    values
+        A number a run; NaN where a run has none.
+    notes
+        A word a run, for clauses `met`, `short` or "" where a run doesn't have the target.
+    """
+
+    part: str
+    key: str
+    zh: str
+    en: str
+    unit: str
+    values: tuple[float, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """
+    Several runs side by side.
+
+    Attributes
+    ----------
+    folder
+        `compare.html` and `compare.csv`.
+    labels
+        A letter a run, in the order given.
+    runs
+        Their run records.
+    lines
+        What is compared.
+    overlap
+        Share of the stations of a pair of runs that both have (Jaccard), shape (runs, runs).
+    """
+
+    folder: Path
+    labels: tuple[str, ...]
+    runs: tuple[dict[str, Any], ...]
+    lines: tuple[Line, ...]
+    overlap: npt.NDArray[np.float64]
+
+
+def compare(folders: Sequence[Path], *, out: Path) -> Comparison:
+    """
+    Set published runs side by side.
+
+    Parameters
+    ----------
+    folders
+        Run folders, two to `MOST_RUNS`.
+    out
+        Folder that shall appear, with `compare.html` (one A4 page of tables and the plans on a map
+        with a switch; no script, nothing from elsewhere) and `compare.csv`.
+
+    Returns
+    -------
+    comparison
+        What was compared.
+
+    Raises
+    ------
+    InputError
+        A folder is no run, or there are too few or too many.
+    OutputError
+        `out` exists already.
+    """
+    if not 2 <= len(folders) <= MOST_RUNS:  # noqa: PLR2004
+        raise InputError(
+            "this many runs can't be set side by side",
+            value=len(folders),
+            cure=f"Give 2 to {MOST_RUNS} run folders",
+        )
+    plans = [read_run(folder) for folder in folders]
+    found = Comparison(
+        folder=out,
+        labels=tuple(ascii_uppercase[: len(plans)]),
+        runs=tuple(dict(plan.run) for plan in plans),
+        lines=(*_figures(plans), *_clauses(plans), *_districts(plans)),
+        overlap=overlap([set(plan.stations["site_id"].astype(str)) for plan in plans]),
+    )
+    with publishing(out) as part:
+        (part / "compare.html").write_text(compare_page(found, plans), encoding="utf-8")
+        (part / "compare.csv").write_bytes(_table(found).encode("utf-8-sig"))
+    return found
+
+
+def overlap(chosen: Sequence[set[str]]) -> npt.NDArray[np.float64]:
+    """Return the Jaccard index of each pair of sets, 1 of two empty ones, shape (n, n)."""
+    table = np.ones((len(chosen), len(chosen)))
+    for n, one in enumerate(chosen):
+        for m, other in enumerate(chosen[:n]):
+            every = one | other
+            table[n, m] = table[m, n] = len(one & other) / len(every) if every else 1.0
+    return table
+
+
+def _figures(plans: Sequence[Plan]) -> list[Line]:
+    """Totals that any run has."""
+    lines = []
+    for key, (zh, en, unit) in TOTALS.items():
+        values = tuple(float(plan.run["totals"].get(key, math.nan)) for plan in plans)
+        if any(value > 0 for value in values):
+            lines.append(Line("figure", key, zh, en, unit, values, ("",) * len(plans)))
+    return lines
+
+
+def _clauses(plans: Sequence[Plan]) -> list[Line]:
+    """Targets that any run has, in the order in which they first come."""
+    tables = [plan.clauses[plan.clauses["status"].isin(["met", "short"])] for plan in plans]
+    rows = [
+        {(str(row["clause"]), str(row["measure"])): row for row in table.to_dict("records")}
+        for table in tables
+    ]
+    lines = []
+    for clause, measure in dict.fromkeys(key for table in rows for key in table):
+        here = [table.get((clause, measure)) for table in rows]
+        asked = sorted({float(row["target"]) for row in here if row is not None})
+        wanted = " / ".join(f"{value:,g}" for value in asked)
+        unit = next(str(row["unit"]) for row in here if row is not None)
+        name = f"{clause or 'own'} {measure}"
+        lines.append(
+            Line(
+                "clause",
+                name,
+                f"{clause or '自定'} ≥ {wanted}",
+                measure,
+                unit,
+                tuple(math.nan if row is None else float(row["planned"]) for row in here),
+                tuple("" if row is None else str(row["status"]) for row in here),
+            )
+        )
+    return lines
+
+
+def _districts(plans: Sequence[Plan]) -> list[Line]:
+    """Columns of each district that any run has, where any run has something."""
+    tables = [plan.districts.set_index(plan.districts["district_id"].astype(str)) for plan in plans]
+    names = {str(i): str(name) for table in tables for i, name in table["name"].items()}
+    lines = []
+    for district, name in names.items():
+        for column, (zh, en) in DISTRICT.items():
+            values = tuple(
+                float(table[column].get(district, math.nan)) if column in table else math.nan
+                for table in tables
+            )
+            if any(value > 0 for value in values):
+                key, none = f"{district} {column}", ("",) * len(plans)
+                lines.append(Line("district", key, f"{name} {zh}", en, "", values, none))
+    return lines
+
+
+def _table(found: Comparison) -> str:
+    """Return the comparison as csv, a line a row."""
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(("part", "key", "zh", "en", "unit", *found.labels))
+    rows.writerow(("run", "run_id", "", "", "", *(run["run_id"] for run in found.runs)))
+    for line in found.lines:
+        values = ("" if math.isnan(value) else value for value in line.values)
+        rows.writerow((line.part, line.key, line.zh, line.en, line.unit, *values))
+    return text.getvalue()

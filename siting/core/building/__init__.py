@@ -1,0 +1,1 @@
+"""Built area at least cost: cells, the exact union of discs, and their bound."""

@@ -1,0 +1,1 @@
+"""Connected selection of corridors, with a cut bound."""

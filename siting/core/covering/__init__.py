@@ -1,0 +1,1 @@
+"""Maximal covering: search, Lagrangian bound, cuts."""

@@ -1,0 +1,407 @@
+"""
+Solve a shrunk covering in the child process: search and bound in rounds, then branch and bound.
+
+In a round the search runs beside the bound, in a thread of its own where its moves are compiled
+(they hold no lock then). Stages are counted in moves and steps, not in seconds, and each waits for
+the other, so that a solve that reaches its gap in time gives the same plan each time.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from siting.core.covering.bound import (
+    Cut,
+    Dual,
+    fix_by_bound,
+    improve_dual,
+    no_cuts,
+    rounded_down,
+)
+from siting.core.covering.cuts import Tight, first_tight, tighten, with_cuts
+from siting.core.covering.merge import merge
+from siting.core.covering.problem import as_model, covered_rows
+from siting.core.covering.search import (
+    Schedule,
+    Tables,
+    anneal,
+    anneal_fast,
+    greedy,
+    has_fast,
+    tables,
+)
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from siting.core.worker import Stream
+    from siting.structures import Covering
+
+    Vector = npt.NDArray[np.float64]
+    Mask = npt.NDArray[np.bool_]
+
+_TELL_S = 0.1
+_PROVEN = 9e-7
+"""Gap at which nothing is left to prove; a little under what the front calls optimal."""
+_MOVES, _EASY_MOVES = 20_000, 3_000
+_MOST_MOVES = 640_000
+_STEPS = 1_000
+_CUT_STEPS = 1_500
+"""First-order steps between looks for cuts."""
+_CUT_ROWS = 30_000
+"""Rows from which a round looks for cuts, at most."""
+_MOST_CUT_ROUNDS = 2
+"""Rounds of cuts beside one of the longer annealing runs."""
+_FAST_MOVES, _MOST_FAST = 75_000, 800_000
+"""Compiled moves of the first run, and of the longest."""
+_FIRST_RUNS, _FAST_RUNS_A_LENGTH = 3, 8
+"""Runs each twice as long as the last; then so many before they double again, since the plans of a
+dozen middling runs merge into a better one than those of a few long runs."""
+_HEATS = (0.05, 0.002)
+_FAST_HEATS = (0.02, 0.001)
+_BIG_HEATS = (0.03, 0.002)
+"""First and last temperature of annealing, in mean weight covered by an open site: of plain moves,
+of compiled ones, and of these on more entries than branch and bound takes; as measured."""
+_SMALL_SITES, _SMALL_ENTRIES = 150, 60_000
+"""Up to this many sites or entries of cover, branch and bound comes right after a short search."""
+_TREE_ENTRIES = 400_000
+"""Up to this many entries, branch and bound gets the time that search leaves."""
+_SEARCH_SHARE = 0.6
+_DECIDED = 0.3
+"""Share of sites that the bound has to decide before the tree is worth the rest of the time."""
+_MOSTLY = 0.85
+"""Share of sites from which on the tree starts at once."""
+_MOVES_ENTRIES = 80_000
+"""Entries of cover from which on annealing runs grow longer with the problem."""
+_RUNS_A_LENGTH = 4
+"""Annealing runs before they become twice as long."""
+_POOL = 12
+"""Plans of annealing runs kept to be merged. Merged ones stay out: being alike, they would crowd
+out what a union can gain from."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoveringTask:
+    """
+    Payload of a covering solve.
+
+    Attributes
+    ----------
+    covering
+        A small problem from `shrink`.
+    offset
+        Weight covered anyway; gaps are of the whole.
+    gap, seconds, seed
+        How hard to try.
+    start
+        Open sites to start from, shape (small sites,), or None.
+    """
+
+    covering: Covering
+    offset: float
+    gap: float
+    seconds: float
+    seed: int
+    start: Mask | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CoveringAnswer:
+    """
+    What the search and the bound came to, on the small problem, the offset left out.
+
+    Attributes
+    ----------
+    opened
+        Best plan, shape (small sites,).
+    objective, bound
+        Its value, and the best proven bound.
+    bound_by
+        `multipliers` (can be recomputed) or `branch and bound` (HiGHS's word).
+    multiplier
+        Multipliers of the best Lagrangian bound, shape (small rows,).
+    multiplier_bound
+        That bound.
+    cut
+        Odd cuts that this bound uses, and their multipliers.
+    moves, steps
+        Moves of the search and steps of the dual.
+    numba
+        Version of numba where it compiled the moves, else "".
+    """
+
+    opened: Mask
+    objective: float
+    bound: float
+    bound_by: str
+    multiplier: Vector
+    multiplier_bound: float
+    moves: int
+    steps: int
+    numba: str = ""
+    cut: Cut = field(default_factory=no_cuts)
+
+
+class _Run:
+    """The state of one solve, and its way to the parent."""
+
+    def __init__(self, task: CoveringTask, stream: Stream) -> None:
+        self.task = task
+        self.stream = stream
+        self.deadline = stream.started + task.seconds
+        self.opened = np.zeros(len(task.covering.cost), dtype=np.bool_)
+        self.objective = 0.0
+        self.bound = math.inf
+        self.bound_by = "multipliers"
+        self.dual: Dual | None = None
+        self.tight: Tight | None = None
+        self.lock = threading.RLock()
+        self.moves = 0
+        self.numba = ""
+        self.told = -math.inf
+
+    def take(self, value: float, opened: Mask) -> None:
+        """Keep a better plan; its value is computed again so that no rounding adds up."""
+        if value <= self.objective:
+            return
+        covering = self.task.covering
+        value = float(covering.weight[covered_rows(covering, opened)].sum())
+        with self.lock:
+            if value > self.objective:
+                self.objective, self.opened = value, opened.copy()
+                self.tell()
+
+    def lower(self, bound: float, bound_by: str) -> None:
+        """Keep a better bound."""
+        bound = rounded_down(self.task.covering, bound)
+        with self.lock:
+            if bound < self.bound:
+                self.bound, self.bound_by = bound, bound_by
+                self.tell()
+
+    def tell(self, *, now: bool = False) -> None:
+        """Let the parent know, but not too often."""
+        clock = time.monotonic()
+        if now or clock - self.told >= _TELL_S:
+            self.told = clock
+            offset = self.task.offset
+            bound = self.bound + offset if math.isfinite(self.bound) else math.nan
+            self.stream.answer(self.answer())
+            self.stream.progress(self.objective + offset, bound)
+
+    def closed(self) -> bool:
+        """Tell whether the gap asked for is reached."""
+        scale = max(abs(self.objective + self.task.offset), 1e-9)
+        return self.bound - self.objective <= max(self.task.gap, _PROVEN) * scale
+
+    def left(self) -> float:
+        """Seconds left."""
+        return self.deadline - time.monotonic()
+
+    def over(self) -> bool:
+        """Tell whether to stop."""
+        return self.closed() or self.left() <= 0
+
+    def answer(self) -> CoveringAnswer:
+        """State the best so far."""
+        dual = self.dual
+        return CoveringAnswer(
+            opened=self.opened,
+            objective=self.objective,
+            bound=self.bound,
+            bound_by=self.bound_by,
+            multiplier=self.task.covering.weight if dual is None else dual.multiplier,
+            multiplier_bound=math.inf if dual is None else dual.bound,
+            moves=self.moves,
+            steps=0 if dual is None else dual.iterations,
+            numba=self.numba,
+            cut=no_cuts() if dual is None else dual.cut,
+        )
+
+
+def solve_small(task: CoveringTask, stream: Stream) -> CoveringAnswer:
+    """
+    Solve a small covering; the entry point in the child.
+
+    Parameters
+    ----------
+    task
+        The problem, with at least one site and one row.
+    stream
+        Where the best so far goes.
+    """
+    run = _Run(task, stream)
+    table = tables(task.covering)
+    if task.start is not None:
+        run.take(math.inf, greedy(table, task.start))
+    run.take(math.inf, greedy(table))
+    _lower_by_steps(run, _STEPS)
+    if not run.over() and _is_easy(task.covering):
+        _search(run, table, _EASY_MOVES, 0)
+        if not run.over():
+            _branch(run, run.left())
+    _rounds(run, table)
+    run.tell(now=True)
+    return run.answer()
+
+
+def _is_easy(covering: Covering) -> bool:
+    return len(covering.cost) <= _SMALL_SITES or covering.cover.nnz <= _SMALL_ENTRIES
+
+
+def _rounds(run: _Run, table: Tables) -> None:
+    """Search and bound by turns, with longer and longer searches."""
+    covering = run.task.covering
+    patient = run.stream.started + _SEARCH_SHARE * run.task.seconds
+    branch = covering.cover.nnz <= _TREE_ENTRIES and not _is_easy(covering)
+    fast = has_fast(covering)
+    run.numba = version("numba") if fast else ""
+    pool: list[tuple[float, int, Mask]] = []
+    number = 0
+    scale = max(1.0, covering.cover.nnz / _MOVES_ENTRIES) ** 0.75
+    with ThreadPoolExecutor(1) as beside:
+        while not run.over():
+            number += 1
+            moves = _length(number, scale, fast=fast)
+            searched = beside.submit(_search, run, table, moves, number, fast=fast)
+            if not fast:
+                searched.result()  # it would hold the interpreter's lock all the time
+            for _ in range(min(number, _MOST_CUT_ROUNDS)):
+                _lower_by_cuts(run)
+            value, opened = searched.result()
+            pool.append((-value, number, opened))
+            if len(pool) > 1 and not run.over():
+                others = [opened, *(plan for _, _, plan in sorted(pool, key=_rank))]
+                merged = merge(
+                    covering, run.opened, others, seconds=max(run.left(), 0.1), seed=run.task.seed
+                )
+                run.take(math.inf, merged)
+            pool = sorted(pool, key=_rank)[:_POOL]
+            if branch and not run.over() and _is_promising(run, late=time.monotonic() > patient):
+                _branch(run, run.left())
+                branch = False
+
+
+def _length(number: int, scale: float, *, fast: bool) -> int:
+    """Give the moves of an annealing run; the first has number 1."""
+    if not fast:
+        return min(int(_MOVES * scale) * (1 << number // _RUNS_A_LENGTH), _MOST_MOVES)
+    later = max(number - _FIRST_RUNS, 0) // _FAST_RUNS_A_LENGTH
+    doubled = min(number, _FIRST_RUNS) - 1 + later
+    return min(int(_FAST_MOVES * scale) * (1 << min(doubled, 30)), _MOST_FAST)
+
+
+def _is_promising(run: _Run, *, late: bool) -> bool:
+    """Tell whether the bound decides enough sites for branch and bound to get anywhere."""
+    assert run.dual is not None  # noqa: S101
+    fixed, banned = fix_by_bound(run.task.covering, run.dual, run.objective)
+    return float((fixed | banned).mean()) >= (_DECIDED if late else _MOSTLY)
+
+
+def _rank(entry: tuple[float, int, Mask]) -> tuple[float, int]:
+    return entry[0], entry[1]
+
+
+def _search(
+    run: _Run, table: Tables, moves: int, number: int, *, fast: bool = False
+) -> tuple[float, Mask]:
+    """One annealing run from the greedy plan; hot enough at first to forget it."""
+    first = greedy(table)
+    weight = float(table.covering.weight.sum()) / max(int(first.sum()), 1)
+    big = _BIG_HEATS if table.covering.cover.nnz > _TREE_ENTRIES else _FAST_HEATS
+    hot, cold = big if fast else _HEATS
+    schedule = Schedule(moves, hot * weight, cold * weight, run.task.seed * 1_000 + number)
+    walk = anneal_fast if fast else anneal
+    value, opened, made = walk(table, first, schedule, deadline=run.deadline, improved=run.take)
+    run.moves += made
+    return value, opened
+
+
+def _lower_by_steps(run: _Run, steps: int) -> None:
+    run.dual = improve_dual(
+        run.task.covering,
+        start=run.dual,
+        iterations=steps,
+        deadline=run.deadline,
+        report=lambda bound: run.lower(bound, "multipliers"),
+    )
+    run.lower(run.dual.bound, "multipliers")
+
+
+def _lower_by_cuts(run: _Run) -> None:
+    """Make a round of cuts, and of steps on the relaxation with them."""
+    if run.over():
+        return
+    assert run.dual is not None  # noqa: S101
+    covering = run.task.covering
+    run.tight = tighten(
+        covering,
+        run.tight or first_tight(covering, run.dual),
+        tries=_CUT_ROWS,
+        iterations=_CUT_STEPS,
+        seed=run.task.seed,
+        deadline=run.deadline,
+        report=lambda bound: run.lower(bound, "multipliers"),
+    )
+    run.dual = run.tight.dual
+    run.lower(run.dual.bound, "multipliers")
+
+
+class _Relay:
+    """What HiGHS streams, in the terms of the run."""
+
+    def __init__(self, run: _Run) -> None:
+        self.run = run
+        self.started = run.stream.started
+
+    def progress(self, objective: float, bound: float) -> None:
+        """Take HiGHS's bound."""
+        del objective
+        if math.isfinite(bound):
+            self.run.lower(_safe(bound - self.run.task.offset), "branch and bound")
+
+    def answer(self, answer: object) -> None:
+        """Take HiGHS's plan."""
+        assert isinstance(answer, tuple)  # noqa: S101
+        sites = len(self.run.opened)
+        self.run.take(math.inf, np.asarray(answer[0][:sites] > 0.5))  # noqa: PLR2004
+
+
+def _safe(bound: float) -> float:
+    """HiGHS's bound holds within its tolerance on rows; allow for it."""
+    return bound + 1e-7 * max(1.0, abs(bound))
+
+
+def _branch(run: _Run, seconds: float) -> None:
+    """Give the problem to HiGHS, with sites that the bound decides fixed and our plan to start."""
+    from siting.core.highs import solve_arrays  # noqa: PLC0415
+
+    task = run.task
+    covering = task.covering
+    assert run.dual is not None  # noqa: S101
+    fixed, banned = fix_by_bound(covering, run.dual, run.objective)
+    fixed, banned = fixed & run.opened, banned & ~run.opened
+    model = as_model(replace(covering, fixed=fixed, banned=banned))
+    model = with_cuts(model, covering, run.dual.cut)
+    start = np.concatenate([run.opened, covered_rows(covering, run.opened)]).astype(np.float64)
+    whole = bool(np.array_equal(covering.weight, np.rint(covering.weight)))
+    found = solve_arrays(
+        replace(model, offset=task.offset, start=start),
+        gap=task.gap,
+        seconds=seconds,
+        seed=task.seed,
+        abs_gap=0.999 if whole else 0.0,
+        stream=_Relay(run),
+    )
+    if found.values is not None:
+        run.take(math.inf, found.values[: len(run.opened)] > 0.5)  # noqa: PLR2004
+    if math.isfinite(found.bound):
+        run.lower(_safe(found.bound - task.offset), "branch and bound")

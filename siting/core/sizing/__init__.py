@@ -1,0 +1,1 @@
+"""Capacitated siting with integer piles: relaxation, search, safe bound."""

@@ -1,0 +1,436 @@
+"""Capacitated siting with integer piles at city size: relaxation, rounding, search, safe bound."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from dataclasses import dataclass, replace
+from dataclasses import field as default
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from siting.core.outcome import TracePoint
+from siting.core.pdhg import Iterate, maximise
+from siting.core.sizing.bound import (
+    can_open,
+    clean_duals,
+    plain_duals,
+    site_values,
+    sizing_bound,
+    with_saving,
+)
+from siting.core.sizing.cheap import cheapest
+from siting.core.sizing.check import check_sizing
+from siting.core.sizing.count import colliding_rows, deletion_filter, select_open
+from siting.core.sizing.crew import crew
+from siting.core.sizing.part import Siting, keep_rows, solve_part
+from siting.core.sizing.relax import Relaxation, duals_of, iterate_of, relaxation
+from siting.core.sizing.round import choose_open, shaved, size_open
+from siting.core.sizing.search import (
+    Field,
+    Goal,
+    cheapen,
+    cost_of,
+    energy_of,
+    improve,
+    neighbours,
+    tight,
+)
+from siting.core.sizing.tidy import tidy
+from siting.core.sizing.trade import trade
+from siting.structures import Sizing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy.typing as npt
+
+    from siting.core.sizing.crew import Solve
+
+__all__ = ["Siting", "Sizing", "SizingResult", "check_sizing", "sizing_bound", "solve_sizing"]
+
+SAVING_SHARE = 1e-3
+"""A kWh is forgone for money only where it costs a thousand times the cheapest pile's kWh."""
+SUPPORT = 1e-3
+"""Openness in the relaxation above which a site is looked at first."""
+PROVEN = 1e-7
+"""Gap that counts as none."""
+EXACT = 1e-4
+"""Gap below which a small instance is solved to the end."""
+SMALL = 4000
+"""Arcs up to which HiGHS's branch and bound on the whole instance closes the gap."""
+MEDIUM = 20000
+"""Arcs up to which branch and bound on the whole gets the rest of the time after the search."""
+BRANCH_SHARE = 0.6
+"""Share of the time after the relaxation that is kept for it."""
+STALL = 3
+"""Looks at the bound in which it has to stand nearly still before the relaxation is left."""
+BOUND_SHARE = 0.35
+"""Share of the time that the relaxation may take before the search starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class SizingResult:
+    """
+    What a capacitated siting solve came to.
+
+    Attributes
+    ----------
+    status
+        `solved` (a plan that keeps every row), `infeasible` (proven) or `none` (no plan found).
+    opened, piles, serve
+        The plan: bool (J,), int64 (J, K), kWh/day (A,); empty where there is none.
+    objective, bound
+        Weighted energy served, kWh/day, and a proven bound on any plan's; NaN where there is none.
+    bound_by
+        `multipliers` (recompute with `sizing_bound`) or `branch and bound` (HiGHS's word).
+    duals
+        Multipliers of the best bound found that way.
+    colliding
+        Names of global rows that can't hold together, where infeasible.
+    trace
+        Incumbent and bound over time.
+    message
+        One sentence.
+    """
+
+    status: str
+    opened: npt.NDArray[np.bool_]
+    piles: npt.NDArray[np.int64]
+    serve: npt.NDArray[np.float64]
+    objective: float
+    bound: float
+    bound_by: str
+    duals: Mapping[str, npt.NDArray[np.float64]]
+    colliding: tuple[str, ...] = ()
+    trace: tuple[TracePoint, ...] = ()
+    message: str = ""
+
+
+@dataclass(slots=True)
+class _Run:
+    """State of one solve."""
+
+    sizing: Sizing
+    started: float
+    deadline: float
+    gap: float
+    seed: int
+    saving: float
+    progress: Callable[[float, float], None] | None
+    leave: Callable[[SizingResult], None] | None
+    plan: Siting | None = None
+    objective: float = math.nan
+    bound: float = math.inf
+    bound_by: str = "multipliers"
+    duals: dict[str, npt.NDArray[np.float64]] = default(default_factory=dict)
+    priced: float = math.inf
+    settled: bool = False
+    left: float = -math.inf
+    trace: list[TracePoint] = default(default_factory=list)
+
+    def tell(self, *, now: bool = False) -> None:
+        """Report, and leave the plan with its bound: each better plan, bounds once a second."""
+        clock = time.monotonic()
+        if self.leave is not None and self.plan is not None and (now or clock - self.left > 1.0):
+            self.left = clock
+            self.leave(_result(self))
+        bound = self.bound if math.isfinite(self.bound) else math.nan
+        self.trace.append(TracePoint(clock - self.started, self.objective, bound))
+        if self.progress is not None:
+            self.progress(self.objective, bound)
+
+    def learn(self, duals: Mapping[str, npt.NDArray[np.float64]]) -> float:
+        """Keep multipliers that lower the bound; their own bound."""
+        bound = sizing_bound(self.sizing, duals)
+        if bound < self.priced:
+            self.priced, self.duals = bound, clean_duals(self.sizing, duals)
+            if bound < self.bound:
+                self.bound, self.bound_by = bound, "multipliers"
+            self.tell()
+        return bound
+
+    def take(self, plan: Siting, saving: float | None = None) -> None:
+        """Keep a plan that keeps every row and beats the best by energy less what money saves."""
+        saving = self.saving if saving is None else saving
+        if check_sizing(self.sizing, plan):
+            return
+        energy = energy_of(self.sizing, plan)
+        better = self.plan is None or energy - saving * cost_of(self.sizing, plan) > (
+            self.objective - saving * cost_of(self.sizing, self.plan)
+        )
+        if better:
+            self.plan, self.objective = plan, energy
+            self.tell(now=True)
+
+    def hear(self, plan: Siting | None, bound: float) -> None:
+        """Take a plan and a bound of branch and bound on the whole while it runs."""
+        if plan is not None:
+            self.take(replace(plan, serve=shaved(self.sizing, plan.piles, plan.serve)), 0.0)
+        self.trust(bound)
+
+    def trust(self, bound: float) -> None:
+        """Keep a better bound of branch and bound."""
+        if math.isfinite(bound) and bound < self.bound:
+            self.bound, self.bound_by = bound, "branch and bound"
+            self.tell()
+
+    def closed(self) -> bool:
+        return self.plan is not None and (
+            self.bound - self.objective <= max(self.gap, PROVEN) * max(abs(self.objective), 1.0)
+        )
+
+
+def solve_sizing(
+    sizing: Sizing,
+    *,
+    gap: float = 0.01,
+    seconds: float = 60.0,
+    seed: int = 0,
+    start: Siting | None = None,
+    duals: Mapping[str, npt.NDArray[np.float64]] | None = None,
+    progress: Callable[[float, float], None] | None = None,
+    leave: Callable[[SizingResult], None] | None = None,
+) -> SizingResult:
+    """
+    Solve capacitated siting with integer piles; meant to run in a child process (HiGHS inside).
+
+    First-order steps on the strong linear relaxation give multipliers, whose safe bound holds at
+    any step, and fractional openings; these are rounded, piles are dived by type, and a
+    large-neighbourhood search improves the plan until the gap is reached. Small instances then go
+    to branch and bound. Last, piles that serve nothing go, or are spread where people charge.
+
+    Parameters
+    ----------
+    sizing
+        The instance.
+    gap
+        Relative gap to stop at, `(bound - objective) / objective`.
+    seconds
+        Wall time allowed.
+    seed
+        Random seed; the same instance, seed and a gap reached in time give the same plan.
+    start
+        A plan to improve on; it may break global rows, which the search then mends first.
+    duals
+        Multipliers of a like instance (`SizingResult.duals`), from which the bound begins.
+    progress
+        Called with (objective, bound), NaN where there is none yet.
+    leave
+        Called with each better result, for a caller that may have to end the solve.
+    """
+    now = time.monotonic()
+    run = _Run(sizing, now, now + seconds, gap, seed, saving_of(sizing), progress, leave)
+    if start is not None:
+        run.take(start)
+    collide = colliding_rows(sizing, max(5.0, seconds / 3))
+    if collide:
+        return _infeasible(run, collide)
+    run.learn(plain_duals(sizing))
+    if duals:
+        run.learn(duals)
+    if len(sizing.site) <= SMALL:
+        small = _small(run)
+        if small is not None:
+            return small
+    # Least use hardly moves the bound, and first-order steps are slow to settle it.
+    relaxed = relaxation(sizing, saving=run.saving, use=False)
+    until = run.started + BOUND_SHARE * seconds
+    near = iterate_of(sizing, relaxed, start, duals) if duals else None
+    point = _relax(run, relaxed, near, until)
+    if run.bound < 0:
+        return _infeasible(run, _priced_rows(run))
+    _search(run, relaxed, point, start, warm=bool(duals))
+    return _result(run)
+
+
+def saving_of(sizing: Sizing) -> float:
+    """Worth of one CNY not spent, kWh/day: a tie-break, not a trade."""
+    best = np.max(sizing.pile_kwh / np.maximum(sizing.pile_cny, 1.0), initial=0.0)
+    return float(SAVING_SHARE * best * max(float(sizing.weight.max(initial=0.0)), 1e-12))
+
+
+def _relax(run: _Run, relaxed: Relaxation, start: Iterate | None, until: float) -> Iterate:
+    """Lower the bound until the relaxation is solved closely enough or its time is over."""
+    sizing, program = run.sizing, relaxed.program
+    sites, types = sizing.allowed.shape
+    scale = np.maximum(abs(program.matrix).max(axis=1).toarray().ravel(), 1e-12)
+    money = np.concatenate([sizing.fixed_cny, (sizing.pile_cny * relaxed.pile_scale).ravel()])
+
+    own = [math.inf] * (STALL + 1)
+
+    def stop(point: Iterate) -> bool:
+        duals = duals_of(sizing, relaxed, point.y)
+        found = min(run.learn(with_saving(sizing, duals, run.saving)), run.learn(duals))
+        own.append(min(own[-1], found))
+        if run.bound < 0 or run.closed() or time.monotonic() > until:
+            return True
+        activity = program.matrix @ point.x
+        over = np.maximum(activity - program.row_upper, program.row_lower - activity) / scale
+        saved = run.saving * float(money @ point.x[: sites * (1 + types)])
+        value = float(program.cost @ point.x) + saved
+        near = own[-1] - value <= max(0.05 * run.gap, 1e-4) * abs(value) + saved
+        near &= own[-1 - STALL] - own[-1] <= 0.03 * run.gap * abs(value)
+        run.settled = near and float(over.max(initial=0.0)) <= 0.05  # noqa: PLR2004
+        return run.settled
+
+    return maximise(program, start=start, every=100, stop=stop)
+
+
+def _search(
+    run: _Run, relaxed: Relaxation, point: Iterate, start: Siting | None, *, warm: bool
+) -> None:
+    """Round, unless a start is enough, then improve and tighten in turn to the gap."""
+    plan = start
+    if start is None or (warm and not run.closed()):
+        plan = _first_plan(run, point) or start
+    if plan is None:
+        return
+    run.take(plan)
+    plan = run.plan or plan
+    near = neighbours(run.sizing)
+    arcs = np.bincount(run.sizing.site, minlength=len(plan.opened))
+    branching = len(run.sizing.site) <= MEDIUM
+    deadline = run.deadline
+    if branching:
+        deadline -= BRANCH_SHARE * (deadline - time.monotonic())
+    with contextlib.ExitStack() as stack:
+        solve = None if branching or run.closed() else stack.enter_context(crew())
+        while not run.closed() and time.monotonic() < deadline:
+            left = deadline - time.monotonic()
+            until = deadline if run.settled else time.monotonic() + max(2.0, left / 3)
+            enough = run.bound / (1.0 + run.gap)
+            goal = Goal(run.saving, enough, min(until, deadline), run.seed)
+            core = plan.opened | (point.x[: len(plan.opened)] > SUPPORT)
+            field = Field(core, _hopeful(run, plan), near, arcs)
+            plan = _improved(run, plan, field, goal, solve)
+            if run.settled:
+                break
+            if not run.closed():
+                left = deadline - time.monotonic()
+                point = _relax(run, relaxed, point, time.monotonic() + left / 3)
+    if branching and not run.closed():
+        _branch(run, run.deadline - time.monotonic())
+    if run.plan is not None and not tight(run.sizing, run.plan):
+        goal = Goal(run.saving, math.inf, run.deadline, run.seed)
+        field = Field(run.plan.opened, run.plan.opened, near, arcs)
+        run.take(cheapen(run.sizing, run.plan, field, goal))
+
+
+def _improved(run: _Run, plan: Siting, field: Field, goal: Goal, solve: Solve | None) -> Siting:
+    """Search one neighbourhood after another, or, given what solves windows, in trading ones."""
+    if solve is None:
+        plan = improve(run.sizing, plan, field, goal, run.take)
+    else:
+        mended = replace(goal, enough=-math.inf)
+        plan = improve(run.sizing, plan, field, mended, run.take)
+        if not check_sizing(run.sizing, plan):
+            plan = trade(run.sizing, plan, field, goal, run.duals, run.take, solve)
+    run.take(plan)
+    return plan
+
+
+def _hopeful(run: _Run, plan: Siting) -> npt.NDArray[np.bool_]:
+    """
+    Sites that a better plan can have open: the others' worth is too far below zero.
+
+    Opening a site of worth V < 0 at the multipliers lowers the bound by -V (reduced-cost fixing).
+    """
+    value, _ = site_values(run.sizing, run.duals)
+    best = run.objective if run.plan is not None else energy_of(run.sizing, plan)
+    hope = run.bound + np.minimum(value, 0.0) >= best
+    return np.asarray(plan.opened | (hope & can_open(run.sizing)))
+
+
+def _first_plan(run: _Run, point: Iterate) -> Siting | None:
+    """Round the relaxation to a plan, which may still break global rows."""
+    sizing = run.sizing
+    sites, types = sizing.allowed.shape
+    share = np.clip(point.x[:sites], 0.0, 1.0)
+    serve = point.x[sites * (1 + types) :] * sizing.demand_kwh[sizing.point]
+    left = max(5.0, run.deadline - time.monotonic())
+    chosen = select_open(sizing, choose_open(sizing, share, serve), share, left)
+    if chosen is None:
+        return None
+    hurry = time.monotonic() + 0.5 * left
+    return size_open(sizing, chosen, point, saving=run.saving, deadline=hurry)
+
+
+def _small(run: _Run) -> SizingResult | None:
+    """Branch and bound on the whole, energy first and then money; None where it proves nothing."""
+    kind = _branch(run, 0.6 * (run.deadline - time.monotonic()))
+    if kind == "infeasible":
+        return _infeasible(run, _blocking_rows(run))
+    if not run.closed():
+        return None
+    # Multipliers that anyone can recompute stay with the result, though the tree proved more.
+    run.learn(plain_duals(run.sizing))
+    assert run.plan is not None  # noqa: S101
+    left = max(1.0, run.deadline - time.monotonic())
+    run.take(cheapest(run.sizing, run.plan, seconds=left, seed=run.seed))
+    return _result(run)
+
+
+def _branch(run: _Run, seconds: float) -> str:
+    """Let HiGHS branch on the whole instance; how it ended."""
+    sizing = run.sizing
+    found, bound, kind = solve_part(
+        sizing, saving=0.0, gap=run.gap if run.gap >= EXACT else 0.0, seconds=max(seconds, 0.1),
+        start=run.plan, seed=run.seed, better=run.hear,
+    )  # fmt: skip
+    run.hear(found, bound)
+    return kind
+
+
+def _blocking_rows(run: _Run) -> tuple[str, ...]:
+    """Name global rows that can't hold together in whole numbers, as far as seconds tell."""
+    until = time.monotonic() + 10.0
+
+    def holds(rows: npt.NDArray[np.int64]) -> bool:
+        if time.monotonic() > until:
+            return True
+        trial = keep_rows(run.sizing, rows)
+        _, _, kind = solve_part(trial, saving=0.0, gap=1.0, seconds=3.0, seed=run.seed)
+        return kind != "infeasible"
+
+    return deletion_filter(run.sizing.row_name, holds)
+
+
+def _priced_rows(run: _Run) -> tuple[str, ...]:
+    """Rows that the multipliers of a bound below zero lean on."""
+    sizing, rows = run.sizing, run.duals["rows"]
+    level = np.where(rows > 0, sizing.row_upper, sizing.row_lower)
+    level = abs(rows) * np.where(np.isfinite(level), np.maximum(abs(level), 1.0), 0.0)
+    used = level > 1e-3 * level.max(initial=0.0)
+    return tuple(name for name, use in zip(sizing.row_name, used, strict=True) if use)
+
+
+def _infeasible(run: _Run, colliding: tuple[str, ...]) -> SizingResult:
+    sizing = run.sizing
+    rows = ", ".join(colliding) or "the site limits and rows"
+    return SizingResult(
+        "infeasible", np.zeros(0, dtype=bool), np.zeros((0, sizing.allowed.shape[1]), np.int64),
+        np.zeros(0), math.nan, math.nan, "multipliers", run.duals, colliding, tuple(run.trace),
+        f"these can't hold together: {rows}",
+    )  # fmt: skip
+
+
+def _result(run: _Run) -> SizingResult:
+    sizing = run.sizing
+    types = sizing.allowed.shape[1]
+    if run.plan is None:
+        return SizingResult(
+            "none", np.zeros(0, dtype=bool), np.zeros((0, types), np.int64), np.zeros(0),
+            math.nan, run.bound, run.bound_by, run.duals, (), tuple(run.trace),
+            "no plan that keeps every row was found in the time given",
+        )  # fmt: skip
+    neat = tidy(sizing, run.plan)
+    plan = neat if not check_sizing(sizing, neat) else run.plan
+    objective = energy_of(sizing, plan)
+    share = (run.bound - objective) / max(abs(objective), 1e-9)
+    return SizingResult(
+        "solved", plan.opened, plan.piles, plan.serve, objective, max(run.bound, objective),
+        run.bound_by, run.duals, (), tuple(run.trace), f"proven within {max(share, 0):.3%}",
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Built-up cells, people and vehicles: who needs charging where."""

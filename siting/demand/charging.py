@@ -1,0 +1,347 @@
+"""Charging demand points by segment, from census population, urban share and land use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from siting.demand import cells as grid
+from siting.demand.census import (
+    DEFAULT_RURAL_PER_KM2,
+    DEFAULT_URBAN_PER_KM2,
+    cars_per_person,
+    district_people,
+    spread_people,
+)
+from siting.demand.points import COLUMNS, Points, counted_points, weighted_points
+from siting.errors import InputError
+from siting.facts import demand_weights
+from siting.network import snap
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from siting.frames import CityMap
+    from siting.model.model import DemandSettings
+    from siting.network import Network
+    from siting.own.raster import PeopleMap
+
+    Floats = npt.NDArray[np.float64]
+    Ints = npt.NDArray[np.int64]
+
+SEGMENTS = ("private", "fleet", "heavy")
+"""Private cars; taxis, ride-hailing and delivery; heavy vehicles."""
+
+SNAP_LIMIT_M = 3000.0
+"""A demand point farther than this from every node can't be served. Planner's own."""
+
+HOME_SHARE = 0.7
+"""Share of private energy drawn near home, the rest at destinations. Planner's own."""
+
+RESIDENT_SHARE = 0.5
+"""Share of fleet energy that follows urban people, the rest follows hubs. Planner's own."""
+
+FREIGHT_SHARE = 0.5
+"""Share of heavy energy at freight facilities, the rest along main roads. Planner's own."""
+
+DRAWN_KWH = {"destination": 100.0, "hub": 500.0, "freight": 300.0}
+"""
+Most kWh/day that one unit of pull draws, so that a map with few facilities doesn't heap the whole
+city's energy on them; the rest follows arterial or main roads. Planner's own.
+"""
+
+LEAST_ROW_KWH = 1.0
+"""Fleet and heavy rows below this are left out, their energy given to the others, kWh/day."""
+
+WEIGHTS = {
+    "street": "people beside a metre of road in built-up cells",
+    "street_m": "street metres a facility stands for in built-up cells",
+    "rural_street": "people beside a metre of road elsewhere",
+    "rural_place_m": "road metres a place stands for elsewhere",
+    "arterial": "metre of road, where no destination or hub is on the map",
+    "destination": "private cars drawn, relative",
+    "hub": "taxis, ride-hailing and delivery drawn, relative",
+    "freight": "heavy vehicles drawn, relative",
+    "freight_road": "heavy vehicles on a metre of road",
+}
+"""The reasons in `data/demand_weights.csv` and what their weights stand for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """
+    Demand points; one row a cell and segment.
+
+    Attributes
+    ----------
+    frame
+        EPSG:4326 Points, RangeIndex. Columns: `demand_id` (str, stable: cell and segment),
+        `cell_id` (str), `segment` (one of `SEGMENTS`), `kwh_day` (float, public charging energy a
+        day), `population` (float; census people of the cell, on private rows, else 0),
+        `district_id` (str), `urban` (bool).
+    node
+        Network node each point is snapped to, int64, shape (n,); -1 when farther than the limit.
+    access_m
+        Straight-line metres from the point to that node, shape (n,).
+    """
+
+    frame: gpd.GeoDataFrame
+    node: npt.NDArray[np.int64]
+    access_m: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """The part of a cell in one district, with the weights of the points in it summed."""
+
+    key: Ints
+    district: Ints
+    urban: npt.NDArray[np.bool_]
+    xy: Floats
+    weight: dict[str, Floats]
+
+
+def charging_demand(
+    network: Network,
+    districts: gpd.GeoDataFrame,
+    city_map: CityMap,
+    settings: DemandSettings,
+    *,
+    share: float = 1.0,
+    population: float | None = None,
+    cells: grid.Cells | None = None,
+    people_map: PeopleMap | None = None,
+) -> Demand:
+    """
+    Spread the public charging energy of a city over cells, by segment.
+
+    Parameters
+    ----------
+    network
+        Road network; cells take their place and their weight from it.
+    districts
+        Districts, EPSG:4326, with `district_id`, `population`, `urban_population`,
+        `rural_population` (people, NaN where no census is known) and `area_km2`.
+    city_map
+        Its facilities draw demand.
+    settings
+        Vehicles, energy and shares by segment, and the sizes of cells.
+    share
+        Share of the vehicles that belongs to these districts, (0, 1].
+    population
+        People in the districts that have no census; None: by built-up area.
+    cells
+        The cells, when they are already laid.
+    people_map
+        Where people live, by a source that counts them; None: by streets and land use.
+
+    Returns
+    -------
+    Demand
+        Sums are exact but for rounding: each segment's `kwh_day` to vehicles x kWh x public share x
+        `share`, each district's `population` to its census, urban people in built-up cells (where
+        there are any) and rural people in the others.
+
+    Raises
+    ------
+    InputError
+        When there are no districts.
+
+    Notes
+    -----
+    Private energy follows people times cars a person (2020 census: share of car-owning households
+    over household size, by district) and destinations; fleet energy follows urban people and hubs;
+    heavy energy follows freight facilities and main roads. Where the map shows few facilities of a
+    sort, arterial roads in built-up cells (for heavy vehicles, main roads) take their place. Land
+    outside the convex hull of the road network gets the rural density of the part inside.
+    """
+    if districts.empty:
+        raise InputError("There are no districts to spread demand over")
+    laid = cells or grid.build_cells(
+        network,
+        districts,
+        city_map,
+        urban_cell_m=settings.urban_cell_m,
+        rural_cell_m=settings.rural_cell_m,
+    )
+    counted = counted_points(laid, districts, people_map)
+    pieces = _pieces(laid, weighted_points(laid, districts, city_map, counted))
+    urban, rural = district_people(districts, grid.built_up_km2(laid, len(districts)), population)
+    covered = np.bincount(counted.district, minlength=len(districts)) > 0
+    known, lived = covered[pieces.district], pieces.weight["people"]
+    people = spread_people(
+        pieces.district,
+        np.where(pieces.urban, np.where(known, lived, pieces.weight["street"]), 0.0),
+        np.where(pieces.urban, 0.0, np.where(known, lived, pieces.weight["rural"])),
+        urban,
+        rural,
+    )
+    energy = _energy(pieces, people, districts, settings, share)
+    return _demand(network, laid, pieces, people, energy, districts)
+
+
+def demand_assumptions(settings: DemandSettings) -> list[dict[str, object]]:
+    """
+    List what the demand rests on.
+
+    Parameters
+    ----------
+    settings
+        As given to `charging_demand`.
+
+    Returns
+    -------
+    list of dict
+        Rows `key`, `value`, `unit`, `source`, `confidence`; `memory` means unsourced.
+    """
+    rows: list[dict[str, object]] = []
+    for segment in SEGMENTS:
+        fleet = getattr(settings, segment)
+        for name in ("vehicles", "kwh_day", "public_share"):
+            figure = getattr(fleet, name)
+            rows.append({"key": f"demand.{segment}.{name}", **figure.model_dump()})
+    census = "2020 census by county, data/districts.csv"
+    rows.append(_row("demand.population", "by district", "people", census, "found"))
+    rows.append(_row("demand.cars_per_person", "by district", "1/person", census, "found"))
+    own = (
+        ("home_share", HOME_SHARE, "share of private energy"),
+        ("resident_share", RESIDENT_SHARE, "share of fleet energy"),
+        ("freight_share", FREIGHT_SHARE, "share of heavy energy"),
+        *((f"{reason}_kwh", kwh, "kWh/day a unit of pull") for reason, kwh in DRAWN_KWH.items()),
+        ("built_up_streets", grid.BUILT_UP_KM_PER_KM2, "km/km2"),
+        ("built_up_densest", grid.DENSE_PER_KM2, "people/km2"),
+        ("built_up_thinnest", grid.THIN_PER_KM2, "people/km2"),
+        ("no_census_urban", DEFAULT_URBAN_PER_KM2, "people/km2"),
+        ("no_census_rural", DEFAULT_RURAL_PER_KM2, "people/km2"),
+    )
+    rows += [
+        _row(f"demand.{key}", value, unit, "planner's own", "memory") for key, value, unit in own
+    ]
+    for reason, what in WEIGHTS.items():
+        listed = ", ".join(f"{name} {w:g}" for name, w in demand_weights(reason).items())
+        rows.append(_row(f"demand.{reason}", listed, what, "planner's own", "memory"))
+    return rows
+
+
+def _row(key: str, value: object, unit: str, source: str, confidence: str) -> dict[str, object]:
+    return {"key": key, "value": value, "unit": unit, "source": source, "confidence": confidence}
+
+
+def _pieces(laid: grid.Cells, points: Points) -> _Pieces:
+    key = grid.cell_key(laid, points.xy)
+    pair = np.column_stack([key, points.district])
+    unique, piece = np.unique(pair, axis=0, return_inverse=True)
+    piece = piece.reshape(-1)
+    weight: dict[str, Floats] = {
+        name: np.bincount(piece, points.weight[:, column], len(unique)).astype(np.float64)
+        for column, name in enumerate(COLUMNS)
+    }
+    return _Pieces(
+        key=unique[:, 0],
+        district=unique[:, 1],
+        urban=unique[:, 0] % 2 == 0,
+        xy=_places(points, piece, len(unique)),
+        weight=weight,
+    )
+
+
+def _places(points: Points, piece: Ints, count: int) -> Floats:
+    """Return for each piece the best point nearest to its centre of weight: on a street if any."""
+    pull = points.weight[:, [0, 1, COLUMNS.index("people")]].sum(axis=1) + 1e-3
+    total = np.bincount(piece, weights=pull, minlength=count)
+    centre = np.column_stack(
+        [
+            np.bincount(piece, weights=pull * points.xy[:, a], minlength=count) / total
+            for a in (0, 1)
+        ]
+    )
+    distance = np.hypot(*(points.xy - centre[piece]).T)
+    order = np.lexsort((distance, points.tier, piece))
+    first = order[np.searchsorted(piece[order], np.arange(count))]
+    return points.xy[first]
+
+
+def _energy(
+    pieces: _Pieces,
+    people: Floats,
+    districts: gpd.GeoDataFrame,
+    settings: DemandSettings,
+    share: float,
+) -> dict[str, Floats]:
+    """Spread each segment's energy over pieces: half or so at home, the rest where it is drawn."""
+    everyone = people if people.sum() > 0 else np.ones(len(people))
+    cars = everyone * cars_per_person(districts)[pieces.district]
+    townsfolk = _first(everyone * pieces.urban, everyone)
+    arterial = pieces.weight["arterial"]
+    streets = _first(arterial * pieces.urban, arterial, everyone)
+    main = _first(pieces.weight["freight_road"], streets)
+    plans = (
+        ("private", HOME_SHARE, cars, "destination", streets),
+        ("fleet", RESIDENT_SHARE, townsfolk, "hub", streets),
+        ("heavy", 1 - FREIGHT_SHARE, main, "freight", main),
+    )
+    energy: dict[str, Floats] = {}
+    for segment, base, at_base, reason, instead in plans:
+        fleet = getattr(settings, segment)
+        total = fleet.vehicles.value * fleet.kwh_day.value * fleet.public_share.value * share
+        pull = pieces.weight[reason]
+        drawn = min((1 - base) * total, DRAWN_KWH[reason] * float(pull.sum()))
+        rest = (1 - base) * total - drawn
+        kwh = _scaled(at_base, base * total) + _scaled(pull, drawn) + _scaled(instead, rest)
+        if segment != "private":
+            kwh = _scaled(np.where(kwh >= LEAST_ROW_KWH, kwh, 0.0), total, otherwise=kwh)
+        energy[segment] = kwh
+    return energy
+
+
+def _first(*choices: Floats) -> Floats:
+    """Return the first weights that aren't all zero, else the last."""
+    return next((weights for weights in choices if weights.sum() > 0), choices[-1])
+
+
+def _scaled(weights: Floats, total: float, otherwise: Floats | None = None) -> Floats:
+    """Scale weights to a total; all zero, they stay zero or give way to `otherwise`."""
+    held = float(weights.sum())
+    if held > 0:
+        return np.asarray(weights * (total / held), dtype=np.float64)
+    return np.zeros_like(weights) if otherwise is None else otherwise
+
+
+def _demand(
+    network: Network,
+    laid: grid.Cells,
+    pieces: _Pieces,
+    people: Floats,
+    energy: dict[str, Floats],
+    districts: gpd.GeoDataFrame,
+) -> Demand:
+    district_id = districts["district_id"].astype(str).to_numpy()[pieces.district]
+    names = grid.cell_names(laid, pieces.key)
+    cell_id = np.char.add(np.char.add(names, "-"), district_id.astype(np.str_))
+    rows = [np.flatnonzero((energy[s] > 0) | ((people > 0) & (s == "private"))) for s in SEGMENTS]
+    piece = np.concatenate(rows)
+    segment = np.repeat(np.arange(len(SEGMENTS)), [len(row) for row in rows])
+    order = np.lexsort((segment, cell_id[piece]))
+    piece, segment = piece[order], segment[order]
+    segment_name = np.array(SEGMENTS)[segment]
+    kwh_day = np.column_stack([energy[s] for s in SEGMENTS])[piece, segment]
+    frame = gpd.GeoDataFrame(
+        {
+            "demand_id": np.char.add(np.char.add(cell_id[piece], "-"), segment_name).astype(object),
+            "cell_id": cell_id[piece].astype(object),
+            "segment": segment_name.astype(object),
+            "kwh_day": kwh_day,
+            "population": np.where(segment == 0, people[piece], 0.0),
+            "district_id": district_id[piece].astype(object),
+            "urban": pieces.urban[piece],
+        },
+        geometry=shapely.points(pieces.xy[piece]),
+        crs=laid.crs,
+    ).to_crs("EPSG:4326")
+    streets = grid.road_nodes(network, fast=False)
+    node, access_m = snap(network, pieces.xy[piece], SNAP_LIMIT_M, nodes=streets)
+    return Demand(frame, node, access_m)

@@ -1,0 +1,1 @@
+"""What each budget buys: points with their bounds, chart and table."""

@@ -1,0 +1,197 @@
+"""The chart of a budget frontier as SVG: what money buys, what the next buys, what is short."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+import numpy as np
+
+from siting.units import UNKNOWN, money_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from siting.frontier.points import FrontierPoint
+
+WIDTH, HEIGHT = 860, 660
+"""Size of the picture, user units."""
+_LEFT, _RIGHT = 96, 820
+_TOP, _MIDDLE = (70, 390), (470, 610)
+"""Upper and lower edge of the two panels."""
+_NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
+_INK, _PALE, _BLUE, _RED, _GREEN = "#222", "#ddd", "#1565c0", "#c62828", "#2e7d32"
+_FONT = "'Noto Sans CJK SC','Microsoft YaHei','PingFang SC',sans-serif"
+
+
+@dataclass(frozen=True, slots=True)
+class _Axes:
+    """A panel: data limits and the edges they are drawn at."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    edges: tuple[int, int]
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """Return where a value is drawn."""
+        upper, lower = self.edges
+        across = (x - self.x[0]) / (self.x[1] - self.x[0])
+        up = (y - self.y[0]) / (self.y[1] - self.y[0])
+        return _LEFT + across * (_RIGHT - _LEFT), lower - up * (lower - upper)
+
+
+def ticks(low: float, high: float, most: int = 6) -> npt.NDArray[np.float64]:
+    """
+    Return round values that span a range.
+
+    Parameters
+    ----------
+    low, high
+        The range; `high` above `low`.
+    most
+        At most about so many steps.
+
+    Examples
+    --------
+    >>> ticks(0.0, 97.0).tolist()
+    [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]
+    """
+    raw = (high - low) / most
+    size = 10.0 ** math.floor(math.log10(raw))
+    step = size * next(nice for nice in _NICE if nice * size >= raw * (1 - 1e-9))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    steps: npt.NDArray[np.float64] = step * np.arange(first, last + 1, dtype=np.float64)
+    return steps
+
+
+def frontier_chart(points: Sequence[FrontierPoint], titles: tuple[str, str] = ("", "")) -> str:
+    """
+    Draw a frontier: energy served with its bound over the budget, and below what money adds.
+
+    Parameters
+    ----------
+    points
+        In ascending order of the budgets.
+    titles
+        Chinese and English title of the model.
+
+    Returns
+    -------
+    svg
+        A whole SVG file with no script and no reference to anything else.
+    """
+    money = np.array([point.budget_cny for point in points])
+    across = ticks(float(money[0]), float(money[-1]))
+    limits = (float(across[0]), float(across[-1]))
+    zh, en = (escape(title) for title in titles)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}">',
+        f'<g font-family="{_FONT}" font-size="12" fill="{_INK}">',
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
+        f'<text x="{_LEFT}" y="26" font-size="17" font-weight="bold">{zh} 预算前沿</text>',
+        f'<text x="{_LEFT}" y="44">{en} budget frontier</text>',
+        *_served(points, limits, across),
+        *_marginal(points, limits, across),
+        "</g></svg>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _frame(axes: _Axes, across: npt.NDArray[np.float64], up: npt.NDArray[np.float64]) -> list[str]:
+    """Grid and labels of a panel."""
+    upper, lower = axes.edges
+    parts = []
+    for value in up.tolist():
+        _, y = axes.at(axes.x[0], value)
+        parts.append(f'<path d="M{_LEFT} {y:.1f}H{_RIGHT}" stroke="{_PALE}"/>')
+        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:,g}</text>')
+    for value in across.tolist():
+        x, _ = axes.at(value, axes.y[0])
+        label = escape(money_text(value))
+        parts.append(f'<path d="M{x:.1f} {upper}V{lower}" stroke="{_PALE}"/>')
+        parts.append(f'<text x="{x:.1f}" y="{lower + 16}" text-anchor="middle">{label}</text>')
+    return parts
+
+
+def _served(
+    points: Sequence[FrontierPoint], limits: tuple[float, float], across: npt.NDArray[np.float64]
+) -> list[str]:
+    """Upper panel: energy served, the bound above it, the knee, and points that fall short."""
+    known = [point for point in points if math.isfinite(point.served_kwh_day)]
+    label = "每日供电量（兆瓦时）与证明上界 energy served, MWh a day, and its proven bound"
+    head = f'<text x="{_LEFT}" y="{_TOP[0] - 8}">{label}</text>'
+    if not known:
+        return [head, f'<text x="{_LEFT}" y="{_TOP[1]}">{UNKNOWN}</text>']
+    most = max(max(p.bound_kwh_day, p.served_kwh_day) for p in known) / 1000
+    low = min(point.served_kwh_day for point in known) / 1000
+    up = ticks(max(0.0, low - 0.4 * (most - low)), max(most, low + 1e-6))
+    axes = _Axes(limits, (float(up[0]), float(up[-1])), _TOP)
+    parts = [head, *_frame(axes, across, up)]
+    whole = [point for point in known if point.status == "met"]
+    line = [axes.at(p.budget_cny, p.served_kwh_day / 1000) for p in whole]
+    bound = [axes.at(p.budget_cny, p.bound_kwh_day / 1000) for p in whole]
+    if len(line) > 1:
+        band = " ".join(f"{x:.1f},{y:.1f}" for x, y in (*line, *reversed(bound)))
+        parts.append(f'<polygon points="{band}" fill="{_BLUE}" fill-opacity="0.12"/>')
+    parts += [_line(line, _BLUE), _line(bound, _BLUE, dashed=True)]
+    for point in known:
+        x, y = axes.at(point.budget_cny, point.served_kwh_day / 1000)
+        color = _BLUE if point.status == "met" else _RED
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{color}"/>')
+        if point.status == "short":
+            held = f"目标 {point.share:.0%}"
+            parts.append(f'<text x="{x + 7:.1f}" y="{y + 14:.1f}" fill="{_RED}">{held}</text>')
+        if point.knee:
+            parts.append(
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="9" fill="none" stroke="{_GREEN}" '
+                f'stroke-width="2"/><text x="{x + 12:.1f}" y="{y + 20:.1f}" fill="{_GREEN}">'
+                "拐点 knee</text>"
+            )
+    return parts
+
+
+def _line(places: Sequence[tuple[float, float]], color: str, *, dashed: bool = False) -> str:
+    """Draw a line through places."""
+    path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in places) if len(places) > 1 else ""
+    dash = ' stroke-dasharray="5 4"' if dashed else ""
+    return f'<path d="{path}" fill="none" stroke="{color}" stroke-width="1.8"{dash}/>'
+
+
+def _marginal(
+    points: Sequence[FrontierPoint], limits: tuple[float, float], across: npt.NDArray[np.float64]
+) -> list[str]:
+    """Lower panel: differences between re-solved points as steps, with what they can be."""
+    label = "每增加一万元预算每日多供电量（千瓦时，相邻两点重解之差；细线为可证区间）"
+    english = "kWh a day more for 10,000 CNY more: differences of re-solved points, and their range"
+    top = _MIDDLE[0]
+    parts = [
+        f'<text x="{_LEFT}" y="{top - 24}">{label}</text>',
+        f'<text x="{_LEFT}" y="{top - 9}" font-size="11">{english}</text>',
+    ]
+    steps = [
+        (before, point)
+        for before, point in pairwise(points)
+        if math.isfinite(point.marginal_kwh_per_wan)
+    ]
+    if not steps:
+        return [*parts, f'<text x="{_LEFT}" y="{_MIDDLE[1]}">{UNKNOWN}</text>']
+    up = ticks(0.0, max(max(point.marginal_high, 1e-6) for _, point in steps), 4)
+    axes = _Axes(limits, (float(up[0]), float(up[-1])), _MIDDLE)
+    parts += _frame(axes, across, up)
+    for before, point in steps:
+        left, y = axes.at(before.budget_cny, point.marginal_kwh_per_wan)
+        right, zero = axes.at(point.budget_cny, 0.0)
+        middle = (left + right) / 2
+        low = axes.at(point.budget_cny, point.marginal_low)[1]
+        high = axes.at(point.budget_cny, point.marginal_high)[1]
+        parts.append(
+            f'<rect x="{left + 1:.1f}" y="{y:.1f}" width="{right - left - 2:.1f}" '
+            f'height="{max(zero - y, 0):.1f}" fill="{_BLUE}" fill-opacity="0.35"/>'
+            f'<path d="M{middle:.1f} {low:.1f}V{high:.1f}" stroke="{_INK}"/>'
+        )
+    return parts

@@ -1,0 +1,212 @@
+"""What the points of a budget frontier say: marginal value of money, knee, targets missed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from siting.assemble.plan import Solved, assemble_plan
+from siting.charging.budgets import without_others
+from siting.piles import pile_table
+from siting.units import CNY_PER_WAN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from siting.charging.budgets import Bought
+    from siting.pipeline import Ground
+
+KNEE = 0.05
+"""Least height of the frontier over its chord, both scaled to one, for it to have a knee."""
+MARGINAL = (
+    "marginal_kwh_per_wan: difference of the energy served by two re-solved points over the "
+    "difference of their budgets, kWh a day for 10,000 CNY; low and high: what it can be at most "
+    "and at least, as each plan is only known to lie between what it serves and its bound. "
+    "dual_kwh_per_wan: multiplier of the budget in the proven bound, the slope of a line that no "
+    "plan lies above; not a difference of plans."
+)
+SHORT = (
+    "share: the targets of the charging programme were held at this share of what they ask, the "
+    "largest for which a plan was found; 1 where all are met. No plan was found for most_share; "
+    "proven says whether there is none."
+)
+COLUMNS = (
+    *("budget_cny", "status", "served_kwh_day", "bound_kwh_day", "gap", "served_share", "cost_cny"),
+    *("stations", "piles", "share", "most_share", "proven", "short"),
+    *("marginal_kwh_per_wan", "marginal_low", "marginal_high", "dual_kwh_per_wan", "knee"),
+)
+"""Columns of the table; see `MARGINAL` and `SHORT`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Short:
+    """A target that a budget leaves short: its clause, measure, what it asks and what is there."""
+
+    clause: str
+    measure: str
+    at_least: float
+    planned: float
+
+
+@dataclass(frozen=True, slots=True)
+class FrontierPoint:
+    """
+    One budget of a frontier.
+
+    Attributes
+    ----------
+    budget_cny
+        Budget of the charging programme as it was planned with, CNY.
+    status
+        `met` (every target), `short`, or `none` (no plan was found).
+    served_kwh_day, bound_kwh_day, gap
+        Energy served, the proven bound on it, and how far that is above; NaN without a plan.
+    served_share
+        Share of the demand that is served.
+    cost_cny
+        What the stations cost.
+    stations, piles
+        How many.
+    share, most_share, proven
+        See `SHORT`.
+    short
+        Targets that are missed.
+    marginal_kwh_per_wan, marginal_low, marginal_high, dual_kwh_per_wan
+        See `MARGINAL`; NaN at the first point and where either point has no plan that meets all.
+    knee
+        Whether the frontier bends most here.
+    seconds
+        Time of the solve.
+    """
+
+    budget_cny: float
+    status: str
+    served_kwh_day: float
+    bound_kwh_day: float
+    gap: float
+    served_share: float
+    cost_cny: int
+    stations: int
+    piles: int
+    share: float
+    most_share: float
+    proven: bool
+    short: tuple[Short, ...]
+    marginal_kwh_per_wan: float
+    marginal_low: float
+    marginal_high: float
+    dual_kwh_per_wan: float
+    knee: bool
+    seconds: float
+
+
+def frontier_points(ground: Ground, bought: Sequence[Bought]) -> tuple[FrontierPoint, ...]:
+    """
+    Describe what budgets buy, with the marginal value of money and the knee.
+
+    Parameters
+    ----------
+    ground
+        What was planned on.
+    bought
+        Points in ascending order of the budgets.
+    """
+    asked = float(ground.demand.frame["kwh_day"].sum())
+    whole = [n for n, point in enumerate(bought) if point.share >= 1]
+    bend = knee(
+        np.array([bought[n].budget_cny for n in whole]),
+        np.array([bought[n].served_kwh_day for n in whole]),
+    )
+    types = pile_table(ground.city.model.charging)
+    fixed = ground.candidates.frame["fixed_cost_cny"].to_numpy(dtype=float)
+    paid = types["cost_cny"].to_numpy(dtype=float)
+    points = []
+    for n, one in enumerate(bought):
+        piles = np.zeros((1, len(types))) if one.decision is None else one.decision.piles
+        opened = np.flatnonzero(piles.sum(axis=1) > 0)
+        cost = np.round(fixed[opened] + piles[opened] @ paid)
+        short = _short(ground, one)
+        status = "none" if one.decision is None else "short" if one.share < 1 else "met"
+        points.append(
+            FrontierPoint(
+                budget_cny=one.budget_cny,
+                status=status,
+                served_kwh_day=one.served_kwh_day,
+                bound_kwh_day=one.bound_kwh_day,
+                gap=(one.bound_kwh_day - one.served_kwh_day) / max(one.served_kwh_day, 1e-9),
+                served_share=one.served_kwh_day / max(asked, 1e-9),
+                cost_cny=int(cost.sum()),
+                stations=len(opened),
+                piles=int(piles.sum()),
+                share=one.share,
+                most_share=one.most_share,
+                proven=one.proven,
+                short=short,
+                **_marginal(bought[n - 1] if n else None, one),
+                knee=bend is not None and n == whole[bend],
+                seconds=one.seconds,
+            )
+        )
+    return tuple(points)
+
+
+def _marginal(before: Bought | None, one: Bought) -> dict[str, float]:
+    """Marginal value of money between two points, kWh a day for 10,000 CNY."""
+    nan = math.nan
+    dual = one.price_kwh_cny * CNY_PER_WAN
+    if before is None or min(before.share, one.share) < 1:
+        none = dict.fromkeys(("marginal_kwh_per_wan", "marginal_low", "marginal_high"), nan)
+        return {**none, "dual_kwh_per_wan": dual}
+    wan = (one.budget_cny - before.budget_cny) / CNY_PER_WAN
+    return {
+        "marginal_kwh_per_wan": (one.served_kwh_day - before.served_kwh_day) / wan,
+        "marginal_low": max(0.0, (one.served_kwh_day - before.bound_kwh_day) / wan),
+        "marginal_high": (one.bound_kwh_day - before.served_kwh_day) / wan,
+        "dual_kwh_per_wan": dual,
+    }
+
+
+def knee(budgets: npt.NDArray[np.float64], served: npt.NDArray[np.float64]) -> int | None:
+    """
+    Find where a frontier bends most.
+
+    The point farthest above the chord from the first to the last point, both axes scaled to one
+    (Satopaa et al. 2011, Finding a "Kneedle" in a haystack, without smoothing).
+
+    Parameters
+    ----------
+    budgets, served
+        In ascending order, shape (n,).
+
+    Returns
+    -------
+    position
+        None for fewer than three points, or where no point is `KNEE` above the chord.
+    """
+    if len(budgets) < 3 or served[-1] <= served[0]:  # noqa: PLR2004  (a chord takes two)
+        return None
+    x = (budgets - budgets[0]) / (budgets[-1] - budgets[0])
+    y = (served - served[0]) / (served[-1] - served[0])
+    best = int(np.argmax(y - x))
+    return best if y[best] - x[best] >= KNEE else None
+
+
+def _short(ground: Ground, one: Bought) -> tuple[Short, ...]:
+    """Measure the targets of the charging programme that a plan misses."""
+    if one.decision is None or one.share >= 1:
+        return ()
+    city = replace(ground.city, model=without_others(ground.city.model, one.budget_cny))
+    solved = Solved(one.decision, one.outcome, places=ground.places, substations=ground.substations)
+    found = assemble_plan(
+        city, ground.network, ground.demand, ground.candidates, ground.reach, solved, {}
+    )
+    missed = found.clauses[found.clauses["status"] == "short"]
+    return tuple(
+        Short(str(row["clause"]), str(row["measure"]), float(row["target"]), float(row["planned"]))
+        for row in missed.to_dict("records")
+    )

@@ -1,0 +1,1 @@
+"""The planning model: YAML over defaults, typed, checked all at once."""

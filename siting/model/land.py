@@ -1,0 +1,81 @@
+"""What a model says of stations in operation and of land that can't or had better not be used."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from siting.frames import FACILITY_KINDS
+from siting.model.figures import Figure, NotNegative, Part, Positive
+from siting.model.rules import Kinds  # noqa: TC001  (pydantic reads it)
+
+Policy = Literal["kept", "extendable", "closable"]
+"""What may become of a station in operation."""
+
+SITE_KINDS = (*FACILITY_KINDS, "roadside")
+"""What a candidate site can be."""
+
+
+def _known_sites(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [kind for kind in kinds if kind not in SITE_KINDS]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is no kind of site. Known: {', '.join(SITE_KINDS)}")
+    return kinds
+
+
+SiteKinds = Annotated[tuple[str, ...], AfterValidator(_known_sites)]
+"""Kinds of candidate sites, values of `SITE_KINDS`."""
+
+
+class Existing(Part):
+    """Stations in operation (`sources.existing`): what may become of them, what they hold."""
+
+    policy: Policy = "extendable"
+    """Where a row of the table doesn't say: `kept` stays as it is, `extendable` stays and may get
+    more piles, `closable` stays as it is or closes."""
+    pile_type: str = ""
+    """Type of piles of which neither the row nor its power tells the type; empty: the model's first
+    DC type."""
+    map_piles: Literal["unknown", "capacity"] = "unknown"
+    """Piles of a station that only the map shows: `unknown`, so that the plan puts piles there as
+    if new; `capacity` takes the vehicles that charge at once, OSM's `capacity`, as piles."""
+    keep_cny: NotNegative = Figure(value=0, unit="CNY", source="keeping a station costs nothing")
+    """What the plan pays to keep a station, which closing it saves; a row may say its own."""
+    near_m: Positive = Figure(
+        value=60, unit="m", source="planner's own: one forecourt", confidence="memory"
+    )
+    """A station of the table and one of the map this near to each other are one, unless their names
+    contradict it."""
+    match_m: Positive = Figure(
+        value=250, unit="m", source="planner's own: one block", confidence="memory"
+    )
+    """The same up to this distance where their names are alike."""
+
+
+class Exclusion(Part):
+    """Land on which sites of some kinds can't be, or are dearer."""
+
+    kind: str = ""
+    """Polygons of this kind in `sources.exclusions` (永久基本农田); empty: all of them."""
+    near: Kinds = ()
+    """Instead of polygons: around facilities of these kinds on the map (`school`, `hospital`)."""
+    buffer_m: NotNegative = Figure(value=0, unit="m", source="no distance is kept")
+    """Distance kept beyond the polygon, or beyond the edge of the facility."""
+    effect: Literal["cut", "dearer"] = "cut"
+    """`cut`: no new site there; `dearer`: opening one costs `cost_factor` times as much."""
+    cost_factor: float = Field(default=1.0, ge=1.0, le=100.0)
+    sites: SiteKinds = ()
+    """Kinds of sites that it holds for; empty: all. Stations in operation stay whatever it says."""
+    reason: str = ""
+    """What is said of a site that it drops; empty: the name or kind of the land."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Exclusion:
+        if self.near and self.kind:
+            raise ValueError("`near` takes facilities of the map and `kind` polygons. Keep one")
+        if self.effect == "dearer" and self.cost_factor <= 1:
+            raise ValueError("`dearer` needs a cost_factor above 1")
+        if self.near and self.buffer_m.value <= 0:
+            raise ValueError("`near` needs a buffer_m above 0")
+        return self

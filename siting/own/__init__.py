@@ -1,0 +1,1 @@
+"""A city's own facts: stations in operation, excluded land, counted people."""

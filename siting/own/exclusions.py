@@ -1,0 +1,326 @@
+"""Land that sites can't be on, or only dearer ones: red lines, water, distances from schools."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from siting.datum import geometry_to_lonlat, geometry_to_metric
+from siting.errors import InputError
+from siting.model.land import SITE_KINDS, Exclusion
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+    from pyproj import CRS
+
+    Floats = npt.NDArray[np.float64]
+    Bools = npt.NDArray[np.bool_]
+    Objects = npt.NDArray[np.object_]
+
+CUT, DEARER = "cut", "dearer"
+COLUMNS = (
+    *("exclusion_id", "name", "kind", "origin", "effect", "margin_m"),
+    *("cost_factor", "site_kinds", "reason"),
+)
+"""Columns of `exclusion_frame` besides the geometry."""
+
+AREA = 2
+"""Dimension of polygons."""
+
+CORNER_SEGMENTS = 32
+"""Straight pieces of a quarter circle of a published buffer."""
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Land:
+    """
+    What the land says of some places.
+
+    Attributes
+    ----------
+    cut
+        Row of the exclusion that a site there is cut by, the first of them; -1 for none, shape
+        (n,).
+    cost_factor
+        What opening a site there costs more, the largest of its exclusions; 1 for none, shape (n,).
+    """
+
+    cut: npt.NDArray[np.int64]
+    cost_factor: npt.NDArray[np.float64]
+
+
+def exclusion_frame(
+    rules: Sequence[Exclusion],
+    layer: gpd.GeoDataFrame | None,
+    facilities: gpd.GeoDataFrame,
+    *,
+    where: str = "",
+) -> gpd.GeoDataFrame:
+    """
+    List the land that rules name: polygons of a layer and surroundings of facilities.
+
+    Parameters
+    ----------
+    rules
+        Of the model; none but a layer means that all its polygons cut all sites.
+    layer
+        Geometries of any kind, EPSG:4326, or None. Columns, all optional: `name`, `kind`, and those
+        by which a row differs from its rule: `effect`, `buffer_m`, `cost_factor`, `sites` (kinds
+        joined by a space or comma).
+    facilities
+        `CityMap.facilities`.
+    where
+        The file of the layer, for messages.
+
+    Returns
+    -------
+    frame
+        EPSG:4326, RangeIndex, the land as drawn (a facility is its point). Columns: `exclusion_id`
+        (str), `name`, `kind`, `origin` (`layer` | `map`), `effect` (`cut` | `dearer`), `margin_m`
+        (how far beyond the geometry it holds: the buffer, for facilities also their own extent),
+        `cost_factor` (1 where it cuts), `site_kinds` (joined by a space, "" for all), `reason`.
+
+    Raises
+    ------
+    InputError
+        A rule names a kind that the layer doesn't have, or a row has a value that can't be.
+    """
+    given = (Exclusion(),) if layer is not None and not rules else tuple(rules)
+    parts = []
+    for rule in given:
+        if rule.near:
+            parts.append(_around(rule, facilities))
+        elif layer is not None:
+            parts.append(_polygons(rule, layer, where))
+        else:
+            raise InputError(
+                "a rule on excluded land needs a layer",
+                where="exclusions",
+                value=rule.kind or "all polygons",
+                cure="Give `sources.exclusions`, or say `near:` for facilities of the map",
+            )
+    if not parts:
+        return no_exclusions()
+    frame = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs="EPSG:4326")
+    frame["exclusion_id"] = [f"x{number + 1}" for number in range(len(frame))]
+    return frame[[*COLUMNS, "geometry"]]
+
+
+def no_exclusions() -> gpd.GeoDataFrame:
+    """Return no excluded land."""
+    return gpd.GeoDataFrame({name: [] for name in COLUMNS}, geometry=[], crs="EPSG:4326")
+
+
+def judge_places(
+    exclusions: gpd.GeoDataFrame, xy: Floats, kinds: npt.NDArray[np.object_], crs: CRS
+) -> Land:
+    """
+    Tell what the land says of places.
+
+    Parameters
+    ----------
+    exclusions
+        As `exclusion_frame`.
+    xy
+        Places in metres of `crs`, shape (n, 2).
+    kinds
+        Kind of site at each, shape (n,).
+    crs
+        Metric CRS.
+    """
+    cut = np.full(len(xy), -1, dtype=np.int64)
+    factor = np.ones(len(xy))
+    if exclusions.empty or not len(xy):
+        return Land(cut, factor)
+    shapes = geometry_to_metric(exclusions.geometry.to_numpy(), crs)
+    reach = exclusions["margin_m"].to_numpy(dtype=float)
+    tree = shapely.STRtree(np.asarray(shapely.points(xy)))
+    row, place = tree.query(shapes, predicate="dwithin", distance=reach)
+    holds = _holds(exclusions["site_kinds"].to_numpy(dtype=object), row, kinds[place])
+    row, place = row[holds], place[holds]
+    cuts = exclusions["effect"].to_numpy(dtype=object)[row] == CUT
+    first = np.full(len(xy), len(exclusions), dtype=np.int64)
+    np.minimum.at(first, place[cuts], row[cuts])
+    dearer = exclusions["cost_factor"].to_numpy(dtype=float)[row[~cuts]]
+    np.maximum.at(factor, place[~cuts], dearer)
+    return Land(np.where(first < len(exclusions), first, -1), factor)
+
+
+def _holds(
+    sites: npt.NDArray[np.object_], row: npt.NDArray[np.int64], kinds: npt.NDArray[np.object_]
+) -> Bools:
+    """Tell whether each exclusion is one for that kind of site."""
+    texts, text = np.unique(sites.astype(str), return_inverse=True)
+    known = list(SITE_KINDS)
+    table = np.array([[not t or kind in t.split() for kind in known] for t in texts.tolist()])
+    column = pd.Index(known).get_indexer(pd.Index(kinds))
+    # A kind that no rule can name is held by those for all.
+    plain = np.array([not t for t in texts.tolist()])
+    code = text[row]
+    return np.asarray(np.where(column >= 0, table[code, column], plain[code]), dtype=bool)
+
+
+def _around(rule: Exclusion, facilities: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Surroundings of facilities: beyond their edge, as a circle of their area has it."""
+    near = facilities[facilities["kind"].isin(rule.near)]
+    area = np.nan_to_num(near["area_m2"].to_numpy(dtype=float))
+    names = near["name"].fillna("").astype(str).to_numpy(dtype=object)
+    kinds = near["kind"].astype(str).to_numpy(dtype=object)
+    called = np.where(names == "", kinds, names)
+    reason = np.array([rule.reason or f"{rule.buffer_m.value:g} m of {name}" for name in called])
+    return pd.DataFrame(
+        {
+            "name": names,
+            "kind": kinds,
+            "origin": "map",
+            "effect": rule.effect,
+            "margin_m": rule.buffer_m.value + np.sqrt(area / np.pi),
+            "cost_factor": rule.cost_factor if rule.effect == DEARER else 1.0,
+            "site_kinds": " ".join(rule.sites),
+            "reason": reason,
+            "geometry": near.geometry.to_numpy(),
+        }
+    )
+
+
+def _polygons(rule: Exclusion, layer: gpd.GeoDataFrame, where: str) -> pd.DataFrame:
+    """Rows of the layer that a rule is on, with what they say of their own."""
+    kinds = _text(layer, "kind")
+    mine = np.ones(len(layer), dtype=np.bool_) if not rule.kind else kinds == rule.kind
+    if rule.kind and not mine.any():
+        known = ", ".join(sorted({kind for kind in kinds.tolist() if kind})) or "none"
+        raise InputError(
+            "the layer of excluded land has no such kind",
+            where=where or "sources.exclusions",
+            value=rule.kind,
+            cure=f"It has {known}; map its column by `fields: {{kind: ...}}`",
+        )
+    own = layer[mine].reset_index(drop=True)
+    problems: list[str] = []
+    effect = _text(own, "effect")
+    effect = np.where(effect == "", rule.effect, effect)
+    problems += [f"effect {word}" for word in effect[~np.isin(effect, [CUT, DEARER])].tolist()]
+    buffer_m = _number(own, "buffer_m", rule.buffer_m.value, problems)
+    factor = _number(own, "cost_factor", rule.cost_factor, problems)
+    sites = _site_kinds(own, rule, problems)
+    low = (effect == DEARER) & ~(factor > 1)
+    problems += [f"cost_factor {value:g} of dearer land" for value in factor[low].tolist()]
+    if problems:
+        raise InputError(
+            f"{len(problems):,} values of the excluded land can't be right",
+            where=where or "sources.exclusions",
+            value="; ".join(dict.fromkeys(problems[:_SHOWN])),
+            cure="effect is cut or dearer, dearer needs a cost_factor above 1, "
+            "buffer_m is in m, sites are kinds of sites",
+        )
+    flat = (shapely.get_dimensions(own.geometry.to_numpy()) < AREA) & (buffer_m <= 0)
+    if flat.any():
+        raise InputError(
+            "points and lines of excluded land need a distance",
+            where=where or "sources.exclusions",
+            value=f"{int(flat.sum()):,} of {len(flat):,} without one",
+            cure="Give `buffer_m` in the rule or as a column",
+        )
+    names, kinds = _text(own, "name"), kinds[mine]
+    called = np.where(names == "", np.where(kinds == "", "excluded land", kinds), names)
+    reason = np.where(rule.reason != "", rule.reason, called)
+    return pd.DataFrame(
+        {
+            "name": names,
+            "kind": kinds,
+            "origin": "layer",
+            "effect": effect,
+            "margin_m": buffer_m,
+            "cost_factor": np.where(effect == DEARER, factor, 1.0),
+            "site_kinds": sites,
+            "reason": reason,
+            "geometry": own.geometry.to_numpy(),
+        }
+    )
+
+
+def _text(frame: pd.DataFrame, name: str) -> npt.NDArray[np.object_]:
+    if name not in frame:
+        return np.full(len(frame), "", dtype=object)
+    values = frame[name].astype(object)
+    return values.where(values.notna(), "").astype(str).str.strip().to_numpy(dtype=object)
+
+
+def _number(frame: pd.DataFrame, name: str, otherwise: float, problems: list[str]) -> Floats:
+    """Return a column as numbers >= 0; where a row says nothing, what its rule says."""
+    text = pd.Series(_text(frame, name))
+    numbers = pd.to_numeric(text.where(text != ""), errors="coerce").to_numpy(dtype=float)
+    bad = (np.isnan(numbers) & (text != "").to_numpy()) | (numbers < 0) | np.isinf(numbers)
+    problems += [f"{name} {value}" for value in text[bad].tolist()]
+    return np.where(np.isnan(numbers), otherwise, numbers)
+
+
+def _site_kinds(
+    frame: pd.DataFrame, rule: Exclusion, problems: list[str]
+) -> npt.NDArray[np.object_]:
+    """Return the kinds of sites of each row joined by a space."""
+    own = _text(frame, "sites")
+    each: dict[str, str] = {"": " ".join(rule.sites)}
+    for text in sorted(set(own.tolist()) - {""}):
+        kinds = text.replace(",", " ").replace("、", " ").split()
+        problems += [f"kind of site {kind}" for kind in kinds if kind not in SITE_KINDS]
+        each[text] = " ".join(kinds)
+    return np.array([each[text] for text in own.tolist()], dtype=object)
+
+
+def exclusion_areas(exclusions: gpd.GeoDataFrame, crs: CRS) -> gpd.GeoDataFrame:
+    """
+    Draw the land with its buffers, for publication.
+
+    Parameters
+    ----------
+    exclusions
+        As `exclusion_frame`.
+    crs
+        Metric CRS.
+
+    Returns
+    -------
+    frame
+        EPSG:4326 (Multi)Polygons; a buffer's round corners are cut by 0.1 % of its width at most.
+    """
+    if exclusions.empty:
+        return exclusions
+    shapes = geometry_to_metric(exclusions.geometry.to_numpy(), crs)
+    reach = exclusions["margin_m"].to_numpy(dtype=float)
+    wide = shapely.buffer(shapes, reach, quad_segs=CORNER_SEGMENTS)
+    areas = geometry_to_lonlat(np.where(reach > 0, wide, shapes), crs)
+    return exclusions.set_geometry(gpd.GeoSeries(areas, crs="EPSG:4326"))
+
+
+def cut_report(exclusions: gpd.GeoDataFrame, dropped: gpd.GeoDataFrame) -> tuple[str, ...]:
+    """
+    Say how many sites the land cut, by reason.
+
+    Parameters
+    ----------
+    exclusions, dropped
+        As `Plan.exclusions` and `Plan.dropped`.
+    """
+    if exclusions.empty or dropped.empty:
+        return ()
+    cut = dropped[dropped["exclusion_id"] != ""]
+    if cut.empty:
+        return ()
+    counts = cut["reason"].value_counts()
+    most = ", ".join(f"{name} ({count:,})" for name, count in counts.head(_SHOWN).items())
+    more = f" and {len(counts) - _SHOWN:,} more" if len(counts) > _SHOWN else ""
+    told = f"{len(cut):,} candidate sites were dropped by excluded land: {most}{more}"
+    bound = int(cut["kind"].isin(["service_area", "rest_area"]).sum())
+    if not bound:
+        return (told,)
+    return (told, f"{bound:,} service or rest areas lie on excluded land and aren't counted")

@@ -1,0 +1,1 @@
+"""What a site can serve, hear or build: network distances, radio, cells, substations."""

@@ -1,0 +1,191 @@
+"""Townships and key areas, and the candidate sites within reach of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siting.demand import cells as grid
+from siting.network import snap
+from siting.reach.distance import Reach, network_reach
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from siting.candidates.charging import Candidates
+    from siting.frames import CityMap
+    from siting.model.rules import ClauseRules
+    from siting.network import Network
+
+GROUPS = ("townships", "key_areas")
+"""What a place can be; each is the name of a measure."""
+
+SNAP_LIMIT_M = 3000.0
+"""A place farther than this from every node can't be reached. Planner's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """
+    Places that clauses ask to be reached.
+
+    Attributes
+    ----------
+    frame
+        EPSG:4326 Points, RangeIndex, sorted by `place_id`. Columns: `place_id` (str, the
+        facility's), `name`, `kind` (a `FACILITY_KINDS` value), `measure` (one of `GROUPS`),
+        `district_id`, `urban` (bool, in a built-up cell), `radius_m` (float).
+    node
+        Network node of each place, int64, shape (n,); -1 when farther than the limit.
+    access_m
+        Straight-line metres from the place to that node, shape (n,).
+    reach
+        Candidate sites within `radius_m` of each place by network distance; `reach.demand` are
+        rows of `frame`.
+    """
+
+    frame: gpd.GeoDataFrame
+    node: npt.NDArray[np.int64]
+    access_m: npt.NDArray[np.float64]
+    reach: Reach
+
+
+def no_places() -> gpd.GeoDataFrame:
+    """Return the frame of places, or of substations, of a city that shows none."""
+    columns = ["place_id", "measure", "urban", "reached", "fast_piles"]
+    return gpd.GeoDataFrame({name: [] for name in columns}, geometry=[], crs="EPSG:4326")
+
+
+def charging_places(
+    network: Network,
+    districts: gpd.GeoDataFrame,
+    city_map: CityMap,
+    candidates: Candidates,
+    rules: ClauseRules,
+    *,
+    cells: grid.Cells,
+) -> Places:
+    """
+    Find the townships and key areas of a city and the candidate sites near them.
+
+    Parameters
+    ----------
+    network
+        Network by which places are reached.
+    districts
+        Districts, EPSG:4326; places outside are left out.
+    city_map
+        Its facilities of kind `township` and of `rules.key_area_kinds`.
+    candidates
+        Candidate charging sites.
+    rules
+        Radii and kinds.
+    cells
+        The cells that say what is built up.
+
+    Returns
+    -------
+    places
+        Empty where the map shows none.
+    """
+    facilities = city_map.facilities
+    township = (facilities["kind"] == "township").to_numpy()
+    key = facilities["kind"].isin(rules.key_area_kinds).to_numpy() & ~township
+    found = facilities[township | key]
+    xy = _coordinates(found, network)
+    polygons = districts.geometry.to_crs(network.crs).to_numpy()
+    row = grid.district_of(polygons, xy)
+    found, xy, row = found[row >= 0], xy[row >= 0], row[row >= 0]
+    is_township = (found["kind"] == "township").to_numpy()
+    radius_m = np.where(is_township, rules.township_radius_m.value, rules.key_area_radius_m.value)
+    table = pd.DataFrame(
+        {
+            "place_id": found["facility_id"].astype(str).to_numpy(),
+            "name": found["name"].fillna("").astype(str).to_numpy(),
+            "kind": found["kind"].astype(str).to_numpy(),
+            "measure": np.where(is_township, *GROUPS),
+            "district_id": districts["district_id"].astype(str).to_numpy()[row],
+            "urban": grid.is_urban(cells, xy) if len(xy) else np.zeros(0, dtype=bool),
+            "radius_m": radius_m.astype(float),
+        }
+    )
+    order = np.argsort(table["place_id"].to_numpy(dtype=object), kind="stable")
+    frame = gpd.GeoDataFrame(table, geometry=found.geometry.to_numpy(), crs="EPSG:4326")
+    node, access_m = snap(
+        network, xy[order], SNAP_LIMIT_M, nodes=grid.road_nodes(network, fast=False)
+    )
+    frame = frame.iloc[order].reset_index(drop=True)
+    reach = network_reach(
+        network,
+        candidates.node,
+        candidates.access_m,
+        node,
+        access_m,
+        frame["radius_m"].to_numpy(dtype=float),
+        max(1, len(candidates.node)),
+    )
+    return Places(frame, node, access_m, reach)
+
+
+def _coordinates(frame: gpd.GeoDataFrame, network: Network) -> npt.NDArray[np.float64]:
+    points = frame.geometry.to_crs(network.crs)
+    return np.column_stack([points.x.to_numpy(dtype=float), points.y.to_numpy(dtype=float)])
+
+
+def place_frame(
+    places: Places, piles: npt.NDArray[np.int64], pile_types: pd.DataFrame, site_id: pd.Series
+) -> gpd.GeoDataFrame:
+    """
+    Describe the places with what a plan gives them.
+
+    Parameters
+    ----------
+    places
+        The places.
+    piles
+        Piles by candidate site and type, shape (sites, types); a site with none isn't open.
+    pile_types
+        Table of pile types.
+    site_id
+        Id of each candidate site, shape (sites,).
+
+    Returns
+    -------
+    frame
+        `Places.frame` with `node_id` left to the caller, and `access_m`, `sites` (candidate sites
+        within the radius), `reached` (bool), `station_id` ("" where none) and `distance_m` (NaN)
+        of the nearest open station within the radius, and `fast_piles`, the piles for taxis and
+        delivery vans at the open stations within it.
+    """
+    frame, arcs, count = places.frame.copy(), places.reach, len(places.frame)
+    is_open = (piles.sum(axis=1) > 0)[arcs.site]
+    # Arcs are sorted by place and distance: the first open one is the nearest.
+    nearest, first = np.unique(arcs.demand[is_open], return_index=True)
+    station = np.full(count, "", dtype=object)
+    station[nearest] = site_id.to_numpy(dtype=object)[arcs.site[is_open][first]]
+    distance_m = np.full(count, np.nan)
+    distance_m[nearest] = arcs.distance_m[is_open][first]
+    fleet = np.array(["fleet" in str(text).split() for text in pile_types.segments], dtype=bool)
+    fast = piles[:, fleet].sum(axis=1)[arcs.site]
+    frame["access_m"] = places.access_m
+    frame["sites"] = np.bincount(arcs.demand, minlength=count)
+    frame["reached"] = np.isfinite(distance_m)
+    frame["station_id"] = station
+    frame["distance_m"] = distance_m
+    frame["fast_piles"] = np.bincount(arcs.demand, weights=fast, minlength=count).astype(np.int64)
+    return frame
+
+
+def unreached_note(places: Places) -> str:
+    """Name the places that no candidate site reaches, or return ""."""
+    count = np.bincount(places.reach.demand, minlength=len(places.frame))
+    left = places.frame[count == 0]
+    if left.empty:
+        return ""
+    names = left["name"].where(left["name"] != "", left["place_id"]).tolist()
+    shown = "、".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")  # noqa: PLR2004
+    return f"{len(names)} townships or key areas have no candidate site within reach: {shown}"

@@ -1,0 +1,1 @@
+"""Plan the roadside units, edge nodes, fleet routes and batches of a model."""

@@ -1,0 +1,1 @@
+"""The run folder: layers, record and evidence, written whole and read back."""

@@ -1,0 +1,1 @@
+"""Plan the catalogue of test roads of a model."""

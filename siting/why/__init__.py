@@ -1,0 +1,1 @@
+"""Why a site is open, or what it could replace."""
