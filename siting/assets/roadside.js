@@ -1,6 +1,6 @@
 /* Roadside units by level, edge nodes, and the cells that count as built area. */
 "use strict";
-siting.roadside.planning = (function () {
+siting.roadside = (function () {
   const S = siting, { t } = S, table = S.data.roadside.rsus, nodes = S.data.roadside.edge_nodes, cells = S.data.roadside.zones;
   const at = S.points(table), nodeAt = S.points(nodes), outline = S.chains(cells.outline), n = at.n;
   const show = { rsus: true, zones: true, edgenodes: true, reach: false, phase: 0, selected: -1, hover: -1, node: -1 };

@@ -1,6 +1,6 @@
 /* Test roads: named sections painted over the ground, under the stations. */
 "use strict";
-siting.testroads.planning = (function () {
+siting.testroads = (function () {
   const S = siting, { t } = S, table = S.data.testroads, lines = S.chains(table.lines);
   const show = { testroads: true, colour: "phase", selected: -1, hover: -1 };
   const PHASES = ["#5f6b78", "#b3123f", "#e0701a", "#d9a514", "#5f9e3f", "#2a7f9e"];
