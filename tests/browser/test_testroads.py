@@ -114,11 +114,11 @@ def test_a_click_on_a_line_opens_its_card(opened: Opened) -> None:
     page = opened.page
     page.evaluate(
         """() => { siting.app.choose('', -1); siting.stations.show.stations = false;
-        siting.app.map.setView(siting.testroads.planning.place(0), 15, { animate: false }); }"""
+        siting.app.map.setView(siting.testroads.place(0), 15, { animate: false }); }"""
     )
     opened.settle()
     x, y = page.evaluate(
-        """() => { const [lat, lon] = siting.testroads.planning.place(0);
+        """() => { const [lat, lon] = siting.testroads.place(0);
         return look('testroads').place(lon, lat); }"""
     )
     page.mouse.click(x, y)
