@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pulp.apis.coin_api import pulp_cbc_path
 from scipy.sparse import csr_array
 
+from siting.core.answer import Limits
 from siting.core.certificate import read_certificate, recompute_bound, write_certificate
 from siting.core.covering.bound import covering_bound, fix_by_bound, improve_dual
 from siting.core.covering.merge import merge
@@ -34,7 +35,7 @@ from siting.core.covering.solve import CoveringTask, solve_small
 from siting.core.lpfile import write_lp
 from siting.core.outcome import Status
 from siting.core.shrink import shrink
-from siting.core.solve import Limits, solve
+from siting.core.solve import solve
 from siting.core.worker import Stream
 from siting.errors import InputError, SolverError, VerificationError
 

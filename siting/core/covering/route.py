@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from siting.core.answer import Answer, Limits, ended
 from siting.core.covering.problem import (
     check_covering,
     check_opened,
@@ -17,7 +18,6 @@ from siting.core.covering.problem import (
 from siting.core.covering.solve import CoveringAnswer, CoveringTask
 from siting.core.outcome import Status
 from siting.core.shrink import Shrunk, shrink
-from siting.core.solve import Answer, Limits, ended
 from siting.core.worker import Report, run_in_child
 from siting.structures import Covering
 
