@@ -1,6 +1,6 @@
 /* The ground: district shading, demand, roads, borders and names, painted on one canvas. */
 "use strict";
-siting.basemap = (function () {
+siting.part("basemap", function () {
   const S = siting, data = S.data;
   const FONT = getComputedStyle(document.documentElement).getPropertyValue("--sans") || "sans-serif";
   const show = { roads: true, districts: true, labels: true, demand: true, fill: "none" };
@@ -136,6 +136,18 @@ siting.basemap = (function () {
     }
   }
 
+  /* Districts that a chosen clause is about. */
+  function paintChosen(view) {
+    const sets = S.serving.active();
+    if (!sets || !sets.districts) return;
+    view.ctx.beginPath();
+    for (let i = 0; i < districts.n; i += 1) if (sets.districts.has(districts.row[i])) ring(view, i);
+    view.ctx.fillStyle = "rgba(217,154,61,0.16)";
+    view.ctx.fill("evenodd");
+    view.ctx.strokeStyle = "#b06a12";
+    view.ctx.lineWidth = 2;
+    view.ctx.stroke();
+  }
   function paintBorders(view) {
     const { ctx } = view;
     stroke(view, districts, "rgba(92,84,120,0.13)", view.zoom < 10 ? 4 : 7);
@@ -149,7 +161,7 @@ siting.basemap = (function () {
   const demandRadius = (i, view) => Math.max(0.7, Math.min(15, (400 * view.scale) / worldMetres) * Math.min(1.5, Math.sqrt(demand.kwh[i] / demand.top)));
   function paintDemand(view) {
     const { ctx } = view;
-    ctx.globalAlpha = view.zoom < 12 ? 0.34 : 0.45;
+    ctx.globalAlpha = (view.zoom < 12 ? 0.34 : 0.45) * (S.serving.show.clause < 0 ? 1 : 0.3);
     for (const colour of Object.values(DEMAND)) {
       ctx.fillStyle = colour;
       ctx.beginPath();
@@ -231,6 +243,7 @@ siting.basemap = (function () {
     }
     ctx.globalAlpha = 1;
   }
+  const namePlace = (row) => [names.lat[row], names.lon[row]];
   const districtName = (row) => S.pick(data.districts.name[row], data.districts.name_en[row]);
 
   function paint(view) {
@@ -239,6 +252,7 @@ siting.basemap = (function () {
     if (show.demand) paintDemand(view);
     if (show.roads) paintRoads(view);
     if (show.districts) paintBorders(view);
+    paintChosen(view);
     if (show.labels && show.roads) paintNames(view);
   }
 
@@ -283,5 +297,5 @@ siting.basemap = (function () {
     return best;
   }
 
-  return { Painter, paint, show, demand, share, districts, roads, ROADS, FILLS, DEMAND, FONT, districtName, districtAt, districtBounds, demandAt, per10k, paintDistrictNames, clash, write };
-})();
+  return { Painter, paint, show, demand, share, districts, roads, ROADS, FILLS, DEMAND, FONT, districtName, namePlace, districtAt, districtBounds, demandAt, per10k, paintDistrictNames, clash, write };
+});

@@ -1,6 +1,6 @@
 /* The card of the chosen station or district. */
 "use strict";
-siting.card = (function () {
+siting.part("card", function () {
   const S = siting, { data, t, el } = S;
 
   function row(key, value, className) {
@@ -154,4 +154,4 @@ siting.card = (function () {
     return [head(S.basemap.districtName(d), actions.close), el("div", "s-chips", chip(t("card.district"))), list, S.button("s-link", actions.locate, t("card.locate"))];
   }
   return { station, hydrogen, testroad, rsu, edgenode, district };
-})();
+});

@@ -1,6 +1,6 @@
 /* Stations with their catchments, painted over the ground; what lies under the pointer. */
 "use strict";
-siting.stations = (function () {
+siting.part("stations", function () {
   const S = siting, data = S.data, base = S.basemap, table = data.stations;
   const GROUPS = [
     ["commerce", "#17756f", ["parking", "mall", "supermarket", "hotel", "office", "scenic"]],
@@ -41,7 +41,7 @@ siting.stations = (function () {
     if (show.colour === "utilisation") return useColour(table.utilisation[i]);
     return GROUPS[group[i]].colour;
   }
-  const visible = (i) => show.stations && !show.hidden.has(GROUPS[group[i]].id);
+  const visible = (i) => show.stations && !show.hidden.has(GROUPS[group[i]].id) && S.time.there("stations", i);
   const name = (i) => table.name[i] || S.t("station.unnamed");
 
   /* Filled is new, a ring is kept, a dark edge is mandatory. */
@@ -126,9 +126,11 @@ siting.stations = (function () {
       if (!visible(i)) continue;
       const x = at.x[i] * view.scale - view.ox, y = at.y[i] * view.scale - view.oy, r = radius(table.piles[i], view.zoom);
       if (x < -r || y < -r || x > view.w + r || y > view.h + r) continue;
+      ctx.globalAlpha = S.serving.alpha("stations", i);
       symbol(ctx, x, y, r, colour(i), table.kept[i], table.mandatory[i]);
-      drawn.push([i, x, y, r]);
+      if (ctx.globalAlpha === 1) drawn.push([i, x, y, r]);
     }
+    ctx.globalAlpha = 1;
     for (const i of [show.hover, show.selected]) {
       if (i < 0) continue;
       const x = at.x[i] * view.scale - view.ox, y = at.y[i] * view.scale - view.oy, r = radius(table.piles[i], view.zoom);
@@ -170,4 +172,4 @@ siting.stations = (function () {
   }
 
   return { at, table, unchosen, group, GROUPS, STATUS, USE, show, colour, statusOf, name, radius, paint, stationAt, catchment };
-})();
+});
