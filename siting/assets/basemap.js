@@ -3,7 +3,7 @@
 siting.part("basemap", function () {
   const S = siting, data = S.data;
   const FONT = getComputedStyle(document.documentElement).getPropertyValue("--sans") || "sans-serif";
-  const show = { roads: true, districts: true, labels: true, demand: true, fill: "none" };
+  const show = { roads: !S.data.tiles, districts: true, labels: true, demand: true, fill: "none" };
   const FILLS = {
     served: { breaks: [0.5, 0.7, 0.85, 0.95], colours: ["#f2e4d3", "#dfe6d8", "#b9d5cf", "#84b8b8", "#4a949c"] },
     per10k: { breaks: [5, 10, 20, 40], colours: ["#eef1ec", "#d5e3e4", "#abccd2", "#79aebb", "#47899c"] },
@@ -121,7 +121,7 @@ siting.part("basemap", function () {
   }
   function fillColour(row) {
     const scheme = FILLS[show.fill];
-    if (!scheme) return "#f9f8f5";
+    if (!scheme) return data.tiles ? "rgba(0,0,0,0)" : "#f9f8f5";
     const value = fillValue(row);
     return S.finite(value) ? scheme.colours[scheme.breaks.filter((b) => value >= b).length] : "#e4e4e2";
   }
@@ -132,8 +132,10 @@ siting.part("basemap", function () {
       view.ctx.beginPath();
       for (; i < districts.n && districts.row[i] === row; i += 1) ring(view, i);
       view.ctx.fillStyle = fillColour(row);
+      view.ctx.globalAlpha = data.tiles ? 0.55 : 1;
       view.ctx.fill("evenodd");
     }
+    view.ctx.globalAlpha = 1;
   }
 
   /* Districts that a chosen clause is about. */

@@ -238,6 +238,7 @@ siting.mount = function (map) {
   L.control.scale({ imperial: false, maxWidth: 130, position: "bottomleft" }).addTo(map);
   S.setLanguage("zh");
   window.addEventListener("resize", () => { map.invalidateSize({ animate: false }); });
+  S.tiles(map);
   S.app = { map, choose, fit, showClause, useScheme };
   app.dataset.ready = "true";
 };

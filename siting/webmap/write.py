@@ -9,6 +9,7 @@ from siting.files import replacing
 from siting.text import clip, json_for_script
 from siting.webmap.content import map_data
 from siting.webmap.page import ASSET, DATA_SLOT, asset_text, compose_page
+from siting.webmap.tiles import shifted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from siting.plan import Plan
+    from siting.webmap.tiles import Tiles
 
 SCRIPTS = (
     "core.js",
@@ -26,6 +28,7 @@ SCRIPTS = (
     "hydrogen.js",
     "testroads.js",
     "roadside.js",
+    "tiles.js",
     "panel.js",
     "card.js",
     "legend.js",
@@ -42,8 +45,9 @@ def write_map(
     title_en: str | None = None,
     attribution: str | None = None,
     synthetic: bool | None = None,
-    approval: str = "",
+    approval: str | None = None,
     schemes: Mapping[str, Plan] | None = None,
+    tiles: Tiles | None = None,
 ) -> None:
     """
     Write the map of a plan as one HTML file that opens with no network.
@@ -63,10 +67,13 @@ def write_map(
         record says, and true where it says nothing.
     approval
         Map approval number (审图号) that the user obtained; empty: the map says that it is an
-        internal working map, not approved for publication.
+        internal working map, not approved for publication. Default: the run record's.
     schemes
         Other plans of the same area by name, which the map can switch to; `plan` is called A, or
         by the first name when its plan is `plan` itself.
+    tiles
+        Tiles under the layers, which the page then asks for; default: none, and no request. Where
+        they lie in a shifted datum the page is of the shifted plan.
 
     Raises
     ------
@@ -74,13 +81,22 @@ def write_map(
         The file can't be written, the plan's tables don't belong together, or a scheme is of
         another area.
     """
+    if tiles is not None and tiles.datum != "wgs84":
+        first = plan
+        plan = shifted(plan, tiles.datum)
+        schemes = {
+            name: plan if other is first else shifted(other, tiles.datum)
+            for name, other in (schemes or {}).items()
+        }
     data = page_data(plan, title_zh=title_zh, title_en=title_en, attribution=attribution)
     data["synthetic"] = bool(
         plan.run.get("synthetic_roads", True) if synthetic is None else synthetic
     )
-    data["approval"] = clip(approval, 120)
+    number = plan.run.get("approval", "") if approval is None else approval
+    data["approval"] = clip(str(number or ""), 120)
     add_schemes(data, plan, schemes or {})
-    write_page(data, path)
+    data["tiles"] = None if tiles is None else tiles.page()
+    write_page(data, path, images=() if tiles is None else tiles.allowed)
 
 
 def page_data(
@@ -131,9 +147,9 @@ def add_schemes(data: dict[str, Any], plan: Plan, schemes: Mapping[str, Plan]) -
         data["schemes"].append({"name": clip(name, 40), "data": differs})
 
 
-def write_page(data: dict[str, Any], path: Path) -> None:
+def write_page(data: dict[str, Any], path: Path, *, images: tuple[str, ...] = ()) -> None:
     """Write a page of what `page_data` holds, whole or not at all."""
-    page = compose_page(_rendered(data["bounds"]), json_for_script(data))
+    page = compose_page(_rendered(data["bounds"]), json_for_script(data), images=images)
     with replacing(path) as part:
         part.write_text(page, encoding="utf-8", newline="\n")
 
