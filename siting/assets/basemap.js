@@ -235,11 +235,14 @@ siting.part("basemap", function () {
     for (let row = 0; row < districts.at.n; row += 1) {
       const text = districtName(row), half = ctx.measureText(text).width / 2 + 2;
       const x = districts.at.x[row] * view.scale - view.ox, y = districts.at.y[row] * view.scale - view.oy;
-      const box = [x - half, y - 9, x + half, y + 9];
+      // Beside a hydrogen station rather than over it.
+      const marks = S.hydrogen.boxes(view);
+      const dy = [0, -17, 17].find((d) => !clash(marks, [x - half, y + d - 9, x + half, y + d + 9])) || 0;
+      const box = [x - half, y + dy - 9, x + half, y + dy + 9];
       if (clash(boxes, box)) continue;
       boxes.push(box);
       ctx.save();
-      ctx.translate(x, y);
+      ctx.translate(x, y + dy);
       write(ctx, text, "#3d3650", "rgba(255,255,255,0.92)");
       ctx.restore();
     }

@@ -49,6 +49,10 @@ siting.part("hydrogen", function () {
     }
   }
 
+  const boxes = (view) => (show.hydrogen ? Array.from({ length: at.n }, (_, i) => {
+    const x = at.x[i] * view.scale - view.ox, y = at.y[i] * view.scale - view.oy, r = 0.8 * radius(view.zoom);
+    return [x - r, y - r, x + r, y + r];
+  }) : []);
   /* The hydrogen station nearest to a world pixel within reach, -1 for none. */
   function stationAt(zoom, px, py, reach) {
     if (!show.hydrogen) return -1;
@@ -64,5 +68,5 @@ siting.part("hydrogen", function () {
     return best;
   }
 
-  return { at, table, show, name, paint, stationAt, COLOUR };
+  return { at, table, show, name, paint, boxes, stationAt, COLOUR };
 });

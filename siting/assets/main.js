@@ -12,7 +12,7 @@ siting.mount = function (map) {
   /* Painters in panes that let the pointer through; the map asks what lies under it. */
   const painters = [
     ["siting-ground", 200, (view) => base.paint(view)],
-    ["siting-stations", 400, (view) => { stations.paint(view); hydrogen.paint(view); serving.paint(view); }],
+    ["siting-stations", 400, (view) => { stations.paint(view); hydrogen.paint(view); serving.paint(view); base.paintDistrictNames(view); }],
     ["siting-testroads", 300, (view) => testroads.paint(view)],
     ["siting-zones", 250, (view) => roadside.paintZones(view)],
     ["siting-roadside", 350, (view) => { view.ctx.clearRect(0, 0, view.w, view.h); roadside.paint(view); }],

@@ -99,7 +99,9 @@ siting.part("roadside", function () {
         const p = there("edgenodes", i) && seen(nodeAt, i, 12);
         if (!p) continue;
         const r = zoom >= 14 ? 4.6 : 3;
+        ctx.globalAlpha = S.serving.alpha("edgenodes", i);
         square(ctx, p[0] + (zoom >= 14 ? 9 : 5), p[1] - (zoom >= 14 ? 9 : 5), r);
+        ctx.globalAlpha = 1;
         if (i === show.node) ring(ctx, p[0] + (zoom >= 14 ? 9 : 5), p[1] - (zoom >= 14 ? 9 : 5), r, true);
       }
     }

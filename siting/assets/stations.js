@@ -32,7 +32,7 @@ siting.part("stations", function () {
   const first = new Int32Array(at.n + 1);
   for (let i = 0; i < at.n; i += 1) first[i + 1] = first[i] + served.count[i];
 
-  const factor = (zoom) => (zoom <= 8 ? 0.5 : zoom >= 16 ? 1.5 : 0.5 + (zoom - 8) / 8);
+  const factor = (zoom) => (zoom <= 8 ? 0.4 : zoom >= 16 ? 1.5 : 0.4 + (1.1 * (zoom - 8)) / 8);
   const radius = (piles, zoom) => Math.max(2, 1.15 * Math.sqrt(piles) * factor(zoom));
   const useColour = (value) => (S.finite(value) ? USE.colours[USE.breaks.filter((b) => value >= b).length] : "#b9c0c5");
   const statusOf = (i) => (table.kept[i] ? "kept" : "new");
@@ -142,7 +142,6 @@ siting.part("stations", function () {
       ctx.stroke();
     }
     if (base.show.labels) paintLabels(view, drawn);
-    base.paintDistrictNames(view);
   }
 
   /* The topmost station within reach of a world pixel, -1 for none. */

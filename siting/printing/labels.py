@@ -56,6 +56,7 @@ def _districts(
     rows = [k for k in np.argsort(-shapely.area(areas), kind="stable") if ground.inside[k]]
     for row in rows:
         parts = shapely.get_parts(areas[row])
+        parts = parts[shapely.area(parts) > (8.0 * layout.unit * metres) ** 2]
         if not len(parts):
             continue
         largest = parts[int(np.argmax(shapely.area(parts)))]
@@ -70,9 +71,7 @@ def _districts(
             _write(canvas, x, y, text, 4.0, DISTRICT)
 
 
-def _roads(
-    canvas: Canvas, ground: Ground, taken: list[tuple[float, float, float, float]]
-) -> None:
+def _roads(canvas: Canvas, ground: Ground, taken: list[tuple[float, float, float, float]]) -> None:
     """Write each main road's name once, on its longest stretch that is straight enough."""
     roads, layout = ground.plan.roads, canvas.layout
     some = roads[roads["highway"].isin(_LABELLED) & (roads["name"].astype(str).str.strip() != "")]

@@ -9,7 +9,6 @@ import numpy as np
 import shapely
 
 from siting.datum import geometry_to_metric
-from siting.printing.canvas import INK
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from siting.plan import Plan
     from siting.printing.canvas import Canvas
+    from siting.printing.layout import Layout
 
     Geometries = npt.NDArray[np.object_]
 
@@ -79,6 +79,19 @@ class Ground:
         return geometry_to_metric(frame.geometry.to_numpy(), self.crs)
 
 
+def area_mm(layout: Layout, ground: Ground) -> Any:  # noqa: ANN401
+    """Return the area of the sheet's districts in mm from the sheet's top left."""
+    west, south, _, _ = layout.extent
+    frame, to_mm = layout.frame, 1000.0 / layout.scale
+    area = shapely.union_all(ground.metric(ground.plan.districts)[ground.inside])
+    return shapely.transform(
+        shapely.simplify(area, layout.scale / 2000),
+        lambda xy: np.column_stack(
+            [frame.left + (xy[:, 0] - west) * to_mm, frame.bottom - (xy[:, 1] - south) * to_mm]
+        ),
+    )
+
+
 def draw_layers(canvas: Canvas, ground: Ground) -> None:
     """Draw everything of a plan that a sheet of its scale can hold."""
     _districts(canvas, ground)
@@ -133,7 +146,12 @@ def stroke(canvas: Canvas, lines: Geometries, z: float, mm: float, color: str, *
     style = {"capstyle": "round", "joinstyle": "round", **more}
     canvas.chart.add_patch(
         PathPatch(
-            _path(parts), fill=False, edgecolor=color, zorder=z, linewidth=canvas.points(mm), **style
+            _path(parts),
+            fill=False,
+            edgecolor=color,
+            zorder=z,
+            linewidth=canvas.points(mm),
+            **style,
         )
     )
 
@@ -229,17 +247,17 @@ def _roadside(canvas: Canvas, ground: Ground) -> None:
         points = ground.metric(plan.rsus)
         for number, level in enumerate(("rsu", "sensing", "full")):
             some = points[(plan.rsus["level"] == level).to_numpy()]
-            size = 0.9 + 0.25 * number
+            size = (0.9 + 0.25 * number) * canvas.layout.mark
             dots(canvas, some, 5.0 + number / 10, size, color=LEVELS[number], edgecolors=HALO,
                  linewidths=canvas.points(0.08))  # fmt: skip
     if len(plan.edge_nodes):
-        dots(canvas, ground.metric(plan.edge_nodes), 5.5, 1.1, color=NODE, marker="s",
+        dots(canvas, ground.metric(plan.edge_nodes), 5.5, 1.1 * canvas.layout.mark, color=NODE, marker="s",
              edgecolors=HALO, linewidths=canvas.points(0.1))  # fmt: skip
 
 
-def station_mm(piles: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401
+def station_mm(piles: Any, mark: float) -> npt.NDArray[np.float64]:  # noqa: ANN401
     """Return the diameter of stations by piles: the area is in proportion, a speck at least."""
-    return np.maximum(1.0, 0.36 * np.sqrt(np.asarray(piles, dtype=float)))
+    return np.maximum(0.9, 0.36 * mark * np.sqrt(np.asarray(piles, dtype=float)))
 
 
 def _stations(canvas: Canvas, ground: Ground) -> None:
@@ -248,7 +266,7 @@ def _stations(canvas: Canvas, ground: Ground) -> None:
         return
     points = ground.metric(frame)
     order = np.argsort(-frame["piles"].to_numpy(), kind="stable")
-    size = station_mm(frame["piles"])[order]
+    size = station_mm(frame["piles"], canvas.layout.mark)[order]
     kept = (frame["status"] == "kept").to_numpy()[order]
     edge = canvas.points(0.14)
     dots(canvas, points[order][~kept], 6, size[~kept], color=NEW, alpha=0.92, edgecolors=HALO,
@@ -262,13 +280,10 @@ def _hydrogen(canvas: Canvas, ground: Ground) -> None:
     if not len(frame):
         return
     points = ground.metric(frame)
-    dots(canvas, points, 7, 4.4, color=FUEL, marker="D", edgecolors=HALO,
+    dots(canvas, points, 7, 4.4 * canvas.layout.mark, color=FUEL, marker="D", edgecolors=HALO,
          linewidths=canvas.points(0.3))  # fmt: skip
     for x, y in shapely.get_coordinates(points):
         canvas.chart.text(
-            x, y, "H", fontsize=canvas.points(2.2), color=HALO, weight="bold", ha="center",
+            x, y, "H", fontsize=canvas.points(2.2 * canvas.layout.mark), color=HALO, weight="bold", ha="center",
             va="center_baseline", zorder=7.1, clip_on=True,
         )  # fmt: skip
-
-
-__all__ = ["FUEL", "INK", "KEPT", "LEVELS", "NEW", "NODE", "ZONE", "Ground", "draw_layers"]

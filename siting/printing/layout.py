@@ -65,6 +65,8 @@ class Layout:
         Denominator.
     extent
         West, south, east, north of the frame in metres of the map's CRS.
+    mark
+        Factor of the size of point symbols: they shrink where the scale is small.
     """
 
     width: float
@@ -76,6 +78,7 @@ class Layout:
     clauses: Box
     scale: int
     extent: tuple[float, float, float, float]
+    mark: float = 1.0
 
 
 def lay_out(size_mm: tuple[float, float], bounds: Floats, rows: tuple[int, int]) -> Layout:
@@ -130,7 +133,8 @@ def _scaled(
     half = np.array([frame.width, frame.height]) * scale / 2000
     low, high = middle - half, middle + half
     extent = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-    return Layout(width, height, u, *boxes, scale, extent)
+    mark = min(max((250_000 / scale) ** 0.3, 0.7), 1.25)
+    return Layout(width, height, u, *boxes, scale, extent, mark)
 
 
 def bar_km(layout: Layout) -> float:

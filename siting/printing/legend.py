@@ -44,12 +44,12 @@ def legend_rows(plan: Plan) -> int:
     return 10 + 6 * bool(len(plan.rsus)) + len(phase_names(plan)) + bool(len(plan.hydrogen))
 
 
-def legend(canvas: Canvas, at: Box, words: Words, plan: Plan) -> None:
-    """Draw the legend, as close as its block asks for."""
+def legend(canvas: Canvas, at: Box, words: Words, plan: Plan, scale: int) -> None:
+    """Draw the legend of a sheet whose finest map has a scale, as close as its block asks for."""
     u = canvas.layout.unit
     top = heading(canvas, at, words("legend"))
     items = [*_stations(canvas, words, plan), *_others(canvas, words, plan)]
-    items += _roads(canvas, words, plan)
+    items += _roads(canvas, words, plan, scale)
     step = min(5.4 * u, (at.bottom - top) / max(len(items) + 0.6, 1))
     size = min(2.6, 0.6 * step / u)
     for number, (key, text) in enumerate(items):
@@ -97,13 +97,13 @@ def _stations(canvas: Canvas, words: Words, plan: Plan) -> list[tuple[Key, str]]
     items: list[tuple[Key, str]] = []
     kept = plan.stations["status"] == "kept"
     if (~kept).any():
-        text = f"{words('new')}  {int((~kept).sum()):,}"
+        text = f"{words('new')} · {int((~kept).sum()):,}"
         items.append((_mark(canvas, 2.6, color=NEW), text))
     if kept.any():
         edge = {"facecolors": HALO, "edgecolors": KEPT, "linewidths": canvas.points(0.34)}
-        items.append((_mark(canvas, 2.4, **edge), f"{words('kept')}  {int(kept.sum()):,}"))
+        items.append((_mark(canvas, 2.4, **edge), f"{words('kept')} · {int(kept.sum()):,}"))
     if len(plan.stations):
-        sizes = tuple(float(size) for size in station_mm(SIZES))
+        sizes = tuple(float(size) for size in station_mm(SIZES, canvas.layout.mark))
         a, b, c = SIZES
         edge = {"facecolors": "none", "edgecolors": GREY, "linewidths": canvas.points(0.2)}
         items.append((_mark(canvas, sizes, **edge), words("size", a=a, b=b, c=c)))
@@ -113,15 +113,15 @@ def _stations(canvas: Canvas, words: Words, plan: Plan) -> list[tuple[Key, str]]
 def _others(canvas: Canvas, words: Words, plan: Plan) -> list[tuple[Key, str]]:
     items: list[tuple[Key, str]] = []
     if len(plan.hydrogen):
-        text = f"{words('hydrogen')}  {len(plan.hydrogen):,}"
+        text = f"{words('hydrogen')} · {len(plan.hydrogen):,}"
         items.append((_mark(canvas, 3.4, color=FUEL, marker="D"), text))
     for number, level in enumerate(("rsu", "sensing", "full") if len(plan.rsus) else ()):
         count = int((plan.rsus["level"] == level).sum())
         if count:
             key = _mark(canvas, 1.2 + 0.25 * number, color=LEVELS[number])
-            items.append((key, f"{words(level)}  {count:,}"))
+            items.append((key, f"{words(level)} · {count:,}"))
     if len(plan.edge_nodes):
-        text = f"{words('edge_nodes')}  {len(plan.edge_nodes):,}"
+        text = f"{words('edge_nodes')} · {len(plan.edge_nodes):,}"
         items.append((_mark(canvas, 1.4, color=NODE, marker="s"), text))
     if len(plan.zones):
         items.append((_patch(canvas, ZONE, 0.28), words("zones")))
@@ -130,17 +130,17 @@ def _others(canvas: Canvas, words: Words, plan: Plan) -> list[tuple[Key, str]]:
     for phase, name in phase_names(plan).items():
         here = plan.test_road_catalogue["phase"] == phase
         km = float(plan.test_road_catalogue["km"][here].sum())
-        text = f"{words('testroads', name=canvas.face.clean(name, 24))}  {km:,.1f} km"
+        text = f"{words('testroads', name=canvas.face.clean(name, 24))} · {km:,.1f} km"
         items.append((_line(canvas, (0.85, phase_color(phase))), text))
     return items
 
 
-def _roads(canvas: Canvas, words: Words, plan: Plan) -> list[tuple[Key, str]]:
+def _roads(canvas: Canvas, words: Words, plan: Plan, scale: int) -> list[tuple[Key, str]]:
     items: list[tuple[Key, str]] = []
     there = set(plan.roads["highway"])
     for name in reversed(list(ROADS)):
         look = ROADS[name]
-        if name in shown_roads(canvas.layout.scale) and there & set(look.classes):
+        if name in shown_roads(scale) and there & set(look.classes):
             strokes = [(look.casing, look.edge)] if look.edge else []
             key = _line(canvas, *strokes, (max(look.width, 0.2), look.fill))
             items.append((key, words.of_page(f"road.{name}", name)))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
 from pyproj import Transformer
 
 from siting.printing.canvas import FAINT, GREY, INK
+from siting.printing.layers import area_mm
 from siting.printing.layout import Box, bar_km, degrees_text, graticule
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
     from siting.plan import Plan
     from siting.printing.canvas import Canvas
+    from siting.printing.layers import Ground
     from siting.printing.words import Words
 
     Floats = npt.NDArray[np.float64]
@@ -101,15 +105,23 @@ def _tick(canvas: Canvas, at: float, text: str, *, across: bool) -> None:
         canvas.write(frame.left - 2.3 * u, y, text, 2.0, rotation=90, **style)
 
 
-def scale_and_north(canvas: Canvas, words: Words, crs: CRS, size: str) -> None:
-    """Draw the scale bar with its ratio at the lower left of the map, and north at the right."""
+def scale_and_north(canvas: Canvas, words: Words, ground: Ground, size: str) -> None:
+    """Draw the scale bar in the lower corner that covers less of the area, and north above."""
     layout = canvas.layout
     u, frame = layout.unit, layout.frame
     whole = bar_km(layout)
     mm = whole * 1e6 / layout.scale
-    ground = Box(frame.left + 3 * u, frame.bottom - 16 * u, max(mm + 24 * u, 62 * u), 13 * u)
-    box(canvas, ground, 0.0, fill=True, facecolor=PAPER, alpha=0.88, edgecolor="none", zorder=8)
-    left, top = ground.left + 4 * u, ground.top + 5.4 * u
+    ratio = words("scale", n=f"{layout.scale:,}".replace(",", " "), size=size)
+    told = f"{ratio}  ·  {words('crs', name=_crs_name(ground.crs))}"
+    width = max(mm + 24 * u, canvas.width_mm(told, 2.1) + 6 * u)
+    at, area = (
+        Box(frame.left + 3 * u, frame.bottom - 16 * u, width, 13 * u),
+        area_mm(layout, ground),
+    )
+    other = replace(at, left=frame.right - 3 * u - width)
+    at = min((at, other), key=lambda b: _covered(area, b))
+    box(canvas, at, 0.0, fill=True, facecolor=PAPER, alpha=0.88, edgecolor="none", zorder=8)
+    left, top = at.left + 4 * u, at.top + 5.4 * u
     for part in range(4):
         piece = Box(left + part * mm / 4, top, mm / 4, 1.5 * u)
         fill = INK if part % 2 == 0 else PAPER
@@ -118,10 +130,13 @@ def scale_and_north(canvas: Canvas, words: Words, crs: CRS, size: str) -> None:
         text = f"{whole * part / 4:g}" + (" km" if part == 4 else "")  # noqa: PLR2004
         x = left + part * mm / 4
         canvas.write(x, top - 1.2 * u, text, 2.1, ha="center" if part < 4 else "left", zorder=9)  # noqa: PLR2004
-    ratio = words("scale", n=f"{layout.scale:,}".replace(",", " "), size=size)
-    name = words("crs", name=_crs_name(crs))
-    canvas.write(left, top + 5.6 * u, f"{ratio}  ·  {name}", 2.1, color=GREY, zorder=9)
+    canvas.write(left, top + 5.6 * u, told, 2.1, color=GREY, zorder=9)
     _north(canvas, words)
+
+
+def _covered(area: Any, at: Box) -> float:  # noqa: ANN401
+    square = shapely.box(at.left, at.top, at.right, at.bottom)
+    return float(shapely.area(shapely.intersection(area, square)))
 
 
 def _crs_name(crs: CRS) -> str:
@@ -177,10 +192,10 @@ def figures(canvas: Canvas, at: Box, text: str, rows: list[tuple[str, str]]) -> 
         line(canvas, [at.left, at.right], [top + (number + 1) * step] * 2, 0.08, FAINT)
 
 
-def clauses(canvas: Canvas, at: Box, words: Words, plan: Plan) -> None:
+def clauses(canvas: Canvas, at: Box, words: Words, text: str, plan: Plan) -> None:
     """Set the targets against the plan, those that are short first."""
     u = canvas.layout.unit
-    top = heading(canvas, at, words("clauses"))
+    top = heading(canvas, at, text)
     rows = plan.clauses[plan.clauses["status"].isin(["met", "short"])]
     rows = rows.iloc[np.argsort((rows["status"] != "short").to_numpy(), kind="stable")]
     if not len(rows):
@@ -228,7 +243,9 @@ def foot(canvas: Canvas, words: Words, plan: Plan, approval: str) -> None:
     number = words("approval", text=approval or words("approval.none"))
     canvas.write(left, y - 3.8 * u, number, 2.7, weight="bold")
     canvas.write(right, y - 3.8 * u, told, 2.2, ha="right", color=GREY)
-    files = [PurePath(str(i.get("path", "")).replace("\\", "/")).name for i in run.get("inputs", ())]
+    files = [
+        PurePath(str(i.get("path", "")).replace("\\", "/")).name for i in run.get("inputs", ())
+    ]
     text = "; ".join([str(run.get("attribution", "")), *files]).strip("; ")
     said = words("sources", text=text)
     canvas.write(left, y, canvas.fitted(said, right - left, 2.2), 2.2, color=GREY)

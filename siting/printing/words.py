@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 LANGUAGES = ("zh", "en")
 WORDS = {
-    "legend": ("图  例", "Legend"),
+    "legend": ("图例", "Legend"),
     "figures": ("主要指标", "Key figures"),
     "clauses": ("条款完成情况", "Targets"),
+    "clauses.whole": ("条款完成情况（全域）", "Targets of the whole plan"),
     "clauses.more": ("另有 {n} 项，见条款台账", "{n} more in the clause ledger"),
     "clauses.none": ("没有可量化的目标", "No quantified target"),
     "new": ("新建充换电站", "New charging station"),
@@ -31,6 +32,7 @@ WORDS = {
     "testroads": ("测试道路 {name}", "Test roads, {name}"),
     "districts": ("区县界", "District border"),
     "scale": ("比例尺 1∶{n}（{size} 原大）", "Scale 1:{n} at {size}"),
+    "inset": ("放大图 1∶{n}", "Inset 1:{n}"),
     "north": ("北", "N"),
     "crs": ("坐标系 {name}", "CRS {name}"),
     "sources": ("资料来源：{text}", "Sources: {text}"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,13 +12,22 @@ import shapely
 from siting.datum import geometry_to_metric, metric_crs
 from siting.errors import InputError, OutputError
 from siting.files import replacing
-from siting.printing.canvas import INK, Canvas
+from siting.printing.canvas import Canvas
 from siting.printing.fonts import chinese_face
+from siting.printing.inset import draw_inset, inset_layout
 from siting.printing.labels import draw_names
 from siting.printing.layers import Ground, draw_layers
 from siting.printing.layout import lay_out
 from siting.printing.legend import legend, legend_rows
-from siting.printing.margin import clauses, figures, foot, neat_line, scale_and_north, synthetic, title
+from siting.printing.margin import (
+    clauses,
+    figures,
+    foot,
+    neat_line,
+    scale_and_north,
+    synthetic,
+    title,
+)
 from siting.printing.words import LANGUAGES, words_of
 from siting.tables.headline import headline
 from siting.units import count_text, money_text, percent_text
@@ -90,7 +100,12 @@ def print_plan(
         canvas, ground = _begin(plan, size, inside, face, len(rows))
         draw_layers(canvas, ground)
         draw_names(canvas, ground, words)
+        inset = inset_layout(canvas.layout, ground)
+        finest = canvas.layout.scale if inset is None else inset.scale
         _margin(canvas, ground, words, size, rows)
+        legend(canvas, canvas.layout.legend, words, _within(plan, inside), finest)
+        if inset is not None:
+            draw_inset(canvas, inset, ground, words)
         foot(canvas, words, plan, face.clean(approval or plan.run.get("approval", ""), 80))
         with replacing(path) as part:
             _save(canvas.figure, part, form)
@@ -179,12 +194,22 @@ def _margin(
         main = f"{main} · {words.pick(row['name'], row['name_en'])}"
     title(canvas, canvas.face.clean(main), canvas.face.clean(other))
     neat_line(canvas, ground.crs)
-    scale_and_north(canvas, words, ground.crs, size)
+    scale_and_north(canvas, words, ground, size)
     if run.get("synthetic_roads", True):
         synthetic(canvas, words)
-    legend(canvas, layout.legend, words, plan)
     figures(canvas, layout.figures, words("figures"), rows)
-    clauses(canvas, layout.clauses, words, plan)
+    text = words("clauses" if ground.inside.all() else "clauses.whole")
+    clauses(canvas, layout.clauses, words, text, plan)
+
+
+def _within(plan: Plan, inside: np.ndarray[Any, np.dtype[np.bool_]]) -> Plan:
+    """Return the plan with what its legend counts in some districts alone."""
+    if inside.all():
+        return plan
+    ids = plan.districts["district_id"][inside]
+    names = ("stations", "hydrogen", "rsus", "edge_nodes", "test_road_catalogue")
+    frames = {name: getattr(plan, name) for name in names if len(getattr(plan, name))}
+    return replace(plan, **{n: f[f["district_id"].isin(ids)] for n, f in frames.items()})
 
 
 def _headline(words: Words, plan: Plan) -> list[tuple[str, str]]:
@@ -194,9 +219,11 @@ def _headline(words: Words, plan: Plan) -> list[tuple[str, str]]:
         if figure.key == "cost_cny":
             value = money_text(figure.value, words.language)
         else:
-            unit = words.pick(figure.unit_zh, figure.unit_en)
+            unit = figure.unit_zh if words.language == "zh" else figure.unit_en
+            unit = unit.replace("km2", "km²")
             value = f"{figure.value:,.{figure.decimals}f} {unit}".strip()
-        rows.append((words.pick(figure.zh, figure.en), value))
+        name = words.pick(figure.zh, figure.en)
+        rows.append((name[:1].upper() + name[1:], value))
     return rows
 
 
@@ -224,6 +251,3 @@ def _save(figure: Figure, path: Path, form: str) -> None:
         "png": {"Software": "siting"},
     }
     figure.savefig(path, format=form, dpi=DPI, metadata=fixed[form])
-
-
-__all__ = ["FORMATS", "INK", "SIZES_MM", "print_plan"]

@@ -113,7 +113,10 @@ def _tiers(plan: Plan) -> Fields:
     inside = np.zeros(len(roads), dtype=bool)
     for of, held in tiers:
         inside |= of & bool(held)
-    return {"members": _sections(plan, inside), "value": float(sum(bool(held) for _, held in tiers))}
+    return {
+        "members": _sections(plan, inside),
+        "value": float(sum(bool(held) for _, held in tiers)),
+    }
 
 
 def _area(plan: Plan) -> Fields:

@@ -210,7 +210,8 @@ def test_the_language_switch_changes_every_word(open_map: OpenMap) -> None:
     assert han == ["中文"]
     assert not [text for text in [*chinese, *english] if KEY.match(text)]
     assert (
-        page.get_attribute(".s-search input", "placeholder") == "Search a station, road, district or id"
+        page.get_attribute(".s-search input", "placeholder")
+        == "Search a station, road, district or id"
     )
     page.click(".s-language")
     assert (

@@ -77,7 +77,9 @@ def test_existing_stations_count_as_the_model_says(
     published: Published, measure: str, *, existing_count: bool
 ) -> None:
     plan = published.plan
-    stations = plan.stations.assign(status=np.where(np.arange(len(plan.stations)) < 2, "kept", "new"))
+    stations = plan.stations.assign(
+        status=np.where(np.arange(len(plan.stations)) < 2, "kept", "new")
+    )
     settings = {**plan.run["settings"], "existing_count": existing_count}
     changed = replace(plan, stations=stations, run={**plan.run, "settings": settings})
     found = of(changed, measure)
