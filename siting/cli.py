@@ -16,6 +16,8 @@ from siting.commands.check import check
 from siting.commands.clauses import clauses
 from siting.commands.compare import compare
 from siting.commands.frontier import frontier
+from siting.commands.mapping import map_runs
+from siting.commands.printing import print_sheet
 from siting.commands.schemes import schemes
 from siting.commands.sweep import sweep
 from siting.errors import SitingError
@@ -54,6 +56,8 @@ app.command()(frontier)
 app.command()(schemes)
 app.command()(clauses)
 app.command()(sweep)
+app.command("map")(map_runs)
+app.command("print")(print_sheet)
 
 ModelArgument = Annotated[str, typer.Argument(help="A model's name (jinan) or a YAML file.")]
 

@@ -336,6 +336,7 @@ def _run_record(
         "created": now.isoformat(),
         "title_zh": model.title_zh,
         "title_en": model.title_en,
+        "approval": model.approval,
         "synthetic_roads": city.map.synthetic,
         "attribution": city.map.attribution,
         "status": str(outcome.status),

@@ -265,6 +265,8 @@ class Model(_Part):
     name: str = Field(pattern=r"^[\w-]{1,64}$")
     title_zh: str = ""
     title_en: str = ""
+    approval: str = Field(default="", max_length=80)
+    """Map approval number (审图号) that the user obtained, shown on map and sheets."""
     area: Area = Area()
     sources: Sources = Sources()
     demand: DemandSettings

@@ -22,8 +22,11 @@ from siting.webmap.pack import (
     vlq,
 )
 from siting.webmap.roadside import roadside_layers, roadside_totals
+from siting.webmap.serving import packed_serving
+from siting.webmap.when import built_when
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     import numpy.typing as npt
 
     from siting.plan import Plan
@@ -55,6 +58,8 @@ def map_data(plan: Plan) -> dict[str, Any]:
         "catchments": _catchments(plan, cells["of"]),
         "pile_types": _pile_types(plan),
         "clauses": _clauses(plan),
+        "serving": packed_serving(plan),
+        "places": _places(plan),
         "assumptions": _assumptions(plan),
         "totals": _totals(plan),
         "service": _service(plan),
@@ -112,6 +117,35 @@ def _stations(plan: Plan) -> dict[str, Any]:
         "access_m": numbers(frame["access_m"]),
         "clauses": clauses,
         "clause_sets": clause_sets,
+        "when": built_when(frame),
+        **_standing(frame),
+    }
+
+
+def _standing(frame: gpd.GeoDataFrame) -> dict[str, Any]:
+    """Return what the plan may say of the site of each station; a column that it lacks is left out."""
+    found: dict[str, Any] = {}
+    for name in ("policy", "access", "wait_type", "substation_id"):
+        if name in frame:
+            found[name], found[f"{name}_texts"] = _coded(frame[name])
+    for name in ("kept_piles", "max_piles", "kw_limit", "fixed_cost_cny"):
+        if name in frame:
+            found[name] = numbers(frame[name])
+    if "cost_factor" in frame:
+        found["cost_factor"] = numbers(frame["cost_factor"], 2)
+    return found
+
+
+def _places(plan: Plan) -> dict[str, Any]:
+    """Return townships and key areas that clauses ask to be reached."""
+    frame = plan.places
+    packed = pack_points(frame.geometry)
+    if not len(frame):
+        return {**packed, "name": [], "measure": [], "reached": []}
+    return {
+        **packed,
+        **{name: texts(frame[name]) for name in ("name", "measure")},
+        "reached": frame["reached"].astype(int).tolist(),
     }
 
 
@@ -130,6 +164,7 @@ def _hydrogen(plan: Plan) -> dict[str, Any]:
         **{name: texts(frame[name]) for name in ("site_id", "name", "kind", "district", "clauses")},
         **known,
         "district_id": texts(frame["district_id"]),
+        "when": built_when(frame),
         "combined": frame["combined"].astype(int).tolist(),
         "urban": frame["urban"].astype(int).tolist(),
         "capacity_kg_day": numbers(frame["capacity_kg_day"], 1),
