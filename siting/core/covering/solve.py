@@ -28,6 +28,7 @@ from siting.core.covering.bound import (
 )
 from siting.core.covering.cuts import Tight, first_tight, tighten, with_cuts
 from siting.core.covering.merge import merge
+from siting.core.covering.parts import solve_parts, split
 from siting.core.covering.problem import as_model, covered_rows
 from siting.core.covering.search import (
     Schedule,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     Vector = npt.NDArray[np.float64]
     Mask = npt.NDArray[np.bool_]
+    Found = tuple[float, int, Mask]
 
 _TELL_S = 0.1
 _PROVEN = 9e-7
@@ -56,10 +58,10 @@ _MOST_MOVES = 640_000
 _STEPS = 1_000
 _CUT_STEPS = 1_500
 """First-order steps between looks for cuts."""
-_CUT_ROWS = 30_000
+_CUT_ROWS = 24_000
 """Rows from which a round looks for cuts, at most."""
-_MOST_CUT_ROUNDS = 2
-"""Rounds of cuts beside one of the longer annealing runs."""
+_CUT_ROUNDS, _PLAIN_CUT_ROUNDS = 1.3, 2
+"""Rounds of cuts in the time of the first compiled annealing run, and after each plain one."""
 _FAST_MOVES, _MOST_FAST = 75_000, 800_000
 """Compiled moves of the first run, and of the longest."""
 _FIRST_RUNS, _FAST_RUNS_A_LENGTH = 3, 8
@@ -244,6 +246,8 @@ def solve_small(task: CoveringTask, stream: Stream) -> CoveringAnswer:
         run.take(math.inf, greedy(table, task.start))
     run.take(math.inf, greedy(table))
     _lower_by_steps(run, _STEPS)
+    if not run.over():
+        _by_parts(run)
     if not run.over() and _is_easy(task.covering):
         _search(run, table, _EASY_MOVES, 0)
         if not run.over():
@@ -251,6 +255,25 @@ def solve_small(task: CoveringTask, stream: Stream) -> CoveringAnswer:
     _rounds(run, table)
     run.tell(now=True)
     return run.answer()
+
+
+def _by_parts(run: _Run) -> None:
+    """Solve part by part where the data splits and each part is easy."""
+    task = run.task
+    parts = split(task.covering)
+    if len(parts) < 2 or not all(_is_easy(part.covering) for part in parts):  # noqa: PLR2004
+        return
+    assert run.dual is not None  # noqa: S101
+    solve_parts(
+        task.covering,
+        parts,
+        run.dual.multiplier,
+        gap=task.gap,
+        deadline=run.deadline,
+        seed=task.seed,
+        take=run.take,
+        lower=run.lower,
+    )
 
 
 def _is_easy(covering: Covering) -> bool:
@@ -264,30 +287,52 @@ def _rounds(run: _Run, table: Tables) -> None:
     branch = covering.cover.nnz <= _TREE_ENTRIES and not _is_easy(covering)
     fast = has_fast(covering)
     run.numba = version("numba") if fast else ""
-    pool: list[tuple[float, int, Mask]] = []
+    pool: list[Found] = []
     number = 0
     scale = max(1.0, covering.cover.nnz / _MOVES_ENTRIES) ** 0.75
     with ThreadPoolExecutor(1) as beside:
         while not run.over():
             number += 1
             moves = _length(number, scale, fast=fast)
-            searched = beside.submit(_search, run, table, moves, number, fast=fast)
+            searched = beside.submit(_search_and_merge, run, table, moves, number, pool, fast=fast)
             if not fast:
                 searched.result()  # it would hold the interpreter's lock all the time
-            for _ in range(min(number, _MOST_CUT_ROUNDS)):
+            for _ in range(_cut_rounds(moves, scale, fast=fast)):
                 _lower_by_cuts(run)
             value, opened = searched.result()
-            pool.append((-value, number, opened))
-            if len(pool) > 1 and not run.over():
-                others = [opened, *(plan for _, _, plan in sorted(pool, key=_rank))]
-                merged = merge(
-                    covering, run.opened, others, seconds=max(run.left(), 0.1), seed=run.task.seed
-                )
-                run.take(math.inf, merged)
-            pool = sorted(pool, key=_rank)[:_POOL]
+            pool = sorted([*pool, (-value, number, opened)], key=_rank)[:_POOL]
             if branch and not run.over() and _is_promising(run, late=time.monotonic() > patient):
                 _branch(run, run.left())
                 branch = False
+
+
+def _search_and_merge(
+    run: _Run, table: Tables, moves: int, number: int, pool: list[Found], *, fast: bool
+) -> tuple[float, Mask]:
+    """
+    Make an annealing run, then merge what it found with the best runs before it.
+
+    Whether it merges depends on the clock alone, not on the bound beside it: the plan has to repeat.
+    """
+    value, opened = _search(run, table, moves, number, fast=fast)
+    if pool and run.left() > 0:
+        others = [opened, *(plan for _, _, plan in pool)]
+        merged = merge(
+            run.task.covering,
+            run.opened,
+            others,
+            seconds=max(run.left(), 0.1),
+            seed=run.task.seed,
+        )
+        run.take(math.inf, merged)
+    return value, opened
+
+
+def _cut_rounds(moves: int, scale: float, *, fast: bool) -> int:
+    """Give the rounds of cuts that take about as long as an annealing run beside them."""
+    if not fast:
+        return _PLAIN_CUT_ROUNDS
+    return max(1, round(_CUT_ROUNDS * moves / (_FAST_MOVES * scale)))
 
 
 def _length(number: int, scale: float, *, fast: bool) -> int:
@@ -306,7 +351,7 @@ def _is_promising(run: _Run, *, late: bool) -> bool:
     return float((fixed | banned).mean()) >= (_DECIDED if late else _MOSTLY)
 
 
-def _rank(entry: tuple[float, int, Mask]) -> tuple[float, int]:
+def _rank(entry: Found) -> tuple[float, int]:
     return entry[0], entry[1]
 
 
