@@ -312,7 +312,7 @@ def _search_and_merge(
     """
     Make an annealing run, then merge what it found with the best runs before it.
 
-    Whether it merges depends on the clock alone, not on the bound beside it: the plan has to repeat.
+    Whether it merges depends on the clock alone, not on the bound beside it: plans have to repeat.
     """
     value, opened = _search(run, table, moves, number, fast=fast)
     if pool and run.left() > 0:
