@@ -112,6 +112,8 @@ def test_two_far_towns_are_solved_part_by_part() -> None:
     outcome = solve(programme_of(covering), gap=0.0, seconds=60)
     assert outcome.reductions["components"][1] >= 2
     assert "part by part" in outcome.message
+    assert f"components 1 to {outcome.reductions['components'][1]}" in outcome.message
+    assert f"rows 1,100 to {outcome.reductions['rows'][1]:,}" in outcome.message
     assert outcome.status is Status.OPTIMAL
     # The optimum of the whole, and of each town with each share of the sites, by HiGHS alone.
     plain = solve_arrays(as_model(covering), gap=1e-9, seconds=60)
