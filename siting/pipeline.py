@@ -22,6 +22,9 @@ from siting.errors import InfeasibleError, VerificationError
 from siting.evidence import evidence
 from siting.formulate.charging import charging_programme, decode
 from siting.hydrogen import plan_hydrogen
+from siting.joint.charging import charging_within
+from siting.joint.money import divide, with_charging_budget
+from siting.joint.record import joint_text, with_joint
 from siting.model.model import load_model
 from siting.network import build_network, centreline_km, components_report
 from siting.network.junctions import find_junctions
@@ -40,12 +43,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from siting.candidates.charging import Candidates
+    from siting.charging.fairness import Found
     from siting.city.layers import OwnLayers
     from siting.city.reading import City
     from siting.city.survey import Survey
-    from siting.core.outcome import Outcome
+    from siting.core.outcome import Outcome, TracePoint
     from siting.demand.cells import Cells
     from siting.demand.charging import Demand
+    from siting.hydrogen import HydrogenPlan
+    from siting.joint.charging import Within
+    from siting.joint.money import Money
     from siting.model.model import Model
     from siting.network import Network
     from siting.network.junctions import Junctions
@@ -54,6 +61,8 @@ if TYPE_CHECKING:
     from siting.reach.distance import Reach
     from siting.reach.places import Places
     from siting.reach.substations import Substations
+    from siting.roadside.planning import RoadsidePlan
+    from siting.testroads.planning import TestRoadPlan
     from siting.verify import Finding
 
 
@@ -259,40 +268,107 @@ def answer(
     InfeasibleError, SolverError, VerificationError
         As `plan`.
     """
-    city, network, junctions = ground.city, ground.network, ground.junctions
+    city, network = ground.city, ground.network
     demand, candidates, reach = ground.demand, ground.candidates, ground.reach
-    places, fed = ground.places, ground.substations
     with stage("solve", seconds, report):
-        hydrogen = plan_hydrogen(city, network, demand, candidates, ground.cells)
-        if hydrogen is not None:
-            report(Event("solve", hydrogen.text))
-        charging = solve_charging(
-            ground.charging,
-            city.model,
-            demand,
-            reach,
-            lambda point: report(Event("solve", trace=point)),
-        )
-        roadside = plan_roadside(city, network, junctions, demand)
-        covered = None
-        if roadside is not None:
-            report(Event("solve", roadside.text))
-            covered = roadside.frames.road_points
-        testroads = plan_testroads(city, network, junctions, covered)
-        if testroads is not None:
-            report(Event("solve", testroads.text))
+        others = plan_others(ground, report)
+        asked, money = city.model, None
+        if asked.budget is not None:
+            money = divide(asked, others.hydrogen, others.roadside, others.testroads)
+            asked = with_charging_budget(asked, money.charging_cny)
+        charging, within = solve_within(ground, asked, money, report)
         programme, outcome = charging.programme, charging.outcome
         refuse_impossible(outcome)
-        decision = decode(programme, outcome)
-    with stage("check", seconds, report):
         proof = evidence(programme, outcome)
         solved = Solved(
-            decision, outcome, hydrogen, places, fed, proof, charging.worst, testroads, roadside,
-            ground.own,
+            decode(programme, outcome), outcome, others.hydrogen, ground.places,
+            ground.substations, proof, charging.worst, others.testroads, others.roadside,
+            ground.own, city.model,
         )  # fmt: skip
+        city = replace(city, model=asked)
         found = assemble_plan(city, network, demand, candidates, reach, solved, seconds)
+        if money is not None and within is not None:
+            found = with_joint(found, ground.city.model, money, within)
+            report(Event("solve", joint_text(found.run["joint"])))
+    with stage("check", seconds, report):
         checked = pass_only_verified(found)
     return Answered(checked, outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """The programmes beside charging, None where no target asks for one."""
+
+    hydrogen: HydrogenPlan | None
+    roadside: RoadsidePlan | None
+    testroads: TestRoadPlan | None
+
+
+def plan_others(ground: Ground, report: Callable[[Event], None] = silent) -> Others:
+    """
+    Solve the programmes beside charging, which charging gives way to.
+
+    Parameters
+    ----------
+    ground
+        What is planned on, with the model.
+    report
+        Told what each came to.
+
+    Raises
+    ------
+    InfeasibleError, SolverError
+        As `plan`.
+    """
+    city, network = ground.city, ground.network
+    hydrogen = plan_hydrogen(city, network, ground.demand, ground.candidates, ground.cells)
+    if hydrogen is not None:
+        report(Event("solve", hydrogen.text))
+    roadside = plan_roadside(city, network, ground.junctions, ground.demand)
+    covered = None
+    if roadside is not None:
+        report(Event("solve", roadside.text))
+        covered = roadside.frames.road_points
+    testroads = plan_testroads(city, network, ground.junctions, covered)
+    if testroads is not None:
+        report(Event("solve", testroads.text))
+    return Others(hydrogen, roadside, testroads)
+
+
+def solve_within(
+    ground: Ground,
+    asked: Model,
+    money: Money | None,
+    report: Callable[[Event], None] = silent,
+) -> tuple[Found, Within | None]:
+    """
+    Solve charging with its own budget, or with what the joint budget leaves it.
+
+    Parameters
+    ----------
+    ground
+        What is planned on.
+    asked
+        The model with the budget of charging.
+    money
+        How the joint budget is divided, None where there is none.
+    report
+        Told incumbent and bound.
+
+    Raises
+    ------
+    InfeasibleError, SolverError
+        As `plan`.
+    """
+
+    def trace(point: TracePoint) -> None:
+        report(Event("solve", trace=point))
+
+    if money is None:
+        return solve_charging(ground.charging, asked, ground.demand, ground.reach, trace), None
+    reached = (ground.demand, ground.reach)
+    within = charging_within(ground.charging, asked, money, reached, trace)
+    return within.found, within
 
 
 def _network_text(network: Network) -> str:

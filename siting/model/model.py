@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from siting.errors import ModelError
+from siting.model.budget import Budget
 from siting.model.checks import cross_problems
 from siting.model.figures import Figure, NotNegative, PartOfOne, Positive, Share
 from siting.model.figures import Part as _Part
@@ -277,6 +278,8 @@ class Model(_Part):
     exclusions: tuple[Exclusion, ...] = ()
     """What excluded land does to sites; empty: polygons of `sources.exclusions` cut all of them."""
     targets: tuple[Target, ...] = ()
+    budget: Budget | None = None
+    """Money of all programmes together, by fund and by year; empty: each has its own alone."""
     notes: tuple[str, ...] = ()
     """Sentences printed with the plan, for example that the documents set no charging target."""
     solve: Solve = Solve()
