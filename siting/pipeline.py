@@ -11,7 +11,6 @@ import numpy as np
 from siting.assemble.assumptions import assumption_table
 from siting.assemble.plan import Solved, assemble_plan
 from siting.candidates.charging import charging_candidates
-from siting.charging.fairness import solve_charging
 from siting.city.layers import read_own_layers
 from siting.city.reading import read_city
 from siting.city.survey import survey
@@ -21,10 +20,8 @@ from siting.demand.charging import charging_demand
 from siting.errors import InfeasibleError, VerificationError
 from siting.evidence import evidence
 from siting.formulate.charging import charging_programme, decode
-from siting.hydrogen import plan_hydrogen
-from siting.joint.charging import charging_within
-from siting.joint.money import divide, with_charging_budget
 from siting.joint.record import joint_text, with_joint
+from siting.joint.solving import solve_all
 from siting.model.model import load_model
 from siting.network import build_network, centreline_km, components_report
 from siting.network.junctions import find_junctions
@@ -32,10 +29,8 @@ from siting.reach.catchment import charging_reach
 from siting.reach.places import charging_places
 from siting.reach.substations import substations_of
 from siting.report import write_report
-from siting.roadside.planning import plan_roadside
 from siting.store.runs import read_run, write_run
 from siting.tables.workbook import write_tables
-from siting.testroads.planning import plan_testroads
 from siting.verify import failures, verify_plan
 from siting.webmap import write_map
 
@@ -43,16 +38,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from siting.candidates.charging import Candidates
-    from siting.charging.fairness import Found
     from siting.city.layers import OwnLayers
     from siting.city.reading import City
     from siting.city.survey import Survey
-    from siting.core.outcome import Outcome, TracePoint
+    from siting.core.outcome import Outcome
     from siting.demand.cells import Cells
     from siting.demand.charging import Demand
-    from siting.hydrogen import HydrogenPlan
-    from siting.joint.charging import Within
-    from siting.joint.money import Money
     from siting.model.model import Model
     from siting.network import Network
     from siting.network.junctions import Junctions
@@ -61,8 +52,6 @@ if TYPE_CHECKING:
     from siting.reach.distance import Reach
     from siting.reach.places import Places
     from siting.reach.substations import Substations
-    from siting.roadside.planning import RoadsidePlan
-    from siting.testroads.planning import TestRoadPlan
     from siting.verify import Finding
 
 
@@ -271,104 +260,23 @@ def answer(
     city, network = ground.city, ground.network
     demand, candidates, reach = ground.demand, ground.candidates, ground.reach
     with stage("solve", seconds, report):
-        others = plan_others(ground, report)
-        asked, money = city.model, None
-        if asked.budget is not None:
-            money = divide(asked, others.hydrogen, others.roadside, others.testroads)
-            asked = with_charging_budget(asked, money.charging_cny)
-        charging, within = solve_within(ground, asked, money, report)
-        programme, outcome = charging.programme, charging.outcome
+        settled = solve_all(ground, report)
+        programme, outcome = settled.found.programme, settled.found.outcome
         refuse_impossible(outcome)
-        proof = evidence(programme, outcome)
+        others, proof = settled.others, evidence(programme, outcome)
         solved = Solved(
             decode(programme, outcome), outcome, others.hydrogen, ground.places,
-            ground.substations, proof, charging.worst, others.testroads, others.roadside,
+            ground.substations, proof, settled.found.worst, others.testroads, others.roadside,
             ground.own, city.model,
         )  # fmt: skip
-        city = replace(city, model=asked)
+        city = replace(city, model=settled.asked)
         found = assemble_plan(city, network, demand, candidates, reach, solved, seconds)
-        if money is not None and within is not None:
-            found = with_joint(found, ground.city.model, money, within)
+        if settled.joint is not None:
+            found = with_joint(found, ground.city.model, *settled.joint)
             report(Event("solve", joint_text(found.run["joint"])))
     with stage("check", seconds, report):
         checked = pass_only_verified(found)
     return Answered(checked, outcome)
-
-
-@dataclass(frozen=True, slots=True)
-class Others:
-    """The programmes beside charging, None where no target asks for one."""
-
-    hydrogen: HydrogenPlan | None
-    roadside: RoadsidePlan | None
-    testroads: TestRoadPlan | None
-
-
-def plan_others(ground: Ground, report: Callable[[Event], None] = silent) -> Others:
-    """
-    Solve the programmes beside charging, which charging gives way to.
-
-    Parameters
-    ----------
-    ground
-        What is planned on, with the model.
-    report
-        Told what each came to.
-
-    Raises
-    ------
-    InfeasibleError, SolverError
-        As `plan`.
-    """
-    city, network = ground.city, ground.network
-    hydrogen = plan_hydrogen(city, network, ground.demand, ground.candidates, ground.cells)
-    if hydrogen is not None:
-        report(Event("solve", hydrogen.text))
-    roadside = plan_roadside(city, network, ground.junctions, ground.demand)
-    covered = None
-    if roadside is not None:
-        report(Event("solve", roadside.text))
-        covered = roadside.frames.road_points
-    testroads = plan_testroads(city, network, ground.junctions, covered)
-    if testroads is not None:
-        report(Event("solve", testroads.text))
-    return Others(hydrogen, roadside, testroads)
-
-
-def solve_within(
-    ground: Ground,
-    asked: Model,
-    money: Money | None,
-    report: Callable[[Event], None] = silent,
-) -> tuple[Found, Within | None]:
-    """
-    Solve charging with its own budget, or with what the joint budget leaves it.
-
-    Parameters
-    ----------
-    ground
-        What is planned on.
-    asked
-        The model with the budget of charging.
-    money
-        How the joint budget is divided, None where there is none.
-    report
-        Told incumbent and bound.
-
-    Raises
-    ------
-    InfeasibleError, SolverError
-        As `plan`.
-    """
-
-    def trace(point: TracePoint) -> None:
-        report(Event("solve", trace=point))
-
-    if money is None:
-        return solve_charging(ground.charging, asked, ground.demand, ground.reach, trace), None
-    reached = (ground.demand, ground.reach)
-    within = charging_within(ground.charging, asked, money, reached, trace)
-    return within.found, within
 
 
 def _network_text(network: Network) -> str:

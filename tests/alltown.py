@@ -28,7 +28,9 @@ PHASES = [
 ]
 BUDGET: dict[str, Any] = {
     "total_cny": 8.4e7,
-    "funds": [{"name": "车路云专项资金", "programmes": ["roadside", "testroads"], "most_cny": 2.2e7}],
+    "funds": [
+        {"name": "车路云专项资金", "programmes": ["roadside", "testroads"], "most_cny": 2.2e7}
+    ],
     "years": [
         {
             "year": 2023,

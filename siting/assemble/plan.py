@@ -149,7 +149,7 @@ def assemble_plan(
     """
     model = city.model
     charging = model.charging
-    decision, outcome, hydrogen = solved.decision, solved.outcome, solved.hydrogen
+    decision, hydrogen = solved.decision, solved.hydrogen
     types = pile_table(charging)
     served = np.bincount(reach.site, weights=decision.serve, minlength=reach.sites).astype(float)
     stations = station_frame(

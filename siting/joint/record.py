@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from siting.joint.years import fixed_cny, items_of, roads_by, with_years
+from siting.joint.years import fixed_cny, held_targets, items_of, roads_by, with_years
 from siting.units import money_text, percent_text
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def with_joint(plan: Plan, model: Model, money: Money, within: Within) -> Plan:
     """
     budget = model.budget
     assert budget is not None  # noqa: S101
-    plan, years = with_years(plan, model)
+    plan, years = with_years(plan, model, within.share)
     served = float(plan.run["totals"]["served_kwh_day"])
     bound = max(within.bound_kwh_day, served)
     short = _shortfall(plan, within)
@@ -66,7 +66,7 @@ def with_joint(plan: Plan, model: Model, money: Money, within: Within) -> Plan:
         "gap": (bound - served) / max(served, 1e-9),
         "shortfall": short,
         "money": _money(plan, budget, money),
-        "years": years and {**years, "by_year": _by_year(plan, model)},
+        "years": years and {**years, "by_year": _by_year(plan, model, within.share)},
     }
     notes = [short_text(record)] if short["clauses"] else []
     settings = {**plan.run["settings"], "budget": plain_budget(model)}
@@ -138,7 +138,7 @@ def _money(plan: Plan, budget: Budget, money: Money) -> dict[str, Any]:
     }
 
 
-def _by_year(plan: Plan, model: Model) -> list[dict[str, Any]]:
+def _by_year(plan: Plan, model: Model, share: float) -> list[dict[str, Any]]:
     """Sum each year: money by programme and fund, and what is there at its end."""
     budget = model.budget
     assert budget is not None  # noqa: S101
@@ -173,7 +173,10 @@ def _by_year(plan: Plan, model: Model) -> list[dict[str, Any]]:
                     stations["served_kwh_day"][stations["year"] <= year.year].sum()
                 ),
                 "targets": [
-                    {**one.model_dump(), "planned": there[one.measure]} for one in year.targets
+                    {**one.model_dump(), "held": held, "planned": there[one.measure]}
+                    for one, held in zip(
+                        year.targets, held_targets(budget, year, share), strict=True
+                    )
                 ],
             }
         )
@@ -239,7 +242,6 @@ def short_text(record: Mapping[str, Any]) -> str:
     why = ""
     if short["share"] < 1:
         why = (
-            f" (targets of charging held at {short['share']:.1%}; {how} "
-            f"{short['most_share']:.1%})"
+            f" (targets of charging held at {short['share']:.1%}; {how} {short['most_share']:.1%})"
         )
     return f"缺口方案：{zh} / shortfall plan, the targets are not all met: {en}{why}"

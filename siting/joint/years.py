@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from siting.assemble.measures import counted_piles
+from siting.charging.budgets import held_share
 from siting.core.solve import solve
 from siting.core.years import year_multipliers
 from siting.errors import InfeasibleError, ModelError, SolverError
@@ -73,7 +74,9 @@ class Items:
     there: dict[str, float]
 
 
-def with_years(plan: Plan, model: Model) -> tuple[Plan, dict[str, Any] | None]:
+def with_years(
+    plan: Plan, model: Model, share: float = 1.0
+) -> tuple[Plan, dict[str, Any] | None]:
     """
     Give every station of a plan the year in which it is built.
 
@@ -83,6 +86,9 @@ def with_years(plan: Plan, model: Model) -> tuple[Plan, dict[str, Any] | None]:
         The plan; roadside batches and phases of test roads have their years already.
     model
         Its model.
+    share
+        Share of the targets of charging that the plan holds; its interim targets are held to it
+        too.
 
     Returns
     -------
@@ -106,9 +112,8 @@ def with_years(plan: Plan, model: Model) -> tuple[Plan, dict[str, Any] | None]:
     _refuse_other_years(plan, model, budget)
     plan = _with_road_years(plan, model)
     items = items_of(plan, model.charging)
-    choice = YearChoice(
-        tuple(year.year for year in budget.years), items.worth, side_rows(plan, budget, items)
-    )
+    years = tuple(year.year for year in budget.years)
+    choice = YearChoice(years, items.worth, side_rows(plan, budget, items, share))
     when, bound, price = _order(choice, budget, items, model)
     objective = float(year_worth(choice)[np.arange(len(when)), when].sum()) if len(when) else 0.0
     phase, at = np.zeros(len(plan.stations), dtype=np.int64), np.zeros(len(plan.hydrogen), int)
@@ -235,7 +240,9 @@ def station_counts(
     return now, before
 
 
-def side_rows(plan: Plan, budget: Budget, items: Items) -> tuple[SideRow, ...]:
+def side_rows(
+    plan: Plan, budget: Budget, items: Items, share: float = 1.0
+) -> tuple[SideRow, ...]:
     """
     Write the limits of the years out, as `models/formulations/oneplan.md` numbers them.
 
@@ -247,6 +254,8 @@ def side_rows(plan: Plan, budget: Budget, items: Items) -> tuple[SideRow, ...]:
         Money, targets and smoothness.
     items
         What gets a year.
+    share
+        Share of its targets that charging is held to.
 
     Raises
     ------
@@ -273,7 +282,7 @@ def side_rows(plan: Plan, budget: Budget, items: Items) -> tuple[SideRow, ...]:
             mine = mine | (~charging & ("hydrogen" in programmes))
             row = f"{name}_{year.year}"
             rows.append(SideRow(row, items.cost_cny * mine, t, t, -math.inf, left * (1 - SAFE)))
-        rows += _interim(plan, year, t, items)
+        rows += _interim(plan, year, t, items, held_targets(budget, year, share))
         rows += _smooth(budget, year, t, charging)
     return tuple(rows)
 
@@ -289,16 +298,28 @@ def _refuse_short(year: BudgetYear, name: str, most: float, left: float) -> None
         )
 
 
-def _interim(plan: Plan, year: BudgetYear, t: int, items: Items) -> list[SideRow]:
+def held_targets(budget: Budget, year: BudgetYear, share: float) -> tuple[float, ...]:
+    """Return what each interim target of a year is held at where charging is held to a share."""
+    return tuple(
+        target.at_least * held_share(share, budget.weights, target.measure)
+        if target.measure in {"stations", "piles"}
+        else target.at_least
+        for target in year.targets
+    )
+
+
+def _interim(
+    plan: Plan, year: BudgetYear, t: int, items: Items, held: tuple[float, ...]
+) -> list[SideRow]:
     rows = []
-    for target in year.targets:
+    for target, least in zip(year.targets, held, strict=True):
         if target.measure in STATION_MEASURES:
-            need = math.ceil(target.at_least - 1e-9) - items.there[target.measure]
+            need = math.ceil(least - 1e-9) - items.there[target.measure]
             amount = items.count[target.measure]
             row = f"y5_{target.measure}_{year.year}"
             rows.append(SideRow(row, amount, 0, t, need, math.inf))
-            if amount.sum() < need or (need > 0 and not amount.any()):
-                _refuse_target(year, target.measure, target.at_least, items, amount)
+            if amount.sum() < need:
+                _refuse_target(year, target.measure, least, items, amount)
             continue
         planned = roads_by(plan, year.year)[target.measure]
         if planned < target.at_least * (1 - 1e-9):

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from siting.errors import ModelError
-from siting.model.budget import Budget
+from siting.model.budget import Budget  # noqa: TC001  (pydantic reads it)
 from siting.model.checks import cross_problems
 from siting.model.figures import Figure, NotNegative, PartOfOne, Positive, Share
 from siting.model.figures import Part as _Part

@@ -178,11 +178,27 @@ def _check_there(plan: Plan, budget: Settings, claimed: Settings) -> Iterator[Fi
         fewer = [name for name, value in found.items() if value < last.get(name, 0.0) - 1e-6]
         yield none(f"{year}: nothing is built back", np.array(fewer, dtype=object))
         last = found
-        for target in asked["targets"]:
-            value, least = found[target["measure"]], float(target["at_least"])
+        held = _held(plan, budget, asked)
+        stated_held = [float(target["held"]) for target in row["targets"]]
+        close = len(held) == len(stated_held) and np.allclose(held, stated_held, rtol=1e-9)
+        yield Finding(f"{year}: interim targets", close, str(stated_held), str(held))
+        for target, least in zip(asked["targets"], held, strict=True):
+            value = found[target["measure"]]
             ok = value >= least * (1 - 1e-6)
             name = f"{year}: interim target of {target['measure']}"
             yield Finding(name, ok, f"at least {least:,g}", f"{value:,.6g}")
+
+
+def _held(plan: Plan, budget: Settings, asked: Settings) -> list[float]:
+    """Interim targets of a year, those of charging at the share that its targets are held at."""
+    share = float(plan.run["joint"]["shortfall"]["share"])
+    weights = {str(name): float(weight) for name, weight in budget["weights"].items()}
+    heaviest, found = max([1.0, *weights.values()]), []
+    for target in asked["targets"]:
+        less = (1 - share) * heaviest / weights.get(target["measure"], 1.0)
+        part = max(0.0, 1 - less) if target["measure"] in {"stations", "piles"} else 1.0
+        found.append(part * float(target["at_least"]))
+    return found
 
 
 def _roads(plan: Plan, year: int) -> dict[str, float]:
@@ -276,10 +292,10 @@ def _rows(plan: Plan, budget: Settings, years: list[int]) -> dict[str, Row]:
                 left = float(most)
                 left -= sum(spent[p] for p in ("roadside", "testroads") if p in programmes)
                 rows[f"{name}_{year}"] = (cost * mine, t, t, 1, left * (1 - SPARED))
-        for target in asked["targets"]:
+        for target, held in zip(asked["targets"], _held(plan, budget, asked), strict=True):
             name = target["measure"]
             if name in amounts:
-                need = math.ceil(float(target["at_least"]) - 1e-9) - there[name]
+                need = math.ceil(held - 1e-9) - there[name]
                 rows[f"y5_{name}_{year}"] = (amounts[name], 0, t, -1, need)
         if budget["smooth"] is not None:
             for name, mine in (("charging", some), ("hydrogen", ~some)):
