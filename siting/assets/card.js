@@ -49,6 +49,7 @@ siting.card = (function () {
     add("utilisation", S.percent(table.utilisation[i]));
     list.append(S.bar(table.utilisation[i], "s-use"));
     add("cost", S.costText(table.cost_cny[i]));
+    if (table.year[i]) add("year", String(table.year[i]));
     if (table.v2g_ready[i]) add("v2g", t("card.v2g.yes"));
     if (table.storage_kwh[i] > 0 || table.pv_kw[i] > 0) add("storage", t("card.storage.text", { kwh: S.number(table.storage_kwh[i]), kw: S.number(table.pv_kw[i]) }));
     if (table.preference_cost_cny[i] > 0) add("preference", S.costText(table.preference_cost_cny[i]));
@@ -76,6 +77,7 @@ siting.card = (function () {
     add("hydrogen.junction", amount(table.nearest_junction_m[i], 1, t("unit.m")));
     add("hydrogen.supply", amount(table.supply_m[i], 1, t("unit.m")));
     add("cost", S.costText(table.cost_cny[i]));
+    if (table.year[i]) add("year", String(table.year[i]));
     add("access", amount(table.access_m[i], 0, t("unit.m")));
     add("clauses", table.clauses[i] || S.UNKNOWN);
     const chips = el("div", "s-chips", chip(t("card.hydrogen"), S.hydrogen.COLOUR), chip(S.known("kind", table.kind[i])), chip(t(table.combined[i] ? "hydrogen.combined" : "hydrogen.alone")));

@@ -190,7 +190,7 @@ siting.panel = (function () {
   function render(choose) {
     S.one(".s-title").textContent = S.pick(data.title.zh, data.title.en);
     S.one(".s-subtitle").textContent = [S.state.language === "zh" ? data.title.en : data.title.zh].filter((other) => other && other !== S.one(".s-title").textContent).join("");
-    S.clear(S.one("#s-overview"), banner(), figures(), heading("overview.targets"), targets(), ...service(), heading("overview.piles"), pileTypes());
+    S.clear(S.one("#s-overview"), banner(), S.joint.banner(), figures(), heading("overview.targets"), targets(), ...S.joint.section(), ...service(), heading("overview.piles"), pileTypes());
     S.clear(S.one("#s-clauses"), ...clauses());
     S.clear(S.one("#s-districts"), ...districts(choose));
     S.clear(S.one("#s-basis"), ...basis());

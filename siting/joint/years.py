@@ -74,9 +74,7 @@ class Items:
     there: dict[str, float]
 
 
-def with_years(
-    plan: Plan, model: Model, share: float = 1.0
-) -> tuple[Plan, dict[str, Any] | None]:
+def with_years(plan: Plan, model: Model, share: float = 1.0) -> tuple[Plan, dict[str, Any] | None]:
     """
     Give every station of a plan the year in which it is built.
 
@@ -162,13 +160,7 @@ def _with_road_years(plan: Plan, model: Model) -> Plan:
     if model.testroads is None or not len(plan.test_roads):
         return plan
     years = np.array([0, *(phase.year or 0 for phase in model.testroads.phases)], dtype=np.int64)
-    return replace(
-        plan,
-        test_roads=plan.test_roads.assign(year=years[plan.test_roads["phase"]]),
-        test_road_catalogue=plan.test_road_catalogue.assign(
-            year=years[plan.test_road_catalogue["phase"]]
-        ),
-    )
+    return replace(plan, test_roads=plan.test_roads.assign(year=years[plan.test_roads["phase"]]))
 
 
 def fixed_cny(plan: Plan, years: tuple[int, ...]) -> dict[str, Floats]:
@@ -240,9 +232,7 @@ def station_counts(
     return now, before
 
 
-def side_rows(
-    plan: Plan, budget: Budget, items: Items, share: float = 1.0
-) -> tuple[SideRow, ...]:
+def side_rows(plan: Plan, budget: Budget, items: Items, share: float = 1.0) -> tuple[SideRow, ...]:
     """
     Write the limits of the years out, as `models/formulations/oneplan.md` numbers them.
 

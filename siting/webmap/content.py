@@ -12,6 +12,7 @@ import pandas as pd
 
 from siting.errors import OutputError
 from siting.text import clip
+from siting.webmap.joint import joint_summary, years_of
 from siting.webmap.lines import road_sections, road_totals
 from siting.webmap.pack import (
     numbers,
@@ -58,6 +59,7 @@ def map_data(plan: Plan) -> dict[str, Any]:
         "assumptions": _assumptions(plan),
         "totals": _totals(plan),
         "service": _service(plan),
+        "joint": joint_summary(plan.run),
         "run": _run(plan.run),
     }
 
@@ -105,6 +107,7 @@ def _stations(plan: Plan) -> dict[str, Any]:
         "wait_minutes": numbers(frame["wait_minutes"], 2),
         "wait_probability": numbers(frame["wait_probability"], 6),
         "cost_cny": numbers(frame["cost_cny"]),
+        "year": years_of(frame),
         "v2g_ready": frame["v2g_ready"].astype(int).tolist(),
         "storage_kwh": numbers(frame["storage_kwh"]),
         "pv_kw": numbers(frame["pv_kw"]),
@@ -134,6 +137,7 @@ def _hydrogen(plan: Plan) -> dict[str, Any]:
         "urban": frame["urban"].astype(int).tolist(),
         "capacity_kg_day": numbers(frame["capacity_kg_day"], 1),
         "cost_cny": numbers(frame["cost_cny"]),
+        "year": years_of(frame),
         "served_kwh_day": numbers(frame["served_kwh_day"], 1),
         "served_share": numbers(frame["served_share"], 6),
         "corridor_km": numbers(frame["corridor_km"], 1),

@@ -22,6 +22,7 @@ SCRIPTS = (
     "hydrogen.js",
     "testroads.js",
     "roadside.js",
+    "joint.js",
     "panel.js",
     "card.js",
     "legend.js",
