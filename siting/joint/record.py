@@ -49,7 +49,7 @@ def with_joint(plan: Plan, model: Model, money: Money, within: Within) -> Plan:
 
     Raises
     ------
-    ModelError, InfeasibleError, SolverError
+    InfeasibleError, SolverError
         As `with_years`.
     """
     budget = model.budget

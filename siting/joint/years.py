@@ -12,7 +12,7 @@ from siting.assemble.measures import counted_piles
 from siting.charging.budgets import held_share
 from siting.core.solve import solve
 from siting.core.years import year_multipliers
-from siting.errors import InfeasibleError, ModelError, SolverError
+from siting.errors import InfeasibleError, SolverError
 from siting.formulate.years import (
     SAFE,
     SideRow,
@@ -97,8 +97,6 @@ def with_years(plan: Plan, model: Model, share: float = 1.0) -> tuple[Plan, dict
 
     Raises
     ------
-    ModelError
-        A batch or phase has a year that the budget doesn't have.
     InfeasibleError
         Money and interim targets don't fit together.
     SolverError
@@ -107,7 +105,6 @@ def with_years(plan: Plan, model: Model, share: float = 1.0) -> tuple[Plan, dict
     budget = model.budget
     if budget is None or not budget.years:
         return plan, None
-    _refuse_other_years(plan, model, budget)
     plan = _with_road_years(plan, model)
     items = items_of(plan, model.charging)
     years = tuple(year.year for year in budget.years)
@@ -135,24 +132,6 @@ def with_years(plan: Plan, model: Model, share: float = 1.0) -> tuple[Plan, dict
         "gap": max(0.0, bound - objective) / max(objective, 1e-9),
     }
     return found, record
-
-
-def _refuse_other_years(plan: Plan, model: Model, budget: Budget) -> None:
-    """Refuse batches and phases whose years the budget doesn't have."""
-    years = [year.year for year in budget.years]
-    given: list[tuple[str, int | None]] = []
-    if model.roadside is not None and len(plan.rsus):
-        given += [("roadside.batches", batch.year) for batch in model.roadside.batches]
-    if model.testroads is not None and len(plan.test_roads):
-        given += [(f"testroads.phases.{one.id}", one.year) for one in model.testroads.phases]
-    for where, year in given:
-        if year not in years:
-            raise ModelError(
-                "the budget has years, and this isn't one of them",
-                where=where,
-                value=year,
-                cure=f"Give it one of: {', '.join(map(str, years))}",
-            )
 
 
 def _with_road_years(plan: Plan, model: Model) -> Plan:
