@@ -81,7 +81,13 @@ class HydrogenPlan:
 
 
 def plan_hydrogen(
-    city: City, network: Network, demand: Demand, candidates: Candidates, cells: Cells
+    city: City,
+    network: Network,
+    demand: Demand,
+    candidates: Candidates,
+    cells: Cells,
+    *,
+    thrifty: bool = False,
 ) -> HydrogenPlan | None:
     """
     Plan the hydrogen stations that a model's targets ask for.
@@ -92,6 +98,8 @@ def plan_hydrogen(
         What is planned on.
     candidates
         Charging sites, whose roadside plots may hold a hydrogen station too.
+    thrifty
+        Whether least cost comes before points, as where other programmes need the money.
 
     Returns
     -------
@@ -125,7 +133,11 @@ def plan_hydrogen(
     points = _points(city, network, demand)
     reach = _reach(network, sites, points, hydrogen)
     asked = _asked(target, hydrogen)
-    chosen, outcome = _solve(model, network, sites, points, reach, asked)
+    if thrifty:
+        least = _solve(model, _cheap(hydrogen), network, sites, points, reach, asked)[0]
+        cost_cny = math.ceil(float(sites.frame["cost_cny"].to_numpy(dtype=float)[least].sum()))
+        hydrogen = hydrogen.model_copy(update={"budget_cny": float(cost_cny)})
+    chosen, outcome = _solve(model, hydrogen, network, sites, points, reach, asked)
     covered = _covered(network, sites, points, reach, chosen)
     return HydrogenPlan(
         stations=_stations(city, network, sites, covered, chosen),
@@ -192,8 +204,17 @@ def near_pairs(xy: npt.NDArray[np.float64], spacing_m: float) -> npt.NDArray[np.
     return kept[np.lexsort((kept[:, 1], kept[:, 0]))]
 
 
+def _cheap(hydrogen: Hydrogen) -> Hydrogen:
+    """Return the part of the model with points for low cost alone."""
+    weights = ("heavy_weight", "corridor_weight", "supply_weight")
+    none = {name: getattr(hydrogen, name).model_copy(update={"value": 0.0}) for name in weights}
+    money = hydrogen.cost_weight.model_copy(update={"value": 1.0})
+    return hydrogen.model_copy(update={**none, "cost_weight": money})
+
+
 def _solve(
     model: Model,
+    hydrogen: Hydrogen,
     network: Network,
     sites: HydrogenSites,
     points: HydrogenDemand,
@@ -201,8 +222,6 @@ def _solve(
     asked: _Asked,
 ) -> tuple[npt.NDArray[np.int64], Outcome]:
     """Return the rows of `sites.frame` where a station is built."""
-    hydrogen = model.hydrogen
-    assert hydrogen is not None  # noqa: S101
     rows = sites.eligible
     if len(rows) < asked.stations:
         raise _no_room(hydrogen, len(rows), asked)

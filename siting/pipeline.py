@@ -11,7 +11,6 @@ import numpy as np
 from siting.assemble.assumptions import assumption_table
 from siting.assemble.plan import Solved, assemble_plan
 from siting.candidates.charging import charging_candidates
-from siting.charging.fairness import solve_charging
 from siting.city.layers import read_own_layers
 from siting.city.reading import read_city
 from siting.city.survey import survey
@@ -21,7 +20,8 @@ from siting.demand.charging import charging_demand
 from siting.errors import InfeasibleError, VerificationError
 from siting.evidence import evidence
 from siting.formulate.charging import charging_programme, decode
-from siting.hydrogen import plan_hydrogen
+from siting.joint.record import joint_text, with_joint
+from siting.joint.solving import solve_all
 from siting.model.model import load_model
 from siting.network import build_network, centreline_km, components_report
 from siting.network.junctions import find_junctions
@@ -29,10 +29,8 @@ from siting.reach.catchment import charging_reach
 from siting.reach.places import charging_places
 from siting.reach.substations import substations_of
 from siting.report import write_report
-from siting.roadside.planning import plan_roadside
 from siting.store.runs import read_run, write_run
 from siting.tables.workbook import write_tables
-from siting.testroads.planning import plan_testroads
 from siting.verify import failures, verify_plan
 from siting.webmap import write_map
 
@@ -259,38 +257,24 @@ def answer(
     InfeasibleError, SolverError, VerificationError
         As `plan`.
     """
-    city, network, junctions = ground.city, ground.network, ground.junctions
+    city, network = ground.city, ground.network
     demand, candidates, reach = ground.demand, ground.candidates, ground.reach
-    places, fed = ground.places, ground.substations
     with stage("solve", seconds, report):
-        hydrogen = plan_hydrogen(city, network, demand, candidates, ground.cells)
-        if hydrogen is not None:
-            report(Event("solve", hydrogen.text))
-        charging = solve_charging(
-            ground.charging,
-            city.model,
-            demand,
-            reach,
-            lambda point: report(Event("solve", trace=point)),
-        )
-        roadside = plan_roadside(city, network, junctions, demand)
-        covered = None
-        if roadside is not None:
-            report(Event("solve", roadside.text))
-            covered = roadside.frames.road_points
-        testroads = plan_testroads(city, network, junctions, covered)
-        if testroads is not None:
-            report(Event("solve", testroads.text))
-        programme, outcome = charging.programme, charging.outcome
+        settled = solve_all(ground, report)
+        programme, outcome = settled.found.programme, settled.found.outcome
         refuse_impossible(outcome)
-        decision = decode(programme, outcome)
-    with stage("check", seconds, report):
-        proof = evidence(programme, outcome)
+        others, proof = settled.others, evidence(programme, outcome)
         solved = Solved(
-            decision, outcome, hydrogen, places, fed, proof, charging.worst, testroads, roadside,
-            ground.own,
+            decode(programme, outcome), outcome, others.hydrogen, ground.places,
+            ground.substations, proof, settled.found.worst, others.testroads, others.roadside,
+            ground.own, city.model,
         )  # fmt: skip
+        city = replace(city, model=settled.asked)
         found = assemble_plan(city, network, demand, candidates, reach, solved, seconds)
+        if settled.joint is not None:
+            found = with_joint(found, ground.city.model, *settled.joint)
+            report(Event("solve", joint_text(found.run["joint"])))
+    with stage("check", seconds, report):
         checked = pass_only_verified(found)
     return Answered(checked, outcome)
 

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from siting.demand.charging import Demand
     from siting.formulate.charging import Decision
     from siting.hydrogen import HydrogenPlan
+    from siting.model.model import Model
     from siting.network import Network
     from siting.reach.distance import Reach
     from siting.reach.places import Places
@@ -103,6 +104,8 @@ class Solved:
         The test roads and the roadside units, where a target asks for them.
     own
         Stations in operation and excluded land.
+    question
+        The model as it was asked, where one budget of all programmes set that of charging.
     """
 
     decision: Decision
@@ -115,6 +118,7 @@ class Solved:
     testroads: TestRoadPlan | None = None
     roadside: RoadsidePlan | None = None
     own: OwnLayers | None = None
+    question: Model | None = None
 
 
 def assemble_plan(
@@ -145,7 +149,7 @@ def assemble_plan(
     """
     model = city.model
     charging = model.charging
-    decision, outcome, hydrogen = solved.decision, solved.outcome, solved.hydrogen
+    decision, hydrogen = solved.decision, solved.hydrogen
     types = pile_table(charging)
     served = np.bincount(reach.site, weights=decision.serve, minlength=reach.sites).astype(float)
     stations = station_frame(
@@ -206,7 +210,7 @@ def assemble_plan(
         roads=road_frame(network, city.map.roads),
         pile_types=types,
         assumptions=assumption_table(model),
-        run=_run_record(city, stations, catchments, ledger, service, outcome, seconds),
+        run=_run_record(city, stations, catchments, ledger, service, solved, seconds),
         service=service,
         evidence=solved.evidence,
         places=reached,
@@ -320,11 +324,11 @@ def _run_record(
     catchments: pd.DataFrame,
     ledger: pd.DataFrame,
     service: pd.DataFrame,
-    outcome: Outcome,
+    solved: Solved,
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:
     """Fill run.json; its schema is `docs/run.schema.json`."""
-    model = city.model
+    model, outcome = city.model, solved.outcome
     now = datetime.now(UTC).replace(microsecond=0)
     served = float(catchments.kwh_day.sum())
     gap = max(0.0, outcome.bound - served) / max(served, 1e-9)
@@ -332,7 +336,7 @@ def _run_record(
     told = [text for text in (queues, pilot_note(stations)) if text]
     return {
         "model": model.name,
-        "run_id": f"{now:%Y%m%d-%H%M%S}-{_question_hash(city)}",
+        "run_id": f"{now:%Y%m%d-%H%M%S}-{_question_hash(solved.question or model, city)}",
         "created": now.isoformat(),
         "title_zh": model.title_zh,
         "title_en": model.title_en,
@@ -405,7 +409,7 @@ def _number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _question_hash(city: City) -> str:
+def _question_hash(model: Model, city: City) -> str:
     """Hash the model and its inputs: equal questions carry equal marks."""
-    question = city.model.model_dump_json() + json.dumps(city.inputs, sort_keys=True) + __version__
+    question = model.model_dump_json() + json.dumps(city.inputs, sort_keys=True) + __version__
     return hashlib.sha256(question.encode()).hexdigest()[:8]

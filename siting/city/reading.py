@@ -258,6 +258,7 @@ def _apportion(
             "charging": charging,
             "hydrogen": _hydrogen_share(model, share),
             "roadside": _roadside_share(model, share),
+            "budget": model.budget and model.budget.scaled(share),
         }
     )
     return scaled, (note, whole), notes

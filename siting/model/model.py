@@ -16,15 +16,18 @@ from pydantic import (
 )
 
 from siting.errors import ModelError
+from siting.model.budget import Budget  # noqa: TC001  (pydantic reads it)
 from siting.model.checks import cross_problems
 from siting.model.figures import Figure, NotNegative, PartOfOne, Positive, Share
 from siting.model.figures import Part as _Part
 from siting.model.file import DEFAULTS, Written, explain, find_model, read_model, resolve_file
 from siting.model.land import Exclusion, Existing
+from siting.model.roadside import MEASURES as ROADSIDE_MEASURES
 from siting.model.roadside import ROADSIDE_FILES, Roadside
 from siting.model.rules import ClauseId, ClauseRules, Pilots, Readings
 from siting.model.scenarios import Scenarios
 from siting.model.sources import Sources, remember_lines, source_problems
+from siting.model.testroads import MEASURES as TESTROADS_MEASURES
 from siting.model.testroads import TESTROADS_FILES, TestRoads
 from siting.model.yaml import Problem
 from siting.text import slug
@@ -279,11 +282,31 @@ class Model(_Part):
     exclusions: tuple[Exclusion, ...] = ()
     """What excluded land does to sites; empty: polygons of `sources.exclusions` cut all of them."""
     targets: tuple[Target, ...] = ()
+    budget: Budget | None = None
+    """Money of all programmes together, by fund and by year; empty: each has its own alone."""
     notes: tuple[str, ...] = ()
     """Sentences printed with the plan, for example that the documents set no charging target."""
     solve: Solve = Solve()
     scenarios: Scenarios = Scenarios()
     """What `siting sweep` plans beside the model as it is."""
+
+    @model_validator(mode="after")
+    def _years_of_budget(self) -> Model:
+        """Batches and phases are built in years that the budget has."""
+        years = [] if self.budget is None else [year.year for year in self.budget.years]
+        asked = {target.measure for target in self.targets}
+        given: list[tuple[str, int | None]] = []
+        if self.roadside is not None and asked & set(ROADSIDE_MEASURES):
+            given += [("roadside.batches", batch.year) for batch in self.roadside.batches]
+        if self.testroads is not None and asked & set(TESTROADS_MEASURES):
+            given += [("testroads.phases", phase.year) for phase in self.testroads.phases]
+        wrong = [(where, year) for where, year in given if years and year not in years]
+        if wrong:
+            where, year = wrong[0]
+            known = ", ".join(map(str, years))
+            said = "no year" if year is None else f"the year {year}"
+            raise ValueError(f"{where} has {said}, and the budget has {known}. Give it one of them")
+        return self
 
 
 def load_model(model: str | Path, overrides: Mapping[str, Any] | None = None) -> Model:

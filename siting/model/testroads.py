@@ -124,6 +124,8 @@ class RoadPhase(Part):
     """Share of all kilometres that are open at its end, from the first phase on."""
     budget_cny: float | None = Field(default=None, gt=0)
     """Money of this phase; what is left goes on to the next. Empty: no limit."""
+    year: int | None = Field(default=None, ge=2000, le=2100)
+    """Year of the phase, where the budget has years."""
 
 
 def _distinct(items: Sequence[Part]) -> None:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from siting.tables.headline import headline
 from siting.tables.investment import CATEGORIES, contingency_cny, investment
+from siting.tables.joint import joint_lines, joint_table
 from siting.tables.sheets import SHEETS, Column
 from siting.text import cell
 
@@ -65,7 +66,9 @@ def write_tables(plan: Plan, path: Path) -> None:
     book.properties.creator = f"siting {plan.run['versions']['siting']}"
     book.properties.title = str(plan.run["title_zh"] or plan.run["model"])
     book.properties.created = book.properties.modified = made
-    filled = [_summary(plan), *_layers(plan), _investment(plan), _by_district(plan)]
+    yearly = joint_table(plan.run)
+    joint = [] if yearly is None else [_Table("统一预算分年表", *yearly, totals=1)]
+    filled = [_summary(plan), *_layers(plan), *joint, _investment(plan), _by_district(plan)]
     for table in filled:
         _write(book.create_sheet(table.title), table)
     with io.BytesIO() as raw:
@@ -88,6 +91,7 @@ def _summary(plan: Plan) -> _Table:
         ["含预备费总投资", cost + spare, "元"],
         ["求解状态", str(run["status"]), ""],
         ["已证明差距", round(float(run["gap"]) * 100, 3), "%"],
+        *joint_lines(run),
         ["独立核验", "通过" if run["verified"] else "未核验", ""],
         ["道路数据", "合成示例，非真实路网" if run["synthetic_roads"] else "真实路网", ""],
         ["数据来源", str(run["attribution"]), ""],

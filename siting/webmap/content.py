@@ -12,6 +12,7 @@ import pandas as pd
 
 from siting.errors import OutputError
 from siting.text import clip
+from siting.webmap.joint import joint_summary
 from siting.webmap.lines import road_sections, road_totals
 from siting.webmap.pack import (
     numbers,
@@ -63,6 +64,7 @@ def map_data(plan: Plan) -> dict[str, Any]:
         "assumptions": _assumptions(plan),
         "totals": _totals(plan),
         "service": _service(plan),
+        "joint": joint_summary(plan.run),
         "run": _run(plan.run),
     }
 

@@ -29,6 +29,7 @@ SCRIPTS = (
     "testroads.js",
     "roadside.js",
     "tiles.js",
+    "joint.js",
     "panel.js",
     "card.js",
     "legend.js",
