@@ -261,9 +261,9 @@ def answer(
     """
     city, network, junctions = ground.city, ground.network, ground.junctions
     demand, candidates, reach = ground.demand, ground.candidates, ground.reach
-    places, fed = ground.places, ground.substations
+    places, fed, land = ground.places, ground.substations, ground.own.exclusions
     with stage("solve", seconds, report):
-        hydrogen = plan_hydrogen(city, network, demand, candidates, ground.cells)
+        hydrogen = plan_hydrogen(city, network, demand, candidates, ground.cells, exclusions=land)
         if hydrogen is not None:
             report(Event("solve", hydrogen.text))
         charging = solve_charging(
@@ -273,12 +273,12 @@ def answer(
             reach,
             lambda point: report(Event("solve", trace=point)),
         )
-        roadside = plan_roadside(city, network, junctions, demand)
+        roadside = plan_roadside(city, network, junctions, demand, exclusions=land)
         covered = None
         if roadside is not None:
             report(Event("solve", roadside.text))
             covered = roadside.frames.road_points
-        testroads = plan_testroads(city, network, junctions, covered)
+        testroads = plan_testroads(city, network, junctions, covered, exclusions=land)
         if testroads is not None:
             report(Event("solve", testroads.text))
         programme, outcome = charging.programme, charging.outcome

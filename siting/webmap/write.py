@@ -24,6 +24,7 @@ SCRIPTS = (
     "roadside.js",
     "panel.js",
     "card.js",
+    "dropped.js",
     "legend.js",
     "main.js",
 )
