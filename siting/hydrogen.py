@@ -57,6 +57,8 @@ class HydrogenPlan:
     ----------
     stations, candidates, demand, protected
         As `Plan.hydrogen`, `Plan.hydrogen_candidates`, `Plan.hydrogen_demand`, `Plan.protected`.
+    dropped
+        Its part of `Plan.dropped`.
     counted
         What the plan comes to for the target: planned stations and existing ones that count.
     record
@@ -73,6 +75,7 @@ class HydrogenPlan:
     candidates: gpd.GeoDataFrame
     demand: gpd.GeoDataFrame
     protected: gpd.GeoDataFrame
+    dropped: gpd.GeoDataFrame
     counted: int
     record: dict[str, Any]
     settings: dict[str, Any]
@@ -87,6 +90,7 @@ def plan_hydrogen(
     candidates: Candidates,
     cells: Cells,
     *,
+    exclusions: gpd.GeoDataFrame | None = None,
     thrifty: bool = False,
 ) -> HydrogenPlan | None:
     """
@@ -98,6 +102,8 @@ def plan_hydrogen(
         What is planned on.
     candidates
         Charging sites, whose roadside plots may hold a hydrogen station too.
+    exclusions
+        Land that stations can't be on or are dearer on, as `exclusions.exclusion_frame`.
     thrifty
         Whether least cost comes before points, as where other programmes need the money.
 
@@ -128,8 +134,9 @@ def plan_hydrogen(
         )
     clauses = " ".join(filter(None, dict.fromkeys((target.clause, *hydrogen.clauses))))
     sites = hydrogen_sites(
-        network, city.districts, city.map, candidates, hydrogen, cells=cells, clauses=clauses
-    )
+        network, city.districts, city.map, candidates, hydrogen,
+        cells=cells, clauses=clauses, exclusions=exclusions,
+    )  # fmt: skip
     points = _points(city, network, demand)
     reach = _reach(network, sites, points, hydrogen)
     asked = _asked(target, hydrogen)
@@ -147,6 +154,7 @@ def plan_hydrogen(
         ),
         demand=covered,
         protected=_kept_clear_of(sites),
+        dropped=sites.dropped,
         counted=len(chosen) + asked.existing,
         record=_record(outcome),
         settings={

@@ -121,6 +121,7 @@ def read_polygons(
     layer: str | None = None,
     spec: Source | None = None,
     notes: list[str] | None = None,
+    area: Bounds | None = None,
 ) -> gpd.GeoDataFrame:
     """
     Read a polygon layer, for example districts, with all its columns.
@@ -138,6 +139,8 @@ def read_polygons(
         checked and repaired as `siting.hygiene` says.
     notes
         Told what was repaired.
+    area
+        West, south, east, north of where the polygons have to lie; None: anywhere.
 
     Returns
     -------
@@ -166,7 +169,9 @@ def read_polygons(
     told.extend(found)
     frame, geometry = frame[kept], geometry[kept]
     xy = shapely.get_coordinates(geometry)
-    lonlat = to_lonlat(xy, spec.crs or frame.crs, spec.datum, path, where=spec.where)
+    crs = spec.crs or frame.crs
+    lonlat = to_lonlat(xy, crs, spec.datum, path, area=area, where=spec.where)
+    refuse_misplaced(xy, lonlat, crs, area, path, spec.where)
     moved = shapely.set_coordinates(geometry.copy(), lonlat)
     columns = pd.DataFrame(frame.drop(columns=frame.geometry.name)).reset_index(drop=True)
     return gpd.GeoDataFrame(columns, geometry=moved, crs=tables.WGS84)

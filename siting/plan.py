@@ -153,11 +153,12 @@ class Plan:
         (complexity), `district_id`, `district`, `lanes`, `speed_kmh`, `curvature`,
         `signals_per_km`, `schools`, `hospitals` (near), `bridge`, `tunnel`, `named`, `low_speed`,
         `near`, `semi_open`, `section`, `opened` (bool), `anchor_m` (straight to the nearest
-        anchor), `long` (share of a long road), `covered` (share that roadside equipment reaches),
-        `places` (that it serves), `points` (worth), `opening_cny`, `retrofit_cny`, `cost_cny`
-        (int), `tail_id`, `head_id` (graph nodes), `part` (connected part, from 1), `away_m` (along
-        test roads from where its part begins), `phase` (0: open already), `phase_name`, `edge_ids`
-        (network edges, both carriageways, joined by a space), `note`.
+        anchor), `long` (share of a long road), `cost_factor` (of dearer land),
+        `covered` (share that roadside equipment reaches), `places` (that it serves), `points`
+        (worth), `opening_cny`, `retrofit_cny`, `cost_cny` (int), `tail_id`, `head_id` (graph
+        nodes), `part` (connected part, from 1), `away_m` (along test roads from where its part
+        begins), `phase` (0: open already), `phase_name`, `edge_ids` (network edges, both
+        carriageways, joined by a space), `note`.
     test_road_catalogue
         Lines, the catalogue (目录): named sections. `section_id`, `road`, `from_name`, `to_name`,
         `km`, `district_id`, `district`, `highway`, `sort`, `sort_zh`, `grade` (the most complex of
@@ -186,10 +187,12 @@ class Plan:
         (Multi)Polygons, land that sites can't be on or are dearer on; empty where there is none.
         `exclusion_id`, `name`, `kind`, `origin` (`layer` | `map`), `effect` (`cut` | `dearer`),
         `margin_m` (buffer that is in the polygon), `cost_factor`, `site_kinds` (that it holds for,
-        joined by a space, "" for all), `reason`.
+        joined by a space, "" for all), `programmes` (that it touches, joined by a space), `reason`.
     dropped
-        Points, places that are no sites because of the land or the roads. `site_id`, `name`,
-        `kind`, `exclusion_id` ("" for none), `reason`.
+        Points, candidates that are none because of the land or the roads. `programme`
+        (`charging` | `hydrogen` | `roadside` | `testroads`), `site_id` (of test roads the
+        corridor's, at a point of it on the land), `name`, `kind` (of test roads the class),
+        `exclusion_id` ("" for none), `reason`.
     service
         Table of service quality; the first row, `all`, sums the rows of the districts.
         `district_id`, `name`, `kwh_day`, `population`, `rural_population`, `kwh_share_within`,

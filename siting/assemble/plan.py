@@ -27,9 +27,11 @@ from siting.assemble.settings import model_settings
 from siting.charging.queueing import waiting_columns, waiting_note
 from siting.charging.service import nearest_by_segment, service_record, service_table
 from siting.charging.transformer import transformer_kva
+from siting.city.catalog import credit_line
 from siting.city.layers import own_frames
 from siting.clock import peak_memory_mb
 from siting.facts import clauses
+from siting.own.dropping import all_dropped
 from siting.own.exclusions import cut_report
 from siting.piles import pile_table
 from siting.plan import (
@@ -217,9 +219,9 @@ def assemble_plan(
         substations=fed,
         existing=stands,
         exclusions=land,
-        dropped=candidates.dropped,
+        dropped=_dropped(candidates, solved),
     )
-    cut = cut_report(land, candidates.dropped)
+    cut = cut_report(found.dropped)
     if cut:
         found = replace(found, run={**found.run, "notes": [*found.run["notes"], *cut]})
     if solved.worst is not None:
@@ -253,6 +255,12 @@ def _clause_layers(
     load = stations.groupby("substation_id").peak_kw.sum()
     loaded = fed.frame.assign(load_kw=fed.frame.substation_id.map(load).fillna(0.0))
     return reached, loaded
+
+
+def _dropped(candidates: Candidates, solved: Solved) -> gpd.GeoDataFrame:
+    """List what the land and the roads drop of each programme's candidates."""
+    others = (solved.hydrogen, solved.roadside, solved.testroads)
+    return all_dropped([candidates.dropped, *(one.dropped for one in others if one is not None)])
 
 
 def _target_notes(city: City, solved: Solved, standing: Mapping[str, str]) -> dict[str, str]:
@@ -342,7 +350,7 @@ def _run_record(
         "title_en": model.title_en,
         "approval": model.approval,
         "synthetic_roads": city.map.synthetic,
-        "attribution": city.map.attribution,
+        "attribution": credit_line(city.map.attribution, city.inputs),
         "status": str(outcome.status),
         "objective": served,
         "objective_meaning": "demand served, kWh a day",

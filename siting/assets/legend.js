@@ -17,6 +17,7 @@ siting.part("legend", function () {
   const dot = (colour, ring) => svg(12, 12, ["circle", ring
     ? { cx: 6, cy: 6, r: 4, fill: "#fff", stroke: colour, "stroke-width": 2.4 } : { cx: 6, cy: 6, r: 5.2, fill: colour }]);
   const diamond = (filled) => svg(14, 14, ["path", { d: "M7 1 13 7 7 13 1 7z", fill: filled ? S.hydrogen.COLOUR : "#fff", stroke: S.hydrogen.COLOUR, "stroke-width": 1.6 }]);
+  const cross = (colour) => svg(12, 12, ["path", { d: "M2.5 2.5 9.5 9.5M9.5 2.5 2.5 9.5", stroke: colour, "stroke-width": 1.8 }]);
   const soft = (colour) => svg(12, 12, ["circle", { cx: 6, cy: 6, r: 5.2, fill: colour, "fill-opacity": 0.5 }]);
   function roadKey(style) {
     const wide = style.fill !== "#ffffff";
@@ -134,6 +135,7 @@ siting.part("legend", function () {
         segment(["phase", "grade", "sort"].map((value) => [value, t(`legend.testroads.${value}`)]), S.testroads.show.colour, (value) => { S.testroads.show.colour = value; again(); }), testRoadKeys())] : []),
       ...(S.serving.places.n ? [layer("places", "legend.places", S.number(S.serving.places.n), S.serving.show, changed, placeKeys())] : []),
       ...(stations.unchosen.n ? [layer("unchosen", "legend.unchosen", S.number(stations.unchosen.n), stations.show, changed)] : []),
+      ...(S.dropped.at.n ? [layer("dropped", "legend.dropped", S.number(S.dropped.at.n), S.dropped.show, changed, keys(...S.dropped.counts().map(([text, n]) => key(cross(S.dropped.COLOUR), text, n))))] : []),
       layer("catchment", "legend.catchment", "", stations.show, changed),
       layer("demand", "legend.demand", t("legend.demand.note"), base.show, changed,
         keys(...["full", "part", "none"].map((part) => key(soft(base.DEMAND[part]), t(`legend.demand.${part}`))))),

@@ -3,8 +3,8 @@
 siting.mount = function (map) {
   const S = siting, { data, t, el } = S;
   /* The parts of the scheme that is shown; another scheme has others. */
-  let base, stations, hydrogen, testroads, roadside, serving;
-  const bind = () => { ({ basemap: base, stations, hydrogen, testroads, roadside, serving } = S); };
+  let base, stations, hydrogen, testroads, roadside, serving, dropped;
+  const bind = () => { ({ basemap: base, stations, hydrogen, testroads, roadside, serving, dropped } = S); };
   bind();
   const app = document.getElementById("siting"), tip = S.one(".s-tip"), card = S.one(".s-card"), panel = S.one(".s-panel");
   const chosen = { kind: "", row: -1 };
@@ -12,7 +12,7 @@ siting.mount = function (map) {
   /* Painters in panes that let the pointer through; the map asks what lies under it. */
   const painters = [
     ["siting-ground", 200, (view) => base.paint(view)],
-    ["siting-stations", 400, (view) => { stations.paint(view); hydrogen.paint(view); serving.paint(view); base.paintDistrictNames(view); }],
+    ["siting-stations", 400, (view) => { stations.paint(view); dropped.paint(view); hydrogen.paint(view); serving.paint(view); base.paintDistrictNames(view); }],
     ["siting-testroads", 300, (view) => testroads.paint(view)],
     ["siting-zones", 250, (view) => roadside.paintZones(view)],
     ["siting-roadside", 350, (view) => { view.ctx.clearRect(0, 0, view.w, view.h); roadside.paint(view); }],
@@ -38,6 +38,7 @@ siting.mount = function (map) {
     testroads.show.selected = kind === "testroad" ? row : -1;
     roadside.show.selected = kind === "rsu" ? row : -1;
     roadside.show.node = kind === "edgenode" ? row : -1;
+    dropped.show.selected = kind === "dropped" ? row : -1;
     if (!kind) {
       card.hidden = true;
       card.replaceChildren();
@@ -59,7 +60,7 @@ siting.mount = function (map) {
     if (kind === "road") return base.namePlace(row);
     if (kind === "place") return [serving.places.lat[row], serving.places.lon[row]];
     if (kind === "rsu" || kind === "edgenode") return roadside.place(kind, row);
-    const { at } = kind === "hydrogen" ? hydrogen : stations;
+    const { at } = { hydrogen, dropped }[kind] || stations;
     return [at.lat[row], at.lon[row]];
   }
   /* Moves the map when the card lies over the station that it is about. */
@@ -125,6 +126,8 @@ siting.mount = function (map) {
     if (fuel >= 0) return ["hydrogen", fuel];
     const station = stations.stationAt(zoom, point.x, point.y, reach);
     if (station >= 0) return ["station", station];
+    const out = dropped.placeAt(zoom, point.x, point.y, reach);
+    if (out >= 0) return ["dropped", out];
     const unit = roadside.under(zoom, point.x, point.y, reach);
     if (unit) return unit;
     const road = testroads.sectionAt(zoom, point.x, point.y, reach);
@@ -143,7 +146,7 @@ siting.mount = function (map) {
   });
   map.on("mousemove", (event) => {
     const [kind, row] = under(event, 3), station = kind === "station" ? row : -1, fuel = kind === "hydrogen" ? row : -1, road = kind === "testroad" ? row : -1, unit = kind === "rsu" ? row : -1, node = kind === "edgenode" ? row : -1;
-    map.getContainer().classList.toggle("s-pointer", station >= 0 || fuel >= 0 || road >= 0 || unit >= 0 || node >= 0);
+    map.getContainer().classList.toggle("s-pointer", station >= 0 || fuel >= 0 || road >= 0 || unit >= 0 || node >= 0 || kind === "dropped");
     if (stations.show.hover !== station || hydrogen.show.hover !== fuel || testroads.show.hover !== road || roadside.show.hover !== unit) {
       roadside.show.hover = unit;
       testroads.show.hover = road;
@@ -162,10 +165,12 @@ siting.mount = function (map) {
       S.clear(tip, el("b", "", roadside.nodeName(node)), el("span", "", t("card.edgenode")));
     } else if (road >= 0) {
       S.clear(tip, el("b", "", testroads.name(road)), el("span", "", t("testroads.tip", { from: testroads.table.from_name[road], to: testroads.table.to_name[road], km: S.number(testroads.table.km[road], 2) })));
+    } else if (kind === "dropped") {
+      S.clear(tip, el("b", "", dropped.name(row)), el("span", "", `${dropped.programme(row)} · ${dropped.reason(row)}`));
     } else if (kind === "demand") {
       S.clear(tip, el("b", "", t("demand.cell")), el("span", "", t("demand.tip", { kwh: S.number(base.demand.kwh[row]), share: S.percent(base.share(row)) })));
     }
-    tip.hidden = !(station >= 0 || fuel >= 0 || road >= 0 || unit >= 0 || node >= 0 || kind === "demand");
+    tip.hidden = !(station >= 0 || fuel >= 0 || road >= 0 || unit >= 0 || node >= 0 || kind === "dropped" || kind === "demand");
     const { clientX, clientY } = event.originalEvent;
     tip.style.left = `${Math.min(clientX + 14, window.innerWidth - 275)}px`;
     tip.style.top = `${clientY + (clientY > window.innerHeight - 90 ? -58 : 16)}px`;

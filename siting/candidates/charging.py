@@ -15,7 +15,6 @@ from siting.candidates.naming import site_names
 from siting.candidates.standing import (
     dropped_frame,
     judged,
-    no_dropped,
     standing,
     with_stations,
 )
@@ -25,6 +24,7 @@ from siting.errors import InputError
 from siting.facts import english_city, service_areas, site_clauses, site_kinds
 from siting.frames import ROAD_CLASSES
 from siting.network import snap
+from siting.own.dropping import land_for, no_dropped
 from siting.own.exclusions import no_exclusions
 from siting.own.existing import existing_stations
 
@@ -169,7 +169,7 @@ def charging_candidates(
     kinds = site_kinds()
     city = _city(districts)
     known = existing or existing_stations(None, city_map.facilities, charging, network.crs)
-    land = no_exclusions() if exclusions is None else exclusions
+    land = no_exclusions() if exclusions is None else land_for(exclusions, "charging")
     shown = replace(city_map, facilities=with_stations(city_map.facilities, known))
     facilities = _facilities(shown, network, city, kinds)
     roadside = _roadside(network, kinds)

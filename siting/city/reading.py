@@ -12,7 +12,6 @@ import shapely
 from siting.city.sources import gather
 from siting.datum import geodesic_length_m, metric_crs
 from siting.errors import InputError
-from siting.files import sha256_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +69,7 @@ class City:
     target_notes
         Measure to a sentence printed with its target.
     inputs
-        For each file: `path`, `sha256`, `source`, `licence`, `datum`; where known also `date`.
+        For each file: `path`, `kind`, `sha256`, `source`, `licence`, `datum`; `date` where known.
     layers
         Own layers by kind of source (`existing`, `sites`, `grid` and so on), as
         `siting.sources.read_layer` gives their frames; a kind that the model gives no file for
@@ -128,18 +127,6 @@ def city_of(model: Model, found: Found) -> City:
     """Fit together what was read; see `join_city`."""
     city = join_city(model, found.map, found.districts, found.inputs)
     return replace(city, notes=(*found.notes, *city.notes), layers=found.layers)
-
-
-def input_record(path: Path, *, source: str, licence: str, datum: str) -> dict[str, str]:
-    """Describe an input file for run.json."""
-    digest = sha256_of(path)
-    return {
-        "path": path.name,
-        "sha256": digest,
-        "source": source,
-        "licence": licence,
-        "datum": datum,
-    }
 
 
 def join_city(

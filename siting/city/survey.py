@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from siting.city.catalog import lines_to_add
 from siting.city.layers import read_own_layers
 from siting.city.reading import city_of
 from siting.city.sources import Problems, gather
 from siting.datum import geodesic_length_m
 from siting.errors import InputError
+from siting.files import sha256_of
 from siting.frames import ROAD_CLASSES
+from siting.model.sources import SOURCE_WORDS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from siting.city.reading import City
     from siting.model.model import Model
 
@@ -66,9 +68,19 @@ def survey(model: Model, *, cache: Path) -> Survey:
         city = wrong.run(city_of, model, found)
         if city is not None:
             own = wrong.run(read_own_layers, city)
-            lines = city_lines(city if own is None else own[0])
+            read = city if own is None else own[0]
+            folder = Path(model.sources.roads.folder or ".")
+            told = lines_to_add(read.inputs, folder, _places(model))
+            lines = (*city_lines(read), *told)
     # A file that is read twice is wrong once.
     return Survey(lines, tuple(dict.fromkeys(str(error) for error in wrong.found)))
+
+
+def _places(model: Model) -> dict[str, Path]:
+    """Return where the files that `sources` names lie, by sha256."""
+    specs = [model.sources.of(kind) for kind in SOURCE_WORDS]
+    files = [Path(spec.file) for spec in specs if spec.is_file]
+    return {sha256_of(file): file for file in files if file.is_file()}
 
 
 def city_lines(city: City) -> tuple[str, ...]:

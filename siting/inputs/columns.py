@@ -125,6 +125,7 @@ KINDS: dict[str, Kind] = {
             Column("buffer_m", ("缓冲距离", "缓冲", "退距", "buffer"), "count"),
             Column("cost_factor", ("费用系数", "factor"), "count"),
             Column("sites", ("适用类型", "site_kinds")),
+            Column("programmes", ("适用规划", "规划", "programme")),
         ),
         (POINT, LINE, AREA),
         ("exclusions", "三区三线"),

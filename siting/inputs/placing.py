@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     Bounds = tuple[float, float, float, float]
     Where = Callable[[str], str]
 
+ELSEWHERE = "the layer lies outside the area that is planned"
+"""What is said of a layer that no other axes or zone would put into its area."""
+
 _EARTH_M = 6_378_137.0
 _MERCATOR_EDGE_M = 20_037_508.35
 _DEGREES = np.array((180.0, 90.0))
@@ -162,7 +165,7 @@ def refuse_misplaced(
     else:
         what, cure = _misplaced_metres(xy, known, area, where)
     raise InputError(
-        what or "the layer lies outside the area that is planned",
+        what or ELSEWHERE,
         where=path,
         value=f"{_extent(lonlat)} in degrees, the area is {_box(area)}",
         cure=cure or "Check the layer's CRS, or give a layer of this city",

@@ -163,11 +163,13 @@ def plan_others(ground: Ground, report: Report = silent) -> Others:
         ground.demand,
         ground.candidates,
         ground.cells,
+        exclusions=ground.own.exclusions,
         thrifty=budget is not None and _shared("hydrogen", budget),
     )
     if hydrogen is not None:
         report(Event("solve", hydrogen.text))
-    roadside = plan_roadside(city, network, ground.junctions, ground.demand)
+    land = ground.own.exclusions
+    roadside = plan_roadside(city, network, ground.junctions, ground.demand, exclusions=land)
     if roadside is not None:
         report(Event("solve", roadside.text))
     testroads = _plan_roads(ground, roadside)
@@ -185,4 +187,6 @@ def _plan_roads(
     if thrifty and city.model.testroads is not None:
         cheap = city.model.testroads.model_copy(update={"objective": "cost"})
         city = replace(city, model=city.model.model_copy(update={"testroads": cheap}))
-    return plan_testroads(city, ground.network, ground.junctions, covered)
+    return plan_testroads(
+        city, ground.network, ground.junctions, covered, exclusions=ground.own.exclusions
+    )

@@ -67,11 +67,17 @@ class Source(_Part):
     """`lenient` repairs what is safe to repair and says so, `strict` refuses it."""
     _lines: dict[str, str] = PrivateAttr(default_factory=dict)
     _short: str = PrivateAttr(default="")
+    _folder: str = PrivateAttr(default="")
 
     @property
     def is_file(self) -> bool:
         """Whether this is a file, not a word."""
         return self.file not in _WORDS
+
+    @property
+    def folder(self) -> str:
+        """Folder of the model that names it, "" where it is in none."""
+        return self._folder
 
     def where(self, key: str = "") -> str:
         """
@@ -93,8 +99,9 @@ class Source(_Part):
         at = self.where(key)
         return f"{at}: write `{key}: {value}`" if at else f"Write `{key}: {value}` for this source"
 
-    def remember(self, lines: Mapping[str, str], short: str = "") -> None:
-        """Keep where in the model the keys were written, and the kind if it is a bare path."""
+    def remember(self, lines: Mapping[str, str], short: str = "", folder: str = "") -> None:
+        """Keep where the keys were written, the kind if it is a bare path, the model's folder."""
+        self._folder = folder
         self._lines.update(lines)
         self._short = short
 
@@ -184,7 +191,7 @@ def remember_lines(sources: Sources, written: Written) -> None:
         lines = {name: written.where(("sources", kind, *_parts(name))) for name in names}
         short = not isinstance(written.value(("sources", kind)), dict)
         known = {name: line for name, line in lines.items() if line != COMMAND}
-        source.remember(known, kind if short else "")
+        source.remember(known, kind if short else "", str(written.model.path.resolve().parent))
 
 
 def _parts(name: str) -> tuple[str, ...]:

@@ -223,6 +223,9 @@ class TestRoads(Part):
     """Distances within which a road counts as near."""
     near_factor: Share
     """What is left of the worth of a road near a school or hospital under `near: avoid`."""
+    land_share: Share
+    """Share of a road's length on excluded land (`exclusions` that name `testroads`) from which on
+    it counts as being there; a road that borders it or crosses a corner doesn't."""
     coverage_worth: NotNegative
     """How much more a kilometre that roadside equipment reaches is worth: 0.5 is half as much."""
     long_road_km: NotNegative

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from siting.candidates.roadside import road_points, roadside_sites
+from siting.candidates.roadsideland import off_land
 from siting.candidates.section import complete_section, find_section
 from siting.core.building.area import possible_cells
 from siting.core.solve import solve
@@ -37,6 +38,7 @@ from siting.roadside.text import (
 from siting.structures import Building
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     import numpy.typing as npt
     from scipy.sparse import csr_array
 
@@ -93,6 +95,8 @@ class RoadsidePlan:
         Arrays that the bound can be recomputed from.
     text
         What was planned, one sentence for the user.
+    dropped
+        Its part of `Plan.dropped`.
     """
 
     frames: RoadsideFrames
@@ -105,10 +109,16 @@ class RoadsidePlan:
     warnings: tuple[str, ...]
     evidence: dict[str, npt.NDArray[np.generic]]
     text: str
+    dropped: gpd.GeoDataFrame
 
 
 def plan_roadside(
-    city: City, network: Network, junctions: Junctions, demand: Demand | None = None
+    city: City,
+    network: Network,
+    junctions: Junctions,
+    demand: Demand | None = None,
+    *,
+    exclusions: gpd.GeoDataFrame | None = None,
 ) -> RoadsidePlan | None:
     """
     Plan the roadside units that a model's targets ask for.
@@ -120,6 +130,8 @@ def plan_roadside(
     demand
         Where the trips of the fleet with on-board units begin and end; where the roads carry
         traffic, without it.
+    exclusions
+        Land that units can't stand on or are dearer on, as `exclusions.exclusion_frame`.
 
     Returns
     -------
@@ -145,7 +157,7 @@ def plan_roadside(
     section = None
     if settings.section is not None:
         section = find_section(network, city.map.roads, settings.section)
-    ground = _ground(city, network, junctions, settings, section)
+    ground, dropped = _ground(city, network, junctions, settings, section, exclusions)
     area = max((t for t in targets if t.measure == AREA), key=lambda t: t.at_least, default=None)
     programme, outcome = _solve(model, ground, area)
     equipped, _ = decode_roadside(programme, outcome)
@@ -164,6 +176,7 @@ def plan_roadside(
         notes=reading_notes(settings, frames, by_batch[-1], section),
         warnings=warnings(settings, frames, section, area),
         evidence=building_evidence(programme, outcome),
+        dropped=dropped,
         text=sentence(settings, frames, outcome, by_batch[-1], area),
     )
 
@@ -193,9 +206,11 @@ def _ground(
     junctions: Junctions,
     settings: Roadside,
     section: FoundSection | None,
-) -> Ground:
+    exclusions: gpd.GeoDataFrame | None,
+) -> tuple[Ground, gpd.GeoDataFrame]:
     edges = None if section is None else section.edges
     sites = roadside_sites(network, junctions, city.districts, city.map, settings, section=edges)
+    sites, dropped = off_land(sites, exclusions, network.crs)
     points = road_points(network, city.districts, settings, section=edges)
     hears = heard(sites, points, network, None, settings)
     sites = _with_whole_section(sites, points, hears, settings)
@@ -204,9 +219,10 @@ def _ground(
     flat, planned = flat_discs(network, sites, city.districts)
     cells = roadside_programme(sites, points, hears, zones, _rules(settings, zones)).structure
     assert isinstance(cells, Building)  # noqa: S101
-    return Ground(
+    ground = Ground(
         network, city.districts, settings, sites, points, zones, hears, cells, flat, planned
     )
+    return ground, dropped
 
 
 def _with_whole_section(

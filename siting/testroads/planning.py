@@ -80,6 +80,8 @@ class TestRoadPlan:
         What the bound can be recomputed from.
     text
         What was planned, one sentence for the user.
+    dropped
+        Its part of `Plan.dropped`.
     """
 
     frames: RoadFrames
@@ -92,6 +94,7 @@ class TestRoadPlan:
     totals: Mapping[str, float]
     evidence: Mapping[str, npt.NDArray[np.generic]]
     text: str
+    dropped: gpd.GeoDataFrame
 
 
 def plan_testroads(
@@ -99,6 +102,8 @@ def plan_testroads(
     network: Network,
     junctions: Junctions,
     covered: pd.DataFrame | None = None,
+    *,
+    exclusions: gpd.GeoDataFrame | None = None,
 ) -> TestRoadPlan | None:
     """
     Plan the test roads that a model's targets ask for.
@@ -110,6 +115,8 @@ def plan_testroads(
     covered
         Points along the roads with `edge_id`, `length_m` and `covered` (whether roadside equipment
         reaches them), or None where there is no roadside plan.
+    exclusions
+        Land that test roads can't be on or are worth less on, as `exclusions.exclusion_frame`.
 
     Returns
     -------
@@ -139,12 +146,17 @@ def plan_testroads(
         excluded=settings.excluded,
         own=city.layers.get("opened"),
     )
-    found = plan_on_corridors(city, network, corridors, covered)
+    found = plan_on_corridors(city, network, corridors, covered, exclusions=exclusions)
     return replace(found, warnings=(*lost, *found.warnings))
 
 
 def plan_on_corridors(
-    city: City, network: Network, corridors: Corridors, covered: pd.DataFrame | None = None
+    city: City,
+    network: Network,
+    corridors: Corridors,
+    covered: pd.DataFrame | None = None,
+    *,
+    exclusions: gpd.GeoDataFrame | None = None,
 ) -> TestRoadPlan:
     """
     Plan test roads on corridors that are known; see `plan_testroads`.
@@ -155,15 +167,18 @@ def plan_on_corridors(
         What is planned on.
     corridors
         The road sections to choose from.
-    covered
+    covered, exclusions
         As for `plan_testroads`.
     """
     model = city.model
     settings = _settings_of(model)
-    ground = road_ground(corridors, network.crs, city.districts, city.map.facilities, settings)
+    ground = road_ground(
+        corridors, network.crs, city.districts, city.map.facilities, settings,
+        exclusions=exclusions,
+    )  # fmt: skip
     share = covered_share(corridors, covered)
     metres = corridors.frame["length_m"].to_numpy(dtype=float)
-    costs = road_costs(metres, share, ground.opened, settings)
+    costs = road_costs(metres, share, ground.opened, settings, ground.cost_factor)
     facts = _facts(corridors, ground, settings, (costs[0] + costs[1]).astype(np.float64))
     asked = _asked(model, city.districts)
     rows, short = road_rows(facts, asked, settings)
@@ -209,6 +224,7 @@ def plan_on_corridors(
         },
         evidence=connected_evidence(programme, outcome, "testroads"),
         text=_text(frames, km, opening, retrofit),
+        dropped=ground.dropped,
     )
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from siting.errors import OutputError
 from siting.text import clip
+from siting.webmap.dropped import dropped_places
 from siting.webmap.joint import joint_summary
 from siting.webmap.lines import road_sections, road_totals
 from siting.webmap.pack import (
@@ -56,6 +57,7 @@ def map_data(plan: Plan) -> dict[str, Any]:
         "testroads": road_sections(plan),
         "roadside": roadside_layers(plan),
         "unchosen": pack_points(plan.candidates.geometry[~plan.candidates["chosen"].astype(bool)]),
+        "dropped": dropped_places(plan),
         "catchments": _catchments(plan, cells["of"]),
         "pile_types": _pile_types(plan),
         "clauses": _clauses(plan),

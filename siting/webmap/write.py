@@ -32,6 +32,7 @@ SCRIPTS = (
     "joint.js",
     "panel.js",
     "card.js",
+    "dropped.js",
     "legend.js",
     "main.js",
 )
