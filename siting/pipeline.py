@@ -22,6 +22,8 @@ from siting.errors import InfeasibleError, VerificationError
 from siting.evidence import evidence
 from siting.formulate.charging import charging_programme, decode
 from siting.hydrogen import plan_hydrogen
+from siting.locks.blame import honour
+from siting.locks.settling import settle_locks
 from siting.model.model import load_model
 from siting.network import build_network, centreline_km, components_report
 from siting.network.junctions import find_junctions
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from siting.candidates.charging import Candidates
+    from siting.charging.fairness import Found
     from siting.city.layers import OwnLayers
     from siting.city.reading import City
     from siting.city.survey import Survey
@@ -226,6 +229,7 @@ def prepare(
             existing=own.existing,
             exclusions=own.exclusions,
         )
+        city, candidates = settle_locks(city, network, junctions, cells, candidates, own)
         reach = charging_reach(network, candidates, demand, city.model.charging)
         rules = city.model.charging.rules
         places = charging_places(network, city.districts, city.map, candidates, rules, cells=cells)
@@ -263,26 +267,29 @@ def answer(
     demand, candidates, reach = ground.demand, ground.candidates, ground.reach
     places, fed = ground.places, ground.substations
     with stage("solve", seconds, report):
-        hydrogen = plan_hydrogen(city, network, demand, candidates, ground.cells)
+        hydrogen = honour(
+            lambda own: plan_hydrogen(own, network, demand, candidates, ground.cells),
+            city,
+            ("hydrogen",),
+        )
         if hydrogen is not None:
             report(Event("solve", hydrogen.text))
-        charging = solve_charging(
-            ground.charging,
-            city.model,
-            demand,
-            reach,
-            lambda point: report(Event("solve", trace=point)),
+        charging = honour(lambda own: _charging(ground, own.model, report), city, ("charging",))
+        roadside = honour(
+            lambda own: plan_roadside(own, network, junctions, demand),
+            city,
+            ("roadside", "edge_node"),
         )
-        roadside = plan_roadside(city, network, junctions, demand)
         covered = None
         if roadside is not None:
             report(Event("solve", roadside.text))
             covered = roadside.frames.road_points
-        testroads = plan_testroads(city, network, junctions, covered)
+        testroads = honour(
+            lambda own: plan_testroads(own, network, junctions, covered), city, ("test_road",)
+        )
         if testroads is not None:
             report(Event("solve", testroads.text))
         programme, outcome = charging.programme, charging.outcome
-        refuse_impossible(outcome)
         decision = decode(programme, outcome)
     with stage("check", seconds, report):
         proof = evidence(programme, outcome)
@@ -293,6 +300,19 @@ def answer(
         found = assemble_plan(city, network, demand, candidates, reach, solved, seconds)
         checked = pass_only_verified(found)
     return Answered(checked, outcome)
+
+
+def _charging(ground: Ground, asked: Model, report: Callable[[Event], None]) -> Found:
+    """Solve the charging programme; InfeasibleError where the targets can't be met together."""
+    found = solve_charging(
+        ground.charging,
+        asked,
+        ground.demand,
+        ground.reach,
+        lambda point: report(Event("solve", trace=point)),
+    )
+    refuse_impossible(found.outcome)
+    return found
 
 
 def _network_text(network: Network) -> str:

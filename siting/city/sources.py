@@ -372,6 +372,7 @@ _WHAT = {
     "junctions": "junctions",
     "opened": "test roads",
     "grid": "substations",
+    "locks": "locks",
 }
 
 

@@ -10,6 +10,7 @@ from siting.verify.charging import charging_findings
 from siting.verify.clauses import clause_findings
 from siting.verify.finding import Finding, failures
 from siting.verify.hydrogen import hydrogen_findings
+from siting.verify.locks import lock_findings
 from siting.verify.pilots import pilot_findings
 from siting.verify.roadside import roadside_findings
 from siting.verify.service import service_findings
@@ -45,6 +46,7 @@ def verify_plan(plan: Plan) -> tuple[Finding, ...]:
         *testroad_findings(plan),
         *service_findings(plan),
         *pilot_findings(plan),
+        *lock_findings(plan),
         *certificate_findings(plan),
         *built_proof_findings(plan),
     )
