@@ -15,7 +15,9 @@ from siting import __version__
 from siting.commands.check import check
 from siting.commands.clauses import clauses
 from siting.commands.compare import compare
+from siting.commands.diff import diff
 from siting.commands.frontier import frontier
+from siting.commands.locks import LockDatumOption, LockOption, lock_overrides, locks
 from siting.commands.mapping import map_runs
 from siting.commands.printing import print_sheet
 from siting.commands.schemes import schemes
@@ -58,6 +60,8 @@ app.command()(clauses)
 app.command()(sweep)
 app.command("map")(map_runs)
 app.command("print")(print_sheet)
+app.command()(locks)
+app.command()(diff)
 
 ModelArgument = Annotated[str, typer.Argument(help="A model's name (jinan) or a YAML file.")]
 
@@ -92,7 +96,7 @@ def options(
 
 
 @app.command()
-def plan(
+def plan(  # noqa: PLR0913
     model: ModelArgument,
     *,
     roads: Annotated[
@@ -105,6 +109,8 @@ def plan(
     gap: Annotated[float | None, typer.Option(help="Proven gap to stop at, 0.01 for 1 %.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Longest solve.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the search and the sample.")] = None,
+    lock: LockOption = None,
+    lock_datum: LockDatumOption = "",
 ) -> None:
     """
     Plan a city: the whole line from the map to a checked, mapped plan.
@@ -117,6 +123,8 @@ def plan(
     overrides: dict[str, Any] = {}
     if roads is not None:
         overrides["sources"] = {"roads": str(roads.resolve())}
+    if lock is not None:
+        overrides |= lock_overrides(overrides, lock, lock_datum)
     if budget_cny is not None:
         overrides["charging"] = {"budget_cny": budget_cny}
     solve = {"gap": gap, "seconds": seconds, "seed": seed}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -13,12 +13,14 @@ from scipy.spatial import cKDTree
 
 from siting.candidates.hydrogen import ARTERIALS, PROTECTED, hydrogen_sites
 from siting.candidates.hydrogendemand import hydrogen_demand
+from siting.candidates.locked import open_thinned
 from siting.core.solve import solve
 from siting.datum import lonlat_to_metric
 from siting.demand.cells import district_of
 from siting.errors import InfeasibleError, ModelError
 from siting.formulate.hydrogen import hydrogen_choice, hydrogen_programme, opened_sites
 from siting.model.figures import Figure
+from siting.own.locked import locked_items
 from siting.reach.distance import network_reach
 
 if TYPE_CHECKING:
@@ -137,6 +139,7 @@ def plan_hydrogen(
         network, city.districts, city.map, candidates, hydrogen,
         cells=cells, clauses=clauses, exclusions=exclusions,
     )  # fmt: skip
+    sites = open_thinned(sites, model.locks)
     points = _points(city, network, demand)
     reach = _reach(network, sites, points, hydrogen)
     asked = _asked(target, hydrogen)
@@ -244,6 +247,8 @@ def _solve(
         stations=asked.stations,
         clause=asked.clause,
     )
+    locked = locked_items(frame["site_id"], model.locks, "hydrogen")
+    choice = replace(choice, fixed=locked.fixed, banned=locked.banned)
     programme = hydrogen_programme(choice, reach)
     limits = model.solve
     outcome = solve(

@@ -17,11 +17,12 @@ from siting.city.survey import survey
 from siting.clock import Event, silent, stage
 from siting.demand.cells import build_cells
 from siting.demand.charging import charging_demand
-from siting.errors import InfeasibleError, VerificationError
+from siting.errors import VerificationError
 from siting.evidence import evidence
 from siting.formulate.charging import charging_programme, decode
 from siting.joint.record import joint_text, with_joint
 from siting.joint.solving import solve_all
+from siting.locks.settling import settle_locks
 from siting.model.model import load_model
 from siting.network import build_network, centreline_km, components_report
 from siting.network.junctions import find_junctions
@@ -224,6 +225,7 @@ def prepare(
             existing=own.existing,
             exclusions=own.exclusions,
         )
+        city, candidates = settle_locks(city, network, junctions, cells, candidates, own)
         reach = charging_reach(network, candidates, demand, city.model.charging)
         rules = city.model.charging.rules
         places = charging_places(network, city.districts, city.map, candidates, rules, cells=cells)
@@ -262,7 +264,6 @@ def answer(
     with stage("solve", seconds, report):
         settled = solve_all(ground, report)
         programme, outcome = settled.found.programme, settled.found.outcome
-        refuse_impossible(outcome)
         others, proof = settled.others, evidence(programme, outcome)
         solved = Solved(
             decode(programme, outcome), outcome, others.hydrogen, ground.places,
@@ -300,22 +301,6 @@ def _reach_text(demand: Demand, candidates: Candidates, reach: Reach) -> str:
         f"{len(candidates.frame):,} candidate sites, {len(reach.site):,} arcs; "
         f"{kwh[~reached].sum() / 1000:,.1f} MWh a day out of reach"
     )
-
-
-def refuse_impossible(outcome: Outcome) -> None:
-    """
-    Raise when the targets can't be met together.
-
-    Raises
-    ------
-    InfeasibleError
-        With what the core found to collide.
-    """
-    if outcome.status == "infeasible":
-        raise InfeasibleError(
-            outcome.message or "the targets can't be met together",
-            cure="Raise the budget, lower a target, or add candidate sites",
-        )
 
 
 def pass_only_verified(found: Plan) -> Plan:

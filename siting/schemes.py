@@ -21,8 +21,9 @@ from siting.errors import ModelError
 from siting.evidence import evidence
 from siting.files import replacing
 from siting.formulate.charging import decode
+from siting.joint.solving import refuse_impossible
 from siting.model.model import load_model
-from siting.pipeline import WRITERS, pass_only_verified, prepare, refuse_impossible
+from siting.pipeline import WRITERS, pass_only_verified, prepare
 from siting.store.runs import read_run, write_run
 from siting.structures import Sizing
 from siting.units import percent_text

@@ -1,4 +1,4 @@
-# ruff: noqa: E501  (a table of mistakes reads best a line each)
+
 """Every kind of layer in every wrong frame: named with what is wrong and the line that cures it."""
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ from siting.city.catalog import credit_line
 from siting.city.layers import own_frames
 from siting.clock import peak_memory_mb
 from siting.facts import clauses
+from siting.locks.record import with_locks
 from siting.own.dropping import all_dropped
 from siting.own.exclusions import cut_report
 from siting.piles import pile_table
@@ -230,7 +231,9 @@ def assemble_plan(
         found = replace(found, run={**found.run, **more})
     found = found if hydrogen is None else _with_hydrogen(found, hydrogen)
     found = found if solved.roadside is None else with_roadside(found, solved.roadside)
-    return found if solved.testroads is None else _with_testroads(found, solved.testroads)
+    return with_locks(
+        found if solved.testroads is None else _with_testroads(found, solved.testroads), city
+    )
 
 
 def _clause_layers(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from siting.city.sources import Found
     from siting.frames import CityMap, Roads
+    from siting.locks.matching import Match
     from siting.model.model import Hydrogen, Model
     from siting.model.roadside import Roadside
 
@@ -74,6 +75,8 @@ class City:
         Own layers by kind of source (`existing`, `sites`, `grid` and so on), as
         `siting.sources.read_layer` gives their frames; a kind that the model gives no file for
         isn't there, nor is a raster.
+    locks
+        What each lock of the model was matched to, in its order; see `siting.locks`.
     """
 
     model: Model
@@ -85,6 +88,7 @@ class City:
     target_notes: dict[str, str]
     inputs: tuple[dict[str, str], ...]
     layers: dict[str, gpd.GeoDataFrame] = field(default_factory=dict)
+    locks: tuple[Match, ...] = ()
 
     @property
     def text(self) -> str:

@@ -329,6 +329,7 @@ _WHAT = {
     "junctions": "junctions",
     "opened": "test roads",
     "grid": "substations",
+    "locks": "locks",
 }
 
 

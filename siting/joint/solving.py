@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from siting.charging.fairness import solve_charging
 from siting.clock import Event, silent
+from siting.errors import InfeasibleError
 from siting.hydrogen import plan_hydrogen
 from siting.joint.charging import charging_within
 from siting.joint.money import divide, with_charging_budget
+from siting.locks.blame import honour
 from siting.roadside.planning import plan_roadside
 from siting.testroads.planning import plan_testroads
 
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from siting.charging.fairness import Found
-    from siting.core.outcome import TracePoint
+    from siting.city.reading import City
+    from siting.core.outcome import Outcome, TracePoint
     from siting.hydrogen import HydrogenPlan
     from siting.joint.charging import Within
     from siting.joint.money import Money
@@ -92,10 +95,17 @@ def solve_all(ground: Ground, report: Report = silent) -> Settled:
     def trace(point: TracePoint) -> None:
         report(Event("solve", trace=point))
 
-    if model.budget is None:
-        found = solve_charging(ground.charging, model, ground.demand, ground.reach, trace)
+    def alone(city: City) -> Settled:
+        found = solve_charging(ground.charging, city.model, ground.demand, ground.reach, trace)
+        refuse_impossible(found.outcome)
         return Settled(others, found, model, None)
-    first = _within(ground, others, trace)
+
+    def within(city: City) -> Settled:
+        return _within(replace(ground, city=city), others, trace)
+
+    if model.budget is None:
+        return honour(alone, ground.city, ("charging",))
+    first = honour(within, ground.city, ("charging",))
     if not _roads_for_less(model, first):
         return first
     roads = _plan_roads(ground, others.roadside, thrifty=True)
@@ -136,6 +146,7 @@ def _within(ground: Ground, others: Others, trace: Callable[[TracePoint], None])
     asked = with_charging_budget(model, money.charging_cny)
     reached = (ground.demand, ground.reach)
     within = charging_within(ground.charging, asked, money, reached, trace)
+    refuse_impossible(within.found.outcome)
     return Settled(others, within.found, asked, (money, within))
 
 
@@ -157,19 +168,26 @@ def plan_others(ground: Ground, report: Report = silent) -> Others:
     """
     city, network = ground.city, ground.network
     budget = city.model.budget
-    hydrogen = plan_hydrogen(
-        city,
-        network,
-        ground.demand,
-        ground.candidates,
-        ground.cells,
-        exclusions=ground.own.exclusions,
-        thrifty=budget is not None and _shared("hydrogen", budget),
-    )
+    land = ground.own.exclusions
+
+    def hydrogen_of(own: City) -> HydrogenPlan | None:
+        return plan_hydrogen(
+            own,
+            network,
+            ground.demand,
+            ground.candidates,
+            ground.cells,
+            exclusions=land,
+            thrifty=budget is not None and _shared("hydrogen", budget),
+        )
+
+    def roadside_of(own: City) -> RoadsidePlan | None:
+        return plan_roadside(own, network, ground.junctions, ground.demand, exclusions=land)
+
+    hydrogen = honour(hydrogen_of, city, ("hydrogen",))
     if hydrogen is not None:
         report(Event("solve", hydrogen.text))
-    land = ground.own.exclusions
-    roadside = plan_roadside(city, network, ground.junctions, ground.demand, exclusions=land)
+    roadside = honour(roadside_of, city, ("roadside", "edge_node"))
     if roadside is not None:
         report(Event("solve", roadside.text))
     testroads = _plan_roads(ground, roadside)
@@ -187,6 +205,26 @@ def _plan_roads(
     if thrifty and city.model.testroads is not None:
         cheap = city.model.testroads.model_copy(update={"objective": "cost"})
         city = replace(city, model=city.model.model_copy(update={"testroads": cheap}))
-    return plan_testroads(
-        city, ground.network, ground.junctions, covered, exclusions=ground.own.exclusions
-    )
+    land = ground.own.exclusions
+
+    def roads_of(own: City) -> TestRoadPlan | None:
+        return plan_testroads(own, ground.network, ground.junctions, covered, exclusions=land)
+
+    return honour(roads_of, city, ("test_road",))
+
+
+def refuse_impossible(outcome: Outcome) -> None:
+    """
+    Raise when the targets can't be met together.
+
+    Raises
+    ------
+    InfeasibleError
+        With what the core found to collide.
+    """
+    if outcome.status == "infeasible":
+        raise InfeasibleError(
+            outcome.message or "the targets can't be met together",
+            cure="Raise the budget, lower a target, or add candidate sites; `siting explain` says "
+            "how far each has to go",
+        )

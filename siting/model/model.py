@@ -22,6 +22,7 @@ from siting.model.figures import Figure, NotNegative, PartOfOne, Positive, Share
 from siting.model.figures import Part as _Part
 from siting.model.file import DEFAULTS, Written, explain, find_model, read_model, resolve_file
 from siting.model.land import Exclusion, Existing
+from siting.model.locks import Lock  # noqa: TC001  (pydantic reads it)
 from siting.model.roadside import MEASURES as ROADSIDE_MEASURES
 from siting.model.roadside import ROADSIDE_FILES, Roadside
 from siting.model.rules import ClauseId, ClauseRules, Pilots, Readings
@@ -284,6 +285,12 @@ class Model(_Part):
     targets: tuple[Target, ...] = ()
     budget: Budget | None = None
     """Money of all programmes together, by fund and by year; empty: each has its own alone."""
+    locks: tuple[Lock, ...] = ()
+    """What has to be built, can't be, or has a size; a path is short for `sources.locks`."""
+    lock_near_m: Positive = Figure(
+        value=150, unit="m", source="planner's own: the spacing of sites", confidence="memory"
+    )
+    """A lock by place means the nearest candidate up to this far."""
     notes: tuple[str, ...] = ()
     """Sentences printed with the plan, for example that the documents set no charging target."""
     solve: Solve = Solve()
@@ -343,6 +350,7 @@ def load_model(model: str | Path, overrides: Mapping[str, Any] | None = None) ->
         _refuse(written, [])
     written.data.setdefault("name", slug(path.stem))
     problems = [
+        *_lock_file(written),
         *source_problems(written),
         *resolve_file(written, ("charging", "substations"), ("",)),
         *(p for k in ROADSIDE_FILES for p in resolve_file(written, ("roadside", k), ("",))),
@@ -356,6 +364,17 @@ def load_model(model: str | Path, overrides: Mapping[str, Any] | None = None) ->
     _refuse(written, problems)
     remember_lines(made.sources, written)
     return made
+
+
+def _lock_file(written: Written) -> list[Problem]:
+    """Put the file that `locks:` may be in the place of `sources.locks`."""
+    if not isinstance(written.value(("locks",)), str):
+        return []
+    problems = list(resolve_file(written, ("locks",), ()))
+    path, sources = written.data.pop("locks"), written.data.setdefault("sources", {})
+    if not problems and isinstance(sources, dict):
+        sources.setdefault("locks", path)
+    return problems
 
 
 def model_schema() -> dict[str, Any]:

@@ -25,6 +25,7 @@ SOURCE_WORDS: dict[str, tuple[str, ...]] = {
     "junctions": ("osm",),
     "opened": ("none",),
     "grid": ("none",),
+    "locks": ("none",),
 }
 """Each kind of source, with what it can be other than a file; the first is the default."""
 
@@ -144,6 +145,9 @@ class Sources(_Part):
     """Test roads that are open already: `none`, or a table or layer."""
     grid: AnySource = _default("grid")
     """Substations with the load that they can still take: `none`, or a table or layer."""
+    locks: AnySource = _default("locks")
+    """What has to be built, can't be, or has a size: `none`, or a table or layer; `--lock` of a
+    command goes before it. More stand in `locks:` of the model itself."""
 
     @model_validator(mode="before")
     @classmethod

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from siting.core.solve import solve
+from siting.errors import InfeasibleError
 from siting.formulate.edgenodes import EdgeChoice, edge_programme, served_from
 from siting.reach.distance import network_reach
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from siting.core.outcome import Outcome
     from siting.model.roadside import EdgeNodes
     from siting.network import Network
+    from siting.own.locked import Locked
 
+    Bools = npt.NDArray[np.bool_]
     Ints = npt.NDArray[np.int64]
 
 
@@ -51,6 +54,7 @@ def plan_edge_nodes(
     seconds: float,
     memory_mb: float,
     seed: int = 0,
+    locked: Locked | None = None,
 ) -> EdgePlan:
     """
     Serve every equipped site by an edge node within fibre reach, at least cost.
@@ -65,6 +69,8 @@ def plan_edge_nodes(
         Capacity, reach and costs.
     gap, seconds, memory_mb, seed
         How hard to try.
+    locked
+        What locks say of a node at each site.
 
     Returns
     -------
@@ -75,12 +81,23 @@ def plan_edge_nodes(
     ------
     SolverError
         No plan was found in the time given.
+    InfeasibleError
+        A site without a node of its own has no other within reach.
     """
     if not len(node):
         return EdgePlan(np.zeros(0, dtype=np.int64), np.zeros(0), None)
-    choice = edge_choice(network, node, settings)
+    choice = edge_choice(network, node, settings, None if locked is None else locked.banned)
+    if locked is not None:
+        choice = replace(choice, fixed=locked.fixed, banned=locked.banned)
     programme = edge_programme(choice)
     outcome = solve(programme, gap=gap, seconds=seconds, memory_mb=memory_mb, seed=seed)
+    if outcome.status == "infeasible":
+        raise InfeasibleError(
+            "the locks on edge nodes leave sites without one within fibre reach",
+            where="locks",
+            value=f"{settings.fibre_m.value:,.0f} m, {settings.capacity_sites} sites a node",
+            cure="Lift a ban on an edge node, or raise `edge_nodes.fibre_m`",
+        )
     host = served_from(programme, outcome, choice)
     fibre_m = np.zeros(len(node))
     at = choice.host == host[choice.site]
@@ -88,7 +105,12 @@ def plan_edge_nodes(
     return EdgePlan(host, fibre_m, outcome)
 
 
-def edge_choice(network: Network, node: npt.NDArray[np.int64], settings: EdgeNodes) -> EdgeChoice:
+def edge_choice(
+    network: Network,
+    node: npt.NDArray[np.int64],
+    settings: EdgeNodes,
+    banned: Bools | None = None,
+) -> EdgeChoice:
     """
     List the arcs that a cheapest plan may use.
 
@@ -103,6 +125,8 @@ def edge_choice(network: Network, node: npt.NDArray[np.int64], settings: EdgeNod
         Network node of each site, shape (I,).
     settings
         Capacity, reach and costs.
+    banned
+        Sites that can't have a node of their own, shape (I,): they use the whole reach.
 
     Returns
     -------
@@ -113,6 +137,9 @@ def edge_choice(network: Network, node: npt.NDArray[np.int64], settings: EdgeNod
     each_m = settings.fibre_cny_per_m.value
     if each_m > 0:
         reach_m = min(reach_m, settings.node_cny.value / each_m)
+    far_m = np.full(len(node), reach_m)
+    if banned is not None:
+        far_m[banned] = settings.fibre_m.value
     access = np.zeros(len(node))
     reach = network_reach(
         replace(network, travel=both_ways(network)),
@@ -120,7 +147,7 @@ def edge_choice(network: Network, node: npt.NDArray[np.int64], settings: EdgeNod
         access,
         node,
         access,
-        np.full(len(node), reach_m),
+        far_m,
         len(node),
     )
     other = reach.site != reach.demand

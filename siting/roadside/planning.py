@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from siting.candidates.locked import with_levels
 from siting.candidates.roadside import road_points, roadside_sites
 from siting.candidates.roadsideland import off_land
 from siting.candidates.section import complete_section, find_section
@@ -20,6 +21,7 @@ from siting.evidence import building_evidence
 from siting.formulate.roadside import RoadsideAsked, decode_roadside, roadside_programme
 from siting.layers import read_polygons
 from siting.model.roadside import MEASURES, Must
+from siting.own.locked import locked_items
 from siting.reach.faces import footprint_faces
 from siting.reach.radio import heard
 from siting.reach.zones import build_zones
@@ -153,7 +155,7 @@ def plan_roadside(
     targets = tuple(target for target in model.targets if target.measure in MEASURES)
     if not targets:
         return None
-    settings = _settings(model, targets)
+    settings = roadside_settings(model)
     section = None
     if settings.section is not None:
         section = find_section(network, city.map.roads, settings.section)
@@ -161,7 +163,7 @@ def plan_roadside(
     area = max((t for t in targets if t.measure == AREA), key=lambda t: t.at_least, default=None)
     programme, outcome = _solve(model, ground, area)
     equipped, _ = decode_roadside(programme, outcome)
-    decided = decide(ground, equipped, model.solve)
+    decided = decide(ground, equipped, model.solve, model.locks)
     routes, drawn = fleet_of(ground, demand, equipped, model.solve.seed)
     by_batch = footprints_km2(ground, decided)
     frames = roadside_frames(ground, junctions, decided, routes, by_batch)
@@ -181,8 +183,9 @@ def plan_roadside(
     )
 
 
-def _settings(model: Model, targets: tuple[Target, ...]) -> Roadside:
+def roadside_settings(model: Model) -> Roadside:
     """Return the model's part with the kinds that targets ask for among those that must be."""
+    targets = [target for target in model.targets if target.measure in MEASURES]
     settings = model.roadside
     if settings is None:
         raise ModelError(
@@ -214,6 +217,7 @@ def _ground(
     points = road_points(network, city.districts, settings, section=edges)
     hears = heard(sites, points, network, None, settings)
     sites = _with_whole_section(sites, points, hears, settings)
+    sites = with_levels(sites, settings, city.model.locks)
     pilot = read_polygons(Path(settings.pilot_zones)) if settings.pilot_zones else None
     zones = build_zones(network, city.districts, points, sites, settings, pilot=pilot)
     flat, planned = flat_discs(network, sites, city.districts)
@@ -255,8 +259,11 @@ def _rules(settings: Roadside, zones: Zones) -> RoadsideAsked:
 
 def _solve(model: Model, ground: Ground, area: Target | None) -> tuple[Programme, Outcome]:
     settings, zones = ground.settings, ground.zones
+    locked = locked_items(ground.sites.frame["site_id"], model.locks, "roadside")
     asked = replace(
         _rules(settings, zones),
+        forced=locked.fixed,
+        banned=locked.banned,
         target_km2=area.at_least if area else 0.0,
         clause=area.clause if area else "",
         budget_cny=settings.budget_cny or math.inf,

@@ -24,6 +24,7 @@ from siting.formulate.testroads import (
 )
 from siting.model.figures import Figure
 from siting.model.testroads import MEASURES
+from siting.own.locked import locked_items
 from siting.testroads.frames import RoadFrames, RoadPick, road_frames
 from siting.testroads.measures import road_leanings, road_measures, road_notes
 
@@ -135,19 +136,26 @@ def plan_testroads(
     model = city.model
     if not any(target.measure in MEASURES for target in model.targets):
         return None
-    settings = _settings_of(model)
+    corridors, lost = corridors_of(city, network, junctions)
+    found = plan_on_corridors(city, network, corridors, covered, exclusions=exclusions)
+    return replace(found, warnings=(*lost, *found.warnings))
+
+
+def corridors_of(
+    city: City, network: Network, junctions: Junctions
+) -> tuple[Corridors, tuple[str, ...]]:
+    """Find the corridors of a city, marked by its lists; also what of the lists isn't found."""
+    settings = testroad_settings(city.model)
     classes = tuple(name for group in settings.groups for name in group.classes)
     rules = CorridorRules(classes, settings.school_m.value, settings.hospital_m.value)
     corridors = find_corridors(network, junctions, city.districts, city.map, rules)
-    corridors, lost = mark_roads(
+    return mark_roads(
         corridors,
         network.crs,
         opened=settings.opened,
         excluded=settings.excluded,
         own=city.layers.get("opened"),
     )
-    found = plan_on_corridors(city, network, corridors, covered, exclusions=exclusions)
-    return replace(found, warnings=(*lost, *found.warnings))
 
 
 def plan_on_corridors(
@@ -171,7 +179,7 @@ def plan_on_corridors(
         As for `plan_testroads`.
     """
     model = city.model
-    settings = _settings_of(model)
+    settings = testroad_settings(model)
     ground = road_ground(
         corridors, network.crs, city.districts, city.map.facilities, settings,
         exclusions=exclusions,
@@ -183,6 +191,7 @@ def plan_on_corridors(
     asked = _asked(model, city.districts)
     rows, short = road_rows(facts, asked, settings)
     worth = road_points(ground, metres, share, settings)
+    locked = locked_items(corridors.frame["corridor_id"], model.locks, "test_road")
     choice = RoadChoice(
         nodes=len(corridors.node_xy),
         tail=corridors.tail,
@@ -194,8 +203,8 @@ def plan_on_corridors(
         most_m=asked.least_m * (1 + _window(settings)),
         anchors=ground.anchors(),
         components=settings.components,
-        forced=ground.opened | ground.section,
-        banned=~ground.usable,
+        forced=ground.opened | ground.section | locked.fixed,
+        banned=~ground.usable | locked.banned,
         rows=rows,
         objective=settings.objective,
         clause=asked.clause.get("test_road_km", ""),
@@ -228,7 +237,8 @@ def plan_on_corridors(
     )
 
 
-def _settings_of(model: Model) -> TestRoads:
+def testroad_settings(model: Model) -> TestRoads:
+    """Return the model's part; ModelError where a target asks for what it doesn't say."""
     if model.testroads is None:
         raise ModelError(
             "a target asks for test roads and the model doesn't say what they are",

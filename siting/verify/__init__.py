@@ -11,6 +11,7 @@ from siting.verify.clauses import clause_findings
 from siting.verify.finding import Finding, failures
 from siting.verify.hydrogen import hydrogen_findings
 from siting.verify.joint import joint_findings
+from siting.verify.locks import lock_findings
 from siting.verify.pilots import pilot_findings
 from siting.verify.roadside import roadside_findings
 from siting.verify.service import service_findings
@@ -47,6 +48,7 @@ def verify_plan(plan: Plan) -> tuple[Finding, ...]:
         *testroad_findings(plan),
         *service_findings(plan),
         *pilot_findings(plan),
+        *lock_findings(plan),
         *certificate_findings(plan),
         *built_proof_findings(plan),
         *joint_findings(plan),
