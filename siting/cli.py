@@ -15,6 +15,7 @@ from siting import __version__
 from siting.commands.check import check
 from siting.commands.clauses import clauses
 from siting.commands.compare import compare
+from siting.commands.explain import explain
 from siting.commands.frontier import frontier
 from siting.commands.schemes import schemes
 from siting.commands.sweep import sweep
@@ -54,6 +55,7 @@ app.command()(frontier)
 app.command()(schemes)
 app.command()(clauses)
 app.command()(sweep)
+app.command()(explain)
 
 ModelArgument = Annotated[str, typer.Argument(help="A model's name (jinan) or a YAML file.")]
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from siting.core.outcome import Outcome
     from siting.demand.cells import Cells
     from siting.demand.charging import Demand
+    from siting.formulate.hydrogen import HydrogenChoice
     from siting.model.model import Hydrogen, Model, Target
     from siting.network import Network
     from siting.reach.distance import Reach
@@ -46,6 +47,28 @@ class _Asked:
     clause: str
     existing: int
     stations: int
+
+
+@dataclass(frozen=True, slots=True)
+class HydrogenQuestion:
+    """
+    What the hydrogen programme of a model is written over.
+
+    Attributes
+    ----------
+    sites, points, reach
+        Places, what is to be covered, and which of `sites.eligible` reach it.
+    asked
+        Clause of the target, existing stations that count, and stations to plan.
+    choice
+        The figures of the programme, over `sites.eligible`.
+    """
+
+    sites: HydrogenSites
+    points: HydrogenDemand
+    reach: Reach
+    asked: _Asked
+    choice: HydrogenChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,25 +130,14 @@ def plan_hydrogen(
     SolverError
         No plan was found in the time given.
     """
-    model = city.model
-    target = _target(model)
-    if target is None:
+    question = hydrogen_question(city, network, demand, candidates, cells)
+    if question is None:
         return None
+    model, asked = city.model, question.asked
     hydrogen = model.hydrogen
-    if hydrogen is None:
-        raise ModelError(
-            "a target asks for hydrogen stations and the model doesn't say what they are",
-            where=model.name,
-            cure="Add a `hydrogen:` part, as in models/defaults.yaml",
-        )
-    clauses = " ".join(filter(None, dict.fromkeys((target.clause, *hydrogen.clauses))))
-    sites = hydrogen_sites(
-        network, city.districts, city.map, candidates, hydrogen, cells=cells, clauses=clauses
-    )
-    points = _points(city, network, demand)
-    reach = _reach(network, sites, points, hydrogen)
-    asked = _asked(target, hydrogen)
-    chosen, outcome = _solve(model, network, sites, points, reach, asked)
+    assert hydrogen is not None  # noqa: S101
+    sites, points, reach = question.sites, question.points, question.reach
+    chosen, outcome = _solve(model, question)
     covered = _covered(network, sites, points, reach, chosen)
     return HydrogenPlan(
         stations=_stations(city, network, sites, covered, chosen),
@@ -147,6 +159,54 @@ def plan_hydrogen(
         clauses=_leanings(hydrogen, sites),
         text=_text(sites, covered, chosen, hydrogen),
     )
+
+
+def hydrogen_question(
+    city: City, network: Network, demand: Demand, candidates: Candidates, cells: Cells
+) -> HydrogenQuestion | None:
+    """
+    Gather what the hydrogen programme of a model is written over; parameters as `plan_hydrogen`.
+
+    Returns
+    -------
+    HydrogenQuestion
+        None where no target asks for hydrogen stations.
+
+    Raises
+    ------
+    ModelError
+        As `plan_hydrogen`.
+    """
+    model = city.model
+    target = _target(model)
+    if target is None:
+        return None
+    hydrogen = model.hydrogen
+    if hydrogen is None:
+        raise ModelError(
+            "a target asks for hydrogen stations and the model doesn't say what they are",
+            where=model.name,
+            cure="Add a `hydrogen:` part, as in models/defaults.yaml",
+        )
+    clauses = " ".join(filter(None, dict.fromkeys((target.clause, *hydrogen.clauses))))
+    sites = hydrogen_sites(
+        network, city.districts, city.map, candidates, hydrogen, cells=cells, clauses=clauses
+    )
+    points = _points(city, network, demand)
+    reach = _reach(network, sites, points, hydrogen)
+    asked = _asked(target, hydrogen)
+    frame = sites.frame.iloc[sites.eligible]
+    xy = lonlat_to_metric(frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy(), network.crs)
+    choice = hydrogen_choice(
+        points,
+        frame["cost_cny"].to_numpy(dtype=float),
+        frame["supply_m"].to_numpy(dtype=float),
+        near_pairs(xy, hydrogen.spacing_m.value),
+        hydrogen,
+        stations=asked.stations,
+        clause=asked.clause,
+    )
+    return HydrogenQuestion(sites, points, reach, asked, choice)
 
 
 def _target(model: Model) -> Target | None:
@@ -192,32 +252,14 @@ def near_pairs(xy: npt.NDArray[np.float64], spacing_m: float) -> npt.NDArray[np.
     return kept[np.lexsort((kept[:, 1], kept[:, 0]))]
 
 
-def _solve(
-    model: Model,
-    network: Network,
-    sites: HydrogenSites,
-    points: HydrogenDemand,
-    reach: Reach,
-    asked: _Asked,
-) -> tuple[npt.NDArray[np.int64], Outcome]:
+def _solve(model: Model, question: HydrogenQuestion) -> tuple[npt.NDArray[np.int64], Outcome]:
     """Return the rows of `sites.frame` where a station is built."""
-    hydrogen = model.hydrogen
+    hydrogen, asked = model.hydrogen, question.asked
     assert hydrogen is not None  # noqa: S101
-    rows = sites.eligible
+    rows = question.sites.eligible
     if len(rows) < asked.stations:
-        raise _no_room(hydrogen, len(rows), asked)
-    frame = sites.frame.iloc[rows]
-    xy = lonlat_to_metric(frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy(), network.crs)
-    choice = hydrogen_choice(
-        points,
-        frame["cost_cny"].to_numpy(dtype=float),
-        frame["supply_m"].to_numpy(dtype=float),
-        near_pairs(xy, hydrogen.spacing_m.value),
-        hydrogen,
-        stations=asked.stations,
-        clause=asked.clause,
-    )
-    programme = hydrogen_programme(choice, reach)
+        raise _no_room(model, len(rows), asked)
+    programme = hydrogen_programme(question.choice, question.reach)
     limits = model.solve
     outcome = solve(
         programme,
@@ -227,18 +269,21 @@ def _solve(
         seed=limits.seed,
     )
     if outcome.status == "infeasible":
-        raise _no_room(hydrogen, len(rows), asked)
+        raise _no_room(model, len(rows), asked)
     return rows[opened_sites(programme, outcome)], outcome
 
 
-def _no_room(hydrogen: Hydrogen, places: int, asked: _Asked) -> InfeasibleError:
+def _no_room(model: Model, places: int, asked: _Asked) -> InfeasibleError:
+    hydrogen = model.hydrogen
+    assert hydrogen is not None  # noqa: S101
     budget = hydrogen.budget_cny
     money = "" if budget is None else f", budget {budget:,.0f} CNY"
     return InfeasibleError(
         f"{asked.stations} hydrogen stations don't fit",
         where="hydrogen",
         value=f"{places} places, {hydrogen.spacing_m.value:,.0f} m apart{money}",
-        cure="Lower the target or the spacing, or raise the budget of `hydrogen`",
+        cure="Lower the target or the spacing, or raise the budget of `hydrogen`; "
+        "`siting explain` says how far",
     )
 
 

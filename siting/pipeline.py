@@ -330,7 +330,8 @@ def refuse_impossible(outcome: Outcome) -> None:
     if outcome.status == "infeasible":
         raise InfeasibleError(
             outcome.message or "the targets can't be met together",
-            cure="Raise the budget, lower a target, or add candidate sites",
+            cure="Raise the budget, lower a target, or add candidate sites; `siting explain` says "
+            "how far each has to go",
         )
 
 

@@ -137,17 +137,12 @@ def plan_roadside(
     SolverError
         No plan was found in the time given.
     """
-    model = city.model
-    targets = tuple(target for target in model.targets if target.measure in MEASURES)
-    if not targets:
+    question = roadside_question(city, network, junctions)
+    if question is None:
         return None
-    settings = _settings(model, targets)
-    section = None
-    if settings.section is not None:
-        section = find_section(network, city.map.roads, settings.section)
-    ground = _ground(city, network, junctions, settings, section)
-    area = max((t for t in targets if t.measure == AREA), key=lambda t: t.at_least, default=None)
-    programme, outcome = _solve(model, ground, area)
+    model, ground, area = city.model, question.ground, question.area
+    settings, section = ground.settings, question.section
+    programme, outcome = _solve(model, question)
     equipped, _ = decode_roadside(programme, outcome)
     decided = decide(ground, equipped, model.solve)
     routes, drawn = fleet_of(ground, demand, equipped, model.solve.seed)
@@ -166,6 +161,58 @@ def plan_roadside(
         evidence=building_evidence(programme, outcome),
         text=sentence(settings, frames, outcome, by_batch[-1], area),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RoadsideQuestion:
+    """
+    What the roadside programme of a model is written over.
+
+    Attributes
+    ----------
+    ground
+        Sites, road points, cells and settings.
+    section
+        The expressway section on the map, or None.
+    area
+        The target of built area, or None.
+    programme
+        The programme.
+    """
+
+    ground: Ground
+    section: FoundSection | None
+    area: Target | None
+    programme: Programme
+
+
+def roadside_question(
+    city: City, network: Network, junctions: Junctions
+) -> RoadsideQuestion | None:
+    """
+    Formulate the roadside programme of a model; parameters as `plan_roadside`.
+
+    Returns
+    -------
+    RoadsideQuestion
+        None where no target asks for roadside units.
+
+    Raises
+    ------
+    ModelError, InputError
+        As `plan_roadside`.
+    """
+    model = city.model
+    targets = tuple(target for target in model.targets if target.measure in MEASURES)
+    if not targets:
+        return None
+    settings = _settings(model, targets)
+    section = None
+    if settings.section is not None:
+        section = find_section(network, city.map.roads, settings.section)
+    ground = _ground(city, network, junctions, settings, section)
+    area = max((t for t in targets if t.measure == AREA), key=lambda t: t.at_least, default=None)
+    return RoadsideQuestion(ground, section, area, _programme(ground, area))
 
 
 def _settings(model: Model, targets: tuple[Target, ...]) -> Roadside:
@@ -237,7 +284,7 @@ def _rules(settings: Roadside, zones: Zones) -> RoadsideAsked:
     )
 
 
-def _solve(model: Model, ground: Ground, area: Target | None) -> tuple[Programme, Outcome]:
+def _programme(ground: Ground, area: Target | None) -> Programme:
     settings, zones = ground.settings, ground.zones
     asked = replace(
         _rules(settings, zones),
@@ -256,8 +303,11 @@ def _solve(model: Model, ground: Ground, area: Target | None) -> tuple[Programme
         asked = replace(asked, faces=faces, barred=None)
     elif settings.pilot_zones and settings.pilot_rule == "whole":
         asked = replace(asked, wanted=zones.pilot & possible_cells(ground.cells))
-    programme = roadside_programme(ground.sites, ground.points, ground.heard, zones, asked)
-    solve_ = model.solve
+    return roadside_programme(ground.sites, ground.points, ground.heard, zones, asked)
+
+
+def _solve(model: Model, question: RoadsideQuestion) -> tuple[Programme, Outcome]:
+    programme, solve_ = question.programme, model.solve
     outcome = solve(
         programme,
         gap=solve_.gap,
@@ -269,8 +319,9 @@ def _solve(model: Model, ground: Ground, area: Target | None) -> tuple[Programme
         raise InfeasibleError(
             outcome.message or "the roadside targets can't be met together",
             where="roadside",
-            value=_possible_text(ground, area),
-            cure="Lower the target, `covered_share` or `least_patch_cells`, or raise the budget",
+            value=_possible_text(question.ground, question.area),
+            cure="Lower the target, `covered_share` or `least_patch_cells`, or raise the budget; "
+            "`siting explain` says how far",
         )
     return programme, outcome
 

@@ -125,6 +125,30 @@ def plan_testroads(
     SolverError
         No plan was found in the time given.
     """
+    asked = asked_corridors(city, network, junctions)
+    if asked is None:
+        return None
+    corridors, lost = asked
+    found = plan_on_corridors(city, network, corridors, covered)
+    return replace(found, warnings=(*lost, *found.warnings))
+
+
+def asked_corridors(
+    city: City, network: Network, junctions: Junctions
+) -> tuple[Corridors, tuple[str, ...]] | None:
+    """
+    Find the corridors that a model's test roads are chosen from; parameters as `plan_testroads`.
+
+    Returns
+    -------
+    corridors, lost
+        With what isn't on the map, one sentence each; None where no target asks for test roads.
+
+    Raises
+    ------
+    ModelError
+        As `plan_testroads`.
+    """
     model = city.model
     if not any(target.measure in MEASURES for target in model.targets):
         return None
@@ -132,15 +156,13 @@ def plan_testroads(
     classes = tuple(name for group in settings.groups for name in group.classes)
     rules = CorridorRules(classes, settings.school_m.value, settings.hospital_m.value)
     corridors = find_corridors(network, junctions, city.districts, city.map, rules)
-    corridors, lost = mark_roads(
+    return mark_roads(
         corridors,
         network.crs,
         opened=settings.opened,
         excluded=settings.excluded,
         own=city.layers.get("opened"),
     )
-    found = plan_on_corridors(city, network, corridors, covered)
-    return replace(found, warnings=(*lost, *found.warnings))
 
 
 def plan_on_corridors(
@@ -158,6 +180,75 @@ def plan_on_corridors(
     covered
         As for `plan_testroads`.
     """
+    model = city.model
+    settings = _settings_of(model)
+    question = road_question(city, network, corridors, covered)
+    ground, share, asked = question.ground, question.share, question.asked
+    costs, short, worth, choice = question.costs, question.short, question.worth, question.choice
+    metres = choice.length_m
+    choice, programme, outcome = _solve(model, settings, choice)
+    chosen = chosen_corridors(programme, outcome)
+    pick = RoadPick(chosen, share, worth, *costs)
+    frames = road_frames(network, corridors, ground, city.districts, settings, pick)
+    measured = road_measures(frames, settings, asked.districts)
+    opening, retrofit = int(costs[0][chosen].sum()), int(costs[1][chosen].sum())
+    warnings = (*ground.notes, *short)
+    km = float(metres[chosen].sum()) / 1000
+    return TestRoadPlan(
+        frames=frames,
+        measures=measured,
+        notes=road_notes(settings, ground, corridors, measured),
+        warnings=warnings,
+        record=_record(choice, outcome, chosen),
+        settings=_plain_settings(settings, choice, asked),
+        clauses=road_leanings(settings, frames),
+        totals={
+            "test_road_km": km,
+            "test_road_opening_cny": opening,
+            "test_road_retrofit_cny": retrofit,
+            "test_road_cost_cny": opening + retrofit,
+        },
+        evidence=connected_evidence(programme, outcome, "testroads"),
+        text=_text(frames, km, opening, retrofit),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RoadQuestion:
+    """
+    What the test-road programme of a model is written over; e corridors.
+
+    Attributes
+    ----------
+    ground
+        Anchors, scenarios and what can be chosen.
+    asked
+        What the targets ask beside the length.
+    share
+        Share of each corridor that roadside equipment reaches, shape (e,).
+    costs
+        Opening and retrofit, CNY, shape (e,) each.
+    worth
+        Points, shape (e,).
+    short
+        Floors above what the map holds, one sentence each.
+    choice
+        The figures of the programme.
+    """
+
+    ground: RoadGround
+    asked: RoadAsked
+    share: Floats
+    costs: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+    worth: Floats
+    short: tuple[str, ...]
+    choice: RoadChoice
+
+
+def road_question(
+    city: City, network: Network, corridors: Corridors, covered: pd.DataFrame | None = None
+) -> RoadQuestion:
+    """Gather what the test-road programme is written over; parameters as `plan_on_corridors`."""
     model = city.model
     settings = _settings_of(model)
     ground = road_ground(corridors, network.crs, city.districts, city.map.facilities, settings)
@@ -185,31 +276,7 @@ def plan_on_corridors(
         objective=settings.objective,
         clause=asked.clause.get("test_road_km", ""),
     )
-    choice, programme, outcome = _solve(model, settings, choice)
-    chosen = chosen_corridors(programme, outcome)
-    pick = RoadPick(chosen, share, worth, *costs)
-    frames = road_frames(network, corridors, ground, city.districts, settings, pick)
-    measured = road_measures(frames, settings, asked.districts)
-    opening, retrofit = int(costs[0][chosen].sum()), int(costs[1][chosen].sum())
-    warnings = (*ground.notes, *short)
-    km = float(metres[chosen].sum()) / 1000
-    return TestRoadPlan(
-        frames=frames,
-        measures=measured,
-        notes=road_notes(settings, ground, corridors, measured),
-        warnings=warnings,
-        record=_record(choice, outcome, chosen),
-        settings=_plain_settings(settings, choice, asked),
-        clauses=road_leanings(settings, frames),
-        totals={
-            "test_road_km": km,
-            "test_road_opening_cny": opening,
-            "test_road_retrofit_cny": retrofit,
-            "test_road_cost_cny": opening + retrofit,
-        },
-        evidence=connected_evidence(programme, outcome, "testroads"),
-        text=_text(frames, km, opening, retrofit),
-    )
+    return RoadQuestion(ground, asked, share, costs, worth, short, choice)
 
 
 def _settings_of(model: Model) -> TestRoads:
@@ -322,7 +389,8 @@ def _solve(
         where="testroads",
         value=f"{there / 1000:,.0f} km may be test roads, in at most {choice.components} "
         f"connected parts from {len(choice.anchors)} anchors",
-        cure="Allow more parts, lower floors and shares, or raise the budget of `testroads`",
+        cure="Allow more parts, lower floors and shares, or raise the budget of `testroads`; "
+        "`siting explain` says how far",
     )
 
 
