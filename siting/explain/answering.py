@@ -28,7 +28,7 @@ from siting.model.model import load_model
 from siting.pipeline import prepare
 from siting.roadside.planning import plan_roadside, roadside_question
 from siting.structures import Building
-from siting.testroads.planning import asked_corridors, road_question
+from siting.testroads.question import asked_corridors, road_question
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -19,7 +19,7 @@ from siting.formulate.hydrogen import hydrogen_programme
 from siting.formulate.testroads import road_programme
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -193,7 +193,7 @@ def road_puzzle(
     choice: RoadChoice,
     settings: TestRoads | None = None,
     districts: dict[str, tuple[str, str]] | None = None,
-    plan: dict[str, Floats] | None = None,
+    plan: Mapping[str, Floats] | None = None,
 ) -> Puzzle:
     """
     Make a test-road programme explainable.
@@ -229,7 +229,7 @@ def road_puzzle(
     ]  # fmt: skip
     model, names = _with_column_rows(flatten(programme), row_names(programme), choice)
     elastic = _elastic(model, names, parts)
-    known = ()
+    known: tuple[Floats, ...] = ()
     if plan is not None:
         known = (np.concatenate([plan[name] for name, _ in model.blocks if name]),)
     case = Case(parts_of(parts), elastic, plans=known)
@@ -243,8 +243,8 @@ def _road_words(
     """Names by the last part of the name of a row."""
     words = dict(districts)
     if settings is not None:
-        for one in (*settings.groups, *settings.scenarios):
-            words[one.id] = (one.label_zh, one.label_en)
+        words |= {one.id: (one.label_zh, one.label_en) for one in settings.groups}
+        words |= {one.id: (one.label_zh, one.label_en) for one in settings.scenarios}
     return words
 
 

@@ -104,7 +104,7 @@ def _family(one: Family) -> dict[str, Any]:
 
 
 def _collision(one: Collision) -> dict[str, Any]:
-    lines = {language: relaxation_lines(one, language) for language in ("zh", "en")}  # type: ignore[arg-type]
+    lines = {language: relaxation_lines(one, language) for language in ("zh", "en")}
     members = [
         {**_lack(lack), "zh": lines["zh"][n], "en": lines["en"][n]}
         for n, lack in enumerate(one.members)

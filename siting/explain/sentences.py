@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from siting.explain.parts import PROGRAMMES, TARGET, Part, amount_text, unit_word
+from siting.explain.parts import PROGRAMMES, TARGET, amount_text, unit_word
 from siting.units import money_text, percent_text
 
 if TYPE_CHECKING:

@@ -131,10 +131,11 @@ class BuildingWeigher:
         result = self._solve(building)
         if result.state == "infeasible":
             return self._refused(held, TREE)
-        bound = min(most, result.bound) if math.isfinite(result.bound) else most
+        bound = min(most, float(result.bound)) if math.isfinite(result.bound) else most
         low = max(0.0, 1 - bound / target)
-        built = 0.0 if result.equipped is None else result.objective
-        high = max(0.0, 1 - built / target) if result.equipped is not None else math.inf
+        high = math.inf
+        if result.equipped is not None:
+            high = max(0.0, 1 - result.objective / target)
         found = self._read(result, held)
         return self._ranged(found, AREA, float(ask.price[AREA]), (low, high), _word(result))
 
@@ -145,7 +146,10 @@ class BuildingWeigher:
         short = np.zeros(4)
         short[part] = high
         proof = word if low > 0 else ""
-        return replace(found, low=price * low, high=price * high, short=short, proof=proof)
+        leans = found.leans.copy()
+        leans[part] = True
+        low, high = price * low, price * high
+        return replace(found, low=low, high=high, short=short, proof=proof, leans=leans)
 
     def _refused(self, held: Bools, word: str) -> Weighed:
         return replace(nothing(4), low=np.inf, proof=word, leans=held.copy())

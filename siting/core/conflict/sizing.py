@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
 
-EASE = (0.002, 0.01, 0.03, 0.1)
+EASE = (0.008, 0.03, 0.1)
 """How much more than the relaxation's shortage is allowed when a plan is looked for, in turn."""
 WIDE = 0.03
 """From this on every part with a price may lack so much, not only those short in the relaxation."""
@@ -123,18 +123,25 @@ class SizingWeigher:
     def _with_plan(self, ask: Ask, found: Weighed, x: Floats | None) -> Weighed:
         """Look for a plan that lacks little more than the relaxation does."""
         best = found
-        for plan in self.plans:
-            best = self._better(ask, best, plan)
+        for known in self.plans:
+            best = self._better(ask, best, known)
         level = self._level(x)
         dearest = float(ask.price[np.isfinite(ask.price)].max(initial=0.0))
-        for ease in EASE:
+        for step, ease in enumerate(EASE):
             if best.high <= max(TINY, found.low + ease * dearest):
                 break
-            plan = self._search(ask, level, ease)
-            if plan is not None:
-                self.plans.append(plan)
-                best = self._better(ask, best, plan)
-                break
+            plan = self._search(ask, level, ease, None)
+            if plan is None:
+                continue
+            tried: list[Siting | None] = [plan]
+            if step:
+                # From a plan that is nearly there the tighter rows may be mended.
+                tried += [self._search(ask, level, EASE[step - 1], plan)]
+            for one in tried:
+                if one is not None:
+                    self.plans.append(one)
+                    best = self._better(ask, best, one)
+            break
         return best
 
     def _better(self, ask: Ask, best: Weighed, plan: Siting) -> Weighed:
@@ -153,8 +160,8 @@ class SizingWeigher:
         model = self.elastic.model
         return np.asarray((model.matrix @ x[: len(model.cost)])[-len(self.part) :])
 
-    def _search(self, ask: Ask, level: Floats, ease: float) -> Siting | None:
-        """Search for a plan within widened rows; what was found before is where it starts."""
+    def _search(self, ask: Ask, level: Floats, ease: float, start: Siting | None) -> Siting | None:
+        """Search for a plan within widened rows, from one that may break them or from nothing."""
         sizing, named = self.sizing, self.part >= 0
         soft = np.isfinite(ask.price) & (ask.price > 0)
         lack = np.maximum(np.maximum(sizing.row_lower - level, level - sizing.row_upper), 0.0)
@@ -171,7 +178,7 @@ class SizingWeigher:
             gap=LOOSE_GAP,
             seconds=self.seconds,
             seed=self.seed,
-            start=self.plans[-1] if self.plans else None,
+            start=start,
         )
         if result.status != "solved":
             return None
