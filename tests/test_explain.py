@@ -117,8 +117,14 @@ def test_a_district_with_fewer_sites_than_its_floor_is_named_with_its_number() -
 
 
 def test_two_clauses_that_collide_without_a_budget_are_both_named() -> None:
-    """Only slow piles stand at all sites in number: nine in ten can't be fast as well."""
-    both = target("piles", 40, "JN23-07"), target("dc_share", 0.95, "JN23-28")
+    """As many piles as land and grid hold are mostly slow: they can't be fast as well."""
+    candidates, _, _ = city(8, 10, 3)
+    limit, most = (candidates.frame[name].to_numpy() for name in ("kw_limit", "max_piles"))
+    fast = np.minimum(most, np.floor(limit / (0.65 * 120)))
+    slow = np.minimum(most, np.floor(limit / (0.65 * 7)))
+    every = float(np.where(candidates.allowed[:, 0], slow, fast).sum())
+    assert fast.sum() < 0.95 * every
+    both = target("piles", every, "JN23-07"), target("dc_share", 0.95, "JN23-28")
     model = model_of(*both, budget=None)
     found = told(charging(model))
     assert found.verdict == "infeasible"
