@@ -16,6 +16,7 @@ from siting.commands.check import check
 from siting.commands.clauses import clauses
 from siting.commands.compare import compare
 from siting.commands.diff import diff
+from siting.commands.explain import explain
 from siting.commands.frontier import frontier
 from siting.commands.locks import LockDatumOption, LockOption, lock_overrides, locks
 from siting.commands.mapping import map_runs
@@ -62,6 +63,7 @@ app.command("map")(map_runs)
 app.command("print")(print_sheet)
 app.command()(locks)
 app.command()(diff)
+app.command()(explain)
 
 ModelArgument = Annotated[str, typer.Argument(help="A model's name (jinan) or a YAML file.")]
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from siting.core.outcome import Outcome
     from siting.demand.cells import Cells
     from siting.demand.charging import Demand
+    from siting.formulate.hydrogen import HydrogenChoice
     from siting.model.model import Hydrogen, Model, Target
     from siting.network import Network
     from siting.reach.distance import Reach
@@ -48,6 +49,28 @@ class _Asked:
     clause: str
     existing: int
     stations: int
+
+
+@dataclass(frozen=True, slots=True)
+class HydrogenQuestion:
+    """
+    What the hydrogen programme of a model is written over.
+
+    Attributes
+    ----------
+    sites, points, reach
+        Places, what is to be covered, and which of `sites.eligible` reach it.
+    asked
+        Clause of the target, existing stations that count, and stations to plan.
+    choice
+        The figures of the programme, over `sites.eligible`.
+    """
+
+    sites: HydrogenSites
+    points: HydrogenDemand
+    reach: Reach
+    asked: _Asked
+    choice: HydrogenChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,31 +146,21 @@ def plan_hydrogen(
     SolverError
         No plan was found in the time given.
     """
-    model = city.model
-    target = _target(model)
-    if target is None:
+    question = hydrogen_question(city, network, demand, candidates, cells, exclusions=exclusions)
+    if question is None:
         return None
+    model, asked = city.model, question.asked
     hydrogen = model.hydrogen
-    if hydrogen is None:
-        raise ModelError(
-            "a target asks for hydrogen stations and the model doesn't say what they are",
-            where=model.name,
-            cure="Add a `hydrogen:` part, as in models/defaults.yaml",
-        )
-    clauses = " ".join(filter(None, dict.fromkeys((target.clause, *hydrogen.clauses))))
-    sites = hydrogen_sites(
-        network, city.districts, city.map, candidates, hydrogen,
-        cells=cells, clauses=clauses, exclusions=exclusions,
-    )  # fmt: skip
-    sites = open_thinned(sites, model.locks)
-    points = _points(city, network, demand)
-    reach = _reach(network, sites, points, hydrogen)
-    asked = _asked(target, hydrogen)
+    assert hydrogen is not None  # noqa: S101
+    sites, points, reach = question.sites, question.points, question.reach
     if thrifty:
-        least = _solve(model, _cheap(hydrogen), network, sites, points, reach, asked)[0]
+        on = (sites, points, asked)
+        cheap = replace(question, choice=_choice(city, network, on, _cheap(hydrogen)))
+        least = _solve(model, cheap)[0]
         cost_cny = math.ceil(float(sites.frame["cost_cny"].to_numpy(dtype=float)[least].sum()))
         hydrogen = hydrogen.model_copy(update={"budget_cny": float(cost_cny)})
-    chosen, outcome = _solve(model, hydrogen, network, sites, points, reach, asked)
+        question = replace(question, choice=_choice(city, network, on, hydrogen))
+    chosen, outcome = _solve(model, question)
     covered = _covered(network, sites, points, reach, chosen)
     return HydrogenPlan(
         stations=_stations(city, network, sites, covered, chosen),
@@ -170,6 +183,75 @@ def plan_hydrogen(
         clauses=_leanings(hydrogen, sites),
         text=_text(sites, covered, chosen, hydrogen),
     )
+
+
+def hydrogen_question(
+    city: City,
+    network: Network,
+    demand: Demand,
+    candidates: Candidates,
+    cells: Cells,
+    *,
+    exclusions: gpd.GeoDataFrame | None = None,
+) -> HydrogenQuestion | None:
+    """
+    Gather what the hydrogen programme of a model is written over; parameters as `plan_hydrogen`.
+
+    Returns
+    -------
+    HydrogenQuestion
+        None where no target asks for hydrogen stations.
+
+    Raises
+    ------
+    ModelError
+        As `plan_hydrogen`.
+    """
+    model = city.model
+    target = _target(model)
+    if target is None:
+        return None
+    hydrogen = model.hydrogen
+    if hydrogen is None:
+        raise ModelError(
+            "a target asks for hydrogen stations and the model doesn't say what they are",
+            where=model.name,
+            cure="Add a `hydrogen:` part, as in models/defaults.yaml",
+        )
+    clauses = " ".join(filter(None, dict.fromkeys((target.clause, *hydrogen.clauses))))
+    sites = hydrogen_sites(
+        network, city.districts, city.map, candidates, hydrogen,
+        cells=cells, clauses=clauses, exclusions=exclusions,
+    )  # fmt: skip
+    sites = open_thinned(sites, model.locks)
+    points = _points(city, network, demand)
+    reach = _reach(network, sites, points, hydrogen)
+    asked = _asked(target, hydrogen)
+    choice = _choice(city, network, (sites, points, asked), hydrogen)
+    return HydrogenQuestion(sites, points, reach, asked, choice)
+
+
+def _choice(
+    city: City,
+    network: Network,
+    on: tuple[HydrogenSites, HydrogenDemand, _Asked],
+    hydrogen: Hydrogen,
+) -> HydrogenChoice:
+    """Weigh the places by a part of the model, as the locks leave them."""
+    sites, points, asked = on
+    frame = sites.frame.iloc[sites.eligible]
+    xy = lonlat_to_metric(frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy(), network.crs)
+    choice = hydrogen_choice(
+        points,
+        frame["cost_cny"].to_numpy(dtype=float),
+        frame["supply_m"].to_numpy(dtype=float),
+        near_pairs(xy, hydrogen.spacing_m.value),
+        hydrogen,
+        stations=asked.stations,
+        clause=asked.clause,
+    )
+    locked = locked_items(frame["site_id"], city.model.locks, "hydrogen")
+    return replace(choice, fixed=locked.fixed, banned=locked.banned)
 
 
 def _target(model: Model) -> Target | None:
@@ -223,33 +305,14 @@ def _cheap(hydrogen: Hydrogen) -> Hydrogen:
     return hydrogen.model_copy(update={**none, "cost_weight": money})
 
 
-def _solve(
-    model: Model,
-    hydrogen: Hydrogen,
-    network: Network,
-    sites: HydrogenSites,
-    points: HydrogenDemand,
-    reach: Reach,
-    asked: _Asked,
-) -> tuple[npt.NDArray[np.int64], Outcome]:
+def _solve(model: Model, question: HydrogenQuestion) -> tuple[npt.NDArray[np.int64], Outcome]:
     """Return the rows of `sites.frame` where a station is built."""
-    rows = sites.eligible
+    hydrogen, asked = model.hydrogen, question.asked
+    assert hydrogen is not None  # noqa: S101
+    rows = question.sites.eligible
     if len(rows) < asked.stations:
-        raise _no_room(hydrogen, len(rows), asked)
-    frame = sites.frame.iloc[rows]
-    xy = lonlat_to_metric(frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy(), network.crs)
-    choice = hydrogen_choice(
-        points,
-        frame["cost_cny"].to_numpy(dtype=float),
-        frame["supply_m"].to_numpy(dtype=float),
-        near_pairs(xy, hydrogen.spacing_m.value),
-        hydrogen,
-        stations=asked.stations,
-        clause=asked.clause,
-    )
-    locked = locked_items(frame["site_id"], model.locks, "hydrogen")
-    choice = replace(choice, fixed=locked.fixed, banned=locked.banned)
-    programme = hydrogen_programme(choice, reach)
+        raise _no_room(model, len(rows), asked)
+    programme = hydrogen_programme(question.choice, question.reach)
     limits = model.solve
     outcome = solve(
         programme,
@@ -259,18 +322,21 @@ def _solve(
         seed=limits.seed,
     )
     if outcome.status == "infeasible":
-        raise _no_room(hydrogen, len(rows), asked)
+        raise _no_room(model, len(rows), asked)
     return rows[opened_sites(programme, outcome)], outcome
 
 
-def _no_room(hydrogen: Hydrogen, places: int, asked: _Asked) -> InfeasibleError:
+def _no_room(model: Model, places: int, asked: _Asked) -> InfeasibleError:
+    hydrogen = model.hydrogen
+    assert hydrogen is not None  # noqa: S101
     budget = hydrogen.budget_cny
     money = "" if budget is None else f", budget {budget:,.0f} CNY"
     return InfeasibleError(
         f"{asked.stations} hydrogen stations don't fit",
         where="hydrogen",
         value=f"{places} places, {hydrogen.spacing_m.value:,.0f} m apart{money}",
-        cure="Lower the target or the spacing, or raise the budget of `hydrogen`",
+        cure="Lower the target or the spacing, or raise the budget of `hydrogen`; "
+        "`siting explain` says how far",
     )
 
 

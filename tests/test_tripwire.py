@@ -1,4 +1,3 @@
-
 """Every kind of layer in every wrong frame: named with what is wrong and the line that cures it."""
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from siting.model.roadside import MEASURES as ROADSIDE_MEASURES
 from siting.model.testroads import MEASURES as ROAD_MEASURES
 from siting.roadside.planning import roadside_settings
 from siting.roadside.result import SENSING
-from siting.testroads.planning import corridors_of, testroad_settings
+from siting.testroads.question import corridors_of, testroad_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

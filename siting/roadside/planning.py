@@ -151,17 +151,12 @@ def plan_roadside(
     SolverError
         No plan was found in the time given.
     """
-    model = city.model
-    targets = tuple(target for target in model.targets if target.measure in MEASURES)
-    if not targets:
+    question = roadside_question(city, network, junctions, exclusions=exclusions)
+    if question is None:
         return None
-    settings = roadside_settings(model)
-    section = None
-    if settings.section is not None:
-        section = find_section(network, city.map.roads, settings.section)
-    ground, dropped = _ground(city, network, junctions, settings, section, exclusions)
-    area = max((t for t in targets if t.measure == AREA), key=lambda t: t.at_least, default=None)
-    programme, outcome = _solve(model, ground, area)
+    model, ground, area = city.model, question.ground, question.area
+    settings, section = ground.settings, question.section
+    programme, outcome = _solve(model, question)
     equipped, _ = decode_roadside(programme, outcome)
     decided = decide(ground, equipped, model.solve, model.locks)
     routes, drawn = fleet_of(ground, demand, equipped, model.solve.seed)
@@ -178,9 +173,68 @@ def plan_roadside(
         notes=reading_notes(settings, frames, by_batch[-1], section),
         warnings=warnings(settings, frames, section, area),
         evidence=building_evidence(programme, outcome),
-        dropped=dropped,
+        dropped=question.dropped,
         text=sentence(settings, frames, outcome, by_batch[-1], area),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RoadsideQuestion:
+    """
+    What the roadside programme of a model is written over.
+
+    Attributes
+    ----------
+    ground
+        Sites, road points, cells and settings.
+    dropped
+        Sites that the land dropped, as `Plan.dropped`.
+    section
+        The expressway section on the map, or None.
+    area
+        The target of built area, or None.
+    programme
+        The programme.
+    """
+
+    ground: Ground
+    dropped: gpd.GeoDataFrame
+    section: FoundSection | None
+    area: Target | None
+    programme: Programme
+
+
+def roadside_question(
+    city: City,
+    network: Network,
+    junctions: Junctions,
+    *,
+    exclusions: gpd.GeoDataFrame | None = None,
+) -> RoadsideQuestion | None:
+    """
+    Formulate the roadside programme of a model; parameters as `plan_roadside`.
+
+    Returns
+    -------
+    RoadsideQuestion
+        None where no target asks for roadside units.
+
+    Raises
+    ------
+    ModelError, InputError
+        As `plan_roadside`.
+    """
+    model = city.model
+    targets = tuple(target for target in model.targets if target.measure in MEASURES)
+    if not targets:
+        return None
+    settings = roadside_settings(model)
+    section = None
+    if settings.section is not None:
+        section = find_section(network, city.map.roads, settings.section)
+    ground, dropped = _ground(city, network, junctions, settings, section, exclusions)
+    area = max((t for t in targets if t.measure == AREA), key=lambda t: t.at_least, default=None)
+    return RoadsideQuestion(ground, dropped, section, area, _programme(model, ground, area))
 
 
 def roadside_settings(model: Model) -> Roadside:
@@ -257,7 +311,7 @@ def _rules(settings: Roadside, zones: Zones) -> RoadsideAsked:
     )
 
 
-def _solve(model: Model, ground: Ground, area: Target | None) -> tuple[Programme, Outcome]:
+def _programme(model: Model, ground: Ground, area: Target | None) -> Programme:
     settings, zones = ground.settings, ground.zones
     locked = locked_items(ground.sites.frame["site_id"], model.locks, "roadside")
     asked = replace(
@@ -279,8 +333,11 @@ def _solve(model: Model, ground: Ground, area: Target | None) -> tuple[Programme
         asked = replace(asked, faces=faces, barred=None)
     elif settings.pilot_zones and settings.pilot_rule == "whole":
         asked = replace(asked, wanted=zones.pilot & possible_cells(ground.cells))
-    programme = roadside_programme(ground.sites, ground.points, ground.heard, zones, asked)
-    solve_ = model.solve
+    return roadside_programme(ground.sites, ground.points, ground.heard, zones, asked)
+
+
+def _solve(model: Model, question: RoadsideQuestion) -> tuple[Programme, Outcome]:
+    programme, solve_ = question.programme, model.solve
     outcome = solve(
         programme,
         gap=solve_.gap,
@@ -292,8 +349,9 @@ def _solve(model: Model, ground: Ground, area: Target | None) -> tuple[Programme
         raise InfeasibleError(
             outcome.message or "the roadside targets can't be met together",
             where="roadside",
-            value=_possible_text(ground, area),
-            cure="Lower the target, `covered_share` or `least_patch_cells`, or raise the budget",
+            value=_possible_text(question.ground, question.area),
+            cure="Lower the target, `covered_share` or `least_patch_cells`, or raise the budget; "
+            "`siting explain` says how far",
         )
     return programme, outcome
 
