@@ -228,7 +228,13 @@ def _covered(ground: Ground) -> pd.DataFrame | None:
     if settings is None or not (settings.budget_cny is not None or (settings.phases and phased)):
         return None
     try:
-        found = plan_roadside(ground.city, ground.network, ground.junctions, ground.demand)
+        found = plan_roadside(
+            ground.city,
+            ground.network,
+            ground.junctions,
+            ground.demand,
+            exclusions=ground.own.exclusions,
+        )
     except InfeasibleError:
         return None
     return None if found is None else found.frames.road_points
