@@ -107,7 +107,7 @@ def plan(  # noqa: PLR0913
     out: Annotated[Path, typer.Option(help="Folder in which the run folder appears.")] = Path(
         "maps"
     ),
-    budget_cny: Annotated[float | None, typer.Option(help="Budget in yuan.")] = None,
+    budget_cny: Annotated[float | None, typer.Option(help="Budget of charging in yuan.")] = None,
     gap: Annotated[float | None, typer.Option(help="Proven gap to stop at, 0.01 for 1 %.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Longest solve.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the search and the sample.")] = None,

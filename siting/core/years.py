@@ -9,12 +9,12 @@ from scipy.optimize import linprog
 from scipy.sparse import csr_array, kron, vstack
 from scipy.sparse import eye_array as eye
 
-from siting.formulate.years import year_worth
+from siting.formulate.oneplan import year_worth
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from siting.formulate.years import YearChoice
+    from siting.formulate.oneplan import YearChoice
 
 
 def year_multipliers(choice: YearChoice) -> npt.NDArray[np.float64]:
@@ -48,7 +48,8 @@ def year_multipliers(choice: YearChoice) -> npt.NDArray[np.float64]:
     table = vstack(lines, format="csr")
     # Rows of money and rows of counts in one size.
     scale = sign / np.maximum(abs(table).max(axis=1).toarray().ravel(), 1e-12)
-    found = linprog(
+    # The stubs of SciPy know no sparse rows.
+    found = linprog(  # type: ignore[call-overload]
         -year_worth(choice).ravel(),
         A_ub=csr_array(table.multiply(scale[:, None])),
         b_ub=scale * limit,

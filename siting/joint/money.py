@@ -176,7 +176,9 @@ def _of_years(budget: Budget, taken: Mapping[str, float]) -> float:
 
 def _refuse_overrun(budget: Budget, spent: Mapping[str, float]) -> None:
     """Refuse where what is planned beside charging costs more than a fund or the total."""
-    groups = [(f"fund {fund.name}", fund.most_cny, fund.programmes) for fund in budget.funds]
+    groups: list[tuple[str, float, tuple[str, ...]]] = [
+        (f"fund {fund.name}", fund.most_cny, fund.programmes) for fund in budget.funds
+    ]
     if budget.total_cny is not None:
         groups.append(("total", budget.total_cny, tuple(spent)))
     for name, most, programmes in groups:

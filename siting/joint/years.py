@@ -13,7 +13,7 @@ from siting.charging.budgets import held_share
 from siting.core.solve import solve
 from siting.core.years import year_multipliers
 from siting.errors import InfeasibleError, SolverError
-from siting.formulate.years import (
+from siting.formulate.oneplan import (
     SAFE,
     SideRow,
     YearChoice,
@@ -23,6 +23,7 @@ from siting.formulate.years import (
     year_programme,
     year_worth,
 )
+from siting.model.budget import PROGRAMMES
 from siting.own.existing import is_dedicated, kept_piles
 
 if TYPE_CHECKING:
@@ -237,7 +238,9 @@ def side_rows(plan: Plan, budget: Budget, items: Items, share: float = 1.0) -> t
     charging, every = np.arange(len(items.worth)) < split, np.ones(len(items.worth), dtype=bool)
     rows = []
     for t, year in enumerate(budget.years):
-        groups = [("y3_money", year.most_cny, ("charging", "hydrogen", "roadside", "testroads"))]
+        groups: list[tuple[str, float | None, tuple[str, ...]]] = [
+            ("y3_money", year.most_cny, PROGRAMMES)
+        ]
         groups += [
             (f"y4_fund_{n}", year.funds.get(fund.name), fund.programmes)
             for n, fund in enumerate(budget.funds)

@@ -163,7 +163,8 @@ def _hydrogen_there(plan: Plan) -> float:
 def _check_there(plan: Plan, budget: Settings, claimed: Settings) -> Iterator[Finding]:
     """Recount what is there at the end of each year: it only grows, and meets interim targets."""
     adds, there = counts(plan)
-    built, last = plan.stations.year.to_numpy(dtype=np.int64), {}
+    built = plan.stations.year.to_numpy(dtype=np.int64)
+    last: dict[str, float] = {}
     for asked, row in zip(budget["years"], claimed["by_year"], strict=True):
         year, stated = int(asked["year"]), row["in_all"]
         upto = built <= year

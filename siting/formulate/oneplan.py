@@ -183,7 +183,8 @@ def clean_multipliers(
     upper = np.array([np.isfinite(row.upper) for row in rows], dtype=bool)
     lower = np.array([np.isfinite(row.lower) for row in rows], dtype=bool)
     clean = np.where(upper, clean, np.minimum(clean, 0.0))
-    return np.where(lower, clean, np.maximum(clean, 0.0))
+    found: Floats = np.where(lower, clean, np.maximum(clean, 0.0))
+    return found
 
 
 def limits_broken(

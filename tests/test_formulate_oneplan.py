@@ -15,7 +15,7 @@ from siting.core.outcome import Outcome, Status
 from siting.core.solve import solve
 from siting.core.years import year_multipliers
 from siting.errors import SolverError
-from siting.formulate.years import (
+from siting.formulate.oneplan import (
     SideRow,
     YearChoice,
     built_year,
@@ -25,7 +25,7 @@ from siting.formulate.years import (
     year_worth,
 )
 
-GOLDEN = Path(__file__).parent / "golden" / "years.lp"
+GOLDEN = Path(__file__).parent / "golden" / "oneplan.lp"
 INF = float("inf")
 
 
