@@ -47,6 +47,8 @@ _LEAST_HOPE = 1e-3
 """Violation from which three rows are worth climbing from."""
 _CLIMBS = 2
 """Exchanges of a row tried with each three; more find the same few deepest cuts again and again."""
+_MOST_CLIMBING = 8_000
+"""Threes that climb, the foremost; with compiled loops there are more than can."""
 _MOST_USES = 6
 """New cuts a row takes part in, a round; they share its weight."""
 _CHUNK_ENTRIES = 4_000_000
@@ -273,14 +275,16 @@ def find_cuts(
         found, depth = search(look, order[first : first + batch], rng)
         trios.append(found)
         depths.append(depth)
-    found, depth = np.vstack(trios), np.concatenate(depths)
-    found, depth = _foremost(found, depth, worth[seen])
+    every, depth = _foremost(np.vstack(trios), np.concatenate(depths), worth[seen])
+    climbing, height = every[:_MOST_CLIMBING], depth[:_MOST_CLIMBING]
     for _ in range(_CLIMBS):
         if time.monotonic() > deadline:
             break
-        found, depth = _climbed(look, found, depth, batch)
+        climbing, height = _climbed(look, climbing, height, batch)
+        # The threes passed on the way are cuts too, and not as alike as those at the top.
+        every, depth = np.vstack([every, climbing]), np.concatenate([depth, height])
     good = depth > _LEAST_BREACH
-    return seen[_foremost(np.sort(found[good], axis=1), depth[good], worth[seen])[0]]
+    return seen[_foremost(np.sort(every[good], axis=1), depth[good], worth[seen])[0]]
 
 
 def _foremost(trios: Whole, depth: Vector, worth: Vector) -> tuple[Whole, Vector]:
