@@ -23,6 +23,11 @@ siting.part("card", function () {
   const place = (points, i) => `${points.lon[i].toFixed(5)}, ${points.lat[i].toFixed(5)}${data.tiles && data.tiles.shifted ? " (GCJ-02)" : ""}`;
   const year = (layer, i) => (layer.when && layer.when.step[i] > 0 ? (layer.when.unit === "year" ? String(layer.when.step[i]) : t("time.batch", { n: layer.when.step[i] })) : t("card.year.there"));
   const word = (table, name, i) => (table[name] ? S.known(`card.${name}`, table[`${name}_texts`][table[name][i]]) : "");
+  /* What a lock asks of an item, with its reason and who asked. */
+  function locked(item, id, add) {
+    const lock = (data.locks || []).find((one) => one.item === item && one.ids.includes(id));
+    if (lock) add("lock", [t(`lock.${lock.what}`), lock.reason, lock.who].filter(Boolean).join(" · "));
+  }
 
   /* A wait without an end has no number; everybody waits then. */
   function wait(minutes, probability) {
@@ -36,6 +41,7 @@ siting.part("card", function () {
     const list = el("dl", "s-rows");
     const add = (name, value, className) => { const node = row(t(`card.${name}`), value, className); node.dataset.field = name; list.append(node); };
     add("id", table.site_id[i]);
+    locked("charging", table.site_id[i], add);
     add("district.label", `${where} · ${t(table.urban[i] ? "card.urban" : "card.rural")}`);
     add("piles", S.number(table.piles[i]));
     data.pile_types.forEach((type, k) => {
@@ -82,6 +88,7 @@ siting.part("card", function () {
     const where = home >= 0 ? S.basemap.districtName(home) : table.district[i], list = el("dl", "s-rows");
     const add = (name, value) => { const node = row(t(`card.${name}`), value); node.dataset.field = name; list.append(node); };
     add("id", table.site_id[i]);
+    locked("hydrogen", table.site_id[i], add);
     add("district.label", `${where} · ${t(table.urban[i] ? "card.urban" : "card.rural")}`);
     add("hydrogen.capacity", amount(table.capacity_kg_day[i], 1, t("unit.kgday")));
     add("hydrogen.served", amount(table.served_kwh_day[i], 1, t("unit.kwhday")));
@@ -105,6 +112,7 @@ siting.part("card", function () {
     const add = (name, value) => { const node = row(t(`card.${name}`), value); node.dataset.field = name; list.append(node); };
     const sort = table.sorts.find((one) => one.id === table.sort[i]);
     add("id", table.section_id[i]);
+    locked("test_road", table.section_id[i], add);
     add("testroad.from", table.from_name[i]);
     add("testroad.to", table.to_name[i]);
     add("testroad.km", amount(table.km[i], 3, "km"));
@@ -129,6 +137,7 @@ siting.part("card", function () {
     const add = (name, value) => { const node = row(t(`card.${name}`), value); node.dataset.field = name; list.append(node); };
     const level = t(`legend.rsus.${roadside.LEVELS[table.level[i]]}`);
     add("id", table.site_id[i]);
+    locked("roadside", table.site_id[i], add);
     add("district.label", where);
     add("rsu.road", table.road[i] || S.UNKNOWN);
     add("rsu.level", level);
@@ -150,6 +159,7 @@ siting.part("card", function () {
     const where = home >= 0 ? S.basemap.districtName(home) : table.district[i], list = el("dl", "s-rows");
     const add = (name, value) => { const node = row(t(`card.${name}`), value); node.dataset.field = name; list.append(node); };
     add("id", table.edge_node_id[i]);
+    locked("edge_node", table.edge_node_id[i], add);
     add("district.label", where);
     add("edgenode.sites", S.number(table.sites[i]));
     add("rsu.fibre", S.metres(table.fibre_m[i]));

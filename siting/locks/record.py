@@ -6,13 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from siting.text import clip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pandas as pd
 
     from siting.city.reading import City
     from siting.locks.matching import Match
@@ -83,7 +82,7 @@ def with_locks(plan: Plan, city: City) -> Plan:
 
 def _marked(frame: pd.DataFrame, column: str, deeds: Mapping[str, str]) -> pd.DataFrame:
     """Add the column before the geometry."""
-    said = frame[column].map(deeds).fillna("").astype(object)
+    said = pd.Series([deeds.get(i, "") for i in frame[column]], index=frame.index, dtype=object)
     changed = frame.assign(lock=said)
     geometry = str(changed.geometry.name) if hasattr(changed, "geometry") else ""
     order = [name for name in changed.columns if name != geometry]

@@ -61,6 +61,7 @@ def report_content(plan: Plan) -> dict[str, Any]:
         "rsus": _rsus(plan),
         "roads": _roads(plan),
         "hydrogen": _hydrogen(plan),
+        "locks": _locks(plan),
         "longest": LONGEST,
     }
 
@@ -293,6 +294,18 @@ def _roads(plan: Plan) -> list[tuple[str, ...]]:
             str(row["phase_name"]),
         )
         for row in plan.test_road_catalogue.head(LONGEST).to_dict("records")
+    ]
+
+
+def _locks(plan: Plan) -> list[tuple[str, ...]]:
+    """List the locks with what became of them."""
+    return [
+        (
+            *(str(lock["number"]), str(lock["item"]), str(lock["what"])),
+            *(str(lock["name"]) or " ".join(lock["ids"][:3]), f"{lock['did_zh']} {lock['did_en']}"),
+            " ".join(filter(None, (str(lock["reason"]), str(lock["who"])))),
+        )
+        for lock in plan.run.get("locks", ())[:LONGEST]
     ]
 
 

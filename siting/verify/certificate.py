@@ -104,7 +104,8 @@ def _with_locks(plan: Plan, before: Floats) -> tuple[pd.Series[Any], pd.Series[A
     """Most piles of each site, and piles that it has to hold of given types, with the locks."""
     sites, sizes = plan.candidates, locked_piles(plan)
     most = sites.max_piles.where(~sites.site_id.isin(locked(plan, "charging", "ban")), 0)
-    total = sites.site_id.map({i: float(lock["piles"]) for i, lock in sizes.items()})
+    asked = {i: float(lock["piles"]) for i, lock in sizes.items()}
+    total = pd.Series([asked.get(i, np.nan) for i in sites.site_id], index=sites.index)
     typed = [i for i, lock in sizes.items() if lock["piles_by_type"]]
     held = pd.Series(before.sum(axis=1), index=sites.index)
     return total.fillna(most), held.where(~sites.site_id.isin(typed), total)

@@ -41,8 +41,8 @@ def lock_findings(plan: Plan) -> Iterator[Finding]:
             frame = getattr(plan, layer)
             if "lock" not in frame:
                 continue
-            wanted = frame[column].map(said).fillna("")
-            wrong = frame[column][wanted.to_numpy() != frame["lock"].to_numpy()]
+            wanted = np.array([said.get(str(i), "") for i in frame[column]], dtype=object)
+            wrong = frame[column][wanted != frame["lock"].to_numpy(dtype=object)]
             yield none(f"locks in the layer {layer} are those of the run", wrong)
 
 

@@ -63,6 +63,7 @@ def map_data(plan: Plan) -> dict[str, Any]:
         "clauses": _clauses(plan),
         "serving": packed_serving(plan),
         "places": _places(plan),
+        "locks": _locks(plan),
         "assumptions": _assumptions(plan),
         "totals": _totals(plan),
         "service": _service(plan),
@@ -271,6 +272,23 @@ def _clauses(plan: Plan) -> list[dict[str, Any]]:
     for row in rows:
         row.update({name: row[name] or "" for name in (*words, "document", "note")})
     return rows
+
+
+def _locks(plan: Plan) -> list[dict[str, Any]]:
+    """Return locks by the ids that cards have: test roads by section, edge nodes by their own."""
+    found = []
+    for lock in plan.run.get("locks", ()):
+        ids = [str(id_) for id_ in lock["ids"]]
+        frame, own, shown = {
+            "test_road": (plan.test_roads, "corridor_id", "section_id"),
+            "edge_node": (plan.edge_nodes, "site_id", "edge_node_id"),
+        }.get(lock["item"], (None, "", ""))
+        if frame is not None:
+            rows = frame[frame[own].isin(ids)] if len(frame) else frame
+            ids = sorted(set(rows[shown])) if len(rows) else []
+        words = {name: clip(str(lock[name]), 120) for name in ("item", "what", "who", "reason")}
+        found.append({"number": int(lock["number"]), "ids": texts(ids), **words})
+    return found
 
 
 def _assumptions(plan: Plan) -> list[dict[str, Any]]:
