@@ -10,6 +10,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from siting.city.buildings import (
+    buildings_of,
+    map_buildings_wanted,
+    refuse_shifted_buildings,
+)
 from siting.city.places import facilities_of, with_signals
 from siting.datum import Asked, datum_of, from_wgs84, refuse_shifted, to_wgs84
 from siting.datum.shifts import moved
@@ -179,7 +184,8 @@ def _roads(
         if spec.is_file:
             path = Path(spec.file)
             record = _as_fetched(path, file_record(path, spec, "road file"))
-            return read_map(path, spec=spec, area=area), record
+            wanted = map_buildings_wanted(model)
+            return read_map(path, spec=spec, area=area, buildings=wanted), record
         path = _sample(model, cache)
         record = file_record(path, spec, "synthetic sample city", "MIT, invented data")
         return read_map(path), record
@@ -344,6 +350,9 @@ def _own_layers(
 def _beside_roads(kind: str, spec: Source, layer: Layer, city_map: CityMap) -> tuple[str, ...]:
     """Compare the datum of a layer, and its distance to the roads."""
     frame, roads = layer.frame, city_map.roads
+    if kind == "buildings":
+        refuse_shifted_buildings(frame, roads, spec)
+        return ()
     shapes = frame.geometry.to_numpy()
     placed = ~shapely.is_missing(shapes)
     if not placed.any():
@@ -386,7 +395,7 @@ def _with_own(
     wrong: Problems,
     notes: list[str],
 ) -> CityMap:
-    """Add own sites to the facilities and own junctions to the signals."""
+    """Add own sites to the facilities and own junctions to the signals; own buildings go first."""
     try:
         if "sites" in layers:
             added = facilities_of(layers["sites"], model.sources.sites)
@@ -394,6 +403,8 @@ def _with_own(
             city_map = replace(city_map, facilities=joined)
         if "junctions" in layers:
             city_map = with_signals(city_map, layers["junctions"], model.sources.junctions, notes)
+        if "buildings" in layers:
+            city_map = replace(city_map, buildings=buildings_of(layers["buildings"]))
     except InputError as error:
         wrong.note(error)
     return city_map

@@ -25,6 +25,7 @@ SOURCE_WORDS: dict[str, tuple[str, ...]] = {
     "junctions": ("osm",),
     "opened": ("none",),
     "grid": ("none",),
+    "buildings": ("osm", "none"),
 }
 """Each kind of source, with what it can be other than a file; the first is the default."""
 
@@ -137,6 +138,9 @@ class Sources(_Part):
     """Test roads that are open already: `none`, or a table or layer."""
     grid: AnySource = _default("grid")
     """Substations with the load that they can still take: `none`, or a table or layer."""
+    buildings: AnySource = _default("buildings")
+    """Building footprints: `osm` (of the road file, read where roadside units or people need them),
+    `none`, or a polygon layer."""
 
     @model_validator(mode="before")
     @classmethod

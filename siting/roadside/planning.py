@@ -7,13 +7,16 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
 
 from siting.candidates.roadside import road_points, roadside_sites
 from siting.candidates.section import complete_section, find_section
 from siting.core.building.area import possible_cells
 from siting.core.solve import solve
-from siting.datum import equal_area_crs, lonlat_to_metric
+from siting.datum import equal_area_crs, geometry_to_metric, lonlat_to_metric
 from siting.errors import InfeasibleError, ModelError
 from siting.evidence import building_evidence
 from siting.formulate.roadside import RoadsideAsked, decode_roadside, roadside_programme
@@ -21,6 +24,7 @@ from siting.layers import read_polygons
 from siting.model.roadside import MEASURES, Must
 from siting.reach.faces import footprint_faces
 from siting.reach.radio import heard
+from siting.reach.sight import Surroundings, in_sight
 from siting.reach.zones import build_zones
 from siting.roadside.frames import Ground, roadside_frames
 from siting.roadside.result import decide, flat_discs, fleet_of, footprint_km2, footprints_km2
@@ -31,6 +35,8 @@ from siting.roadside.text import (
     reading_notes,
     record,
     sentence,
+    sight_assumption,
+    sight_text,
     totals,
     warnings,
 )
@@ -38,7 +44,6 @@ from siting.structures import Building
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-    from scipy.sparse import csr_array
 
     from siting.candidates.roadside import RoadPoints, RoadsideSites
     from siting.candidates.section import FoundSection
@@ -89,6 +94,8 @@ class RoadsidePlan:
         Measure to how it was read.
     warnings
         Sentences for the user.
+    assumption
+        Row of the table of assumptions on what stands in the way of a unit.
     evidence
         Arrays that the bound can be recomputed from.
     text
@@ -103,6 +110,7 @@ class RoadsidePlan:
     clauses: dict[str, str]
     notes: dict[str, str]
     warnings: tuple[str, ...]
+    assumption: dict[str, object]
     evidence: dict[str, npt.NDArray[np.generic]]
     text: str
 
@@ -154,6 +162,8 @@ def plan_roadside(
     by_batch = footprints_km2(ground, decided)
     frames = roadside_frames(ground, junctions, decided, routes, by_batch)
     came = measures(settings, frames, by_batch[-1])
+    known = city.map.buildings
+    seen_text = sight_text(settings, frames, None if known is None else len(known))
     return RoadsidePlan(
         frames=frames,
         measures=came,
@@ -162,7 +172,8 @@ def plan_roadside(
         settings=plain_settings(settings),
         clauses=leanings(settings, frames, outcome),
         notes=reading_notes(settings, frames, by_batch[-1], section),
-        warnings=warnings(settings, frames, section, area),
+        warnings=(*warnings(settings, frames, section, area), seen_text),
+        assumption=sight_assumption(seen_text, buildings=bool(len(ground.buildings))),
         evidence=building_evidence(programme, outcome),
         text=sentence(settings, frames, outcome, by_batch[-1], area),
     )
@@ -197,7 +208,9 @@ def _ground(
     edges = None if section is None else section.edges
     sites = roadside_sites(network, junctions, city.districts, city.map, settings, section=edges)
     points = road_points(network, city.districts, settings, section=edges)
-    hears = heard(sites, points, network, None, settings)
+    along = heard(sites, points, network)
+    seen, buildings = _seen(city, network, sites, points, settings, along)
+    hears = csr_array(along + seen)
     sites = _with_whole_section(sites, points, hears, settings)
     pilot = read_polygons(Path(settings.pilot_zones)) if settings.pilot_zones else None
     zones = build_zones(network, city.districts, points, sites, settings, pilot=pilot)
@@ -205,8 +218,49 @@ def _ground(
     cells = roadside_programme(sites, points, hears, zones, _rules(settings, zones)).structure
     assert isinstance(cells, Building)  # noqa: S101
     return Ground(
-        network, city.districts, settings, sites, points, zones, hears, cells, flat, planned
+        network, city.districts, settings, sites, points, zones, hears, seen, buildings, cells,
+        flat, planned,
+    )  # fmt: skip
+
+
+def _seen(
+    city: City,
+    network: Network,
+    sites: RoadsideSites,
+    points: RoadPoints,
+    settings: Roadside,
+    along: csr_array,
+) -> tuple[csr_array, gpd.GeoDataFrame]:
+    """
+    Find what sites cover past the buildings of the map beside what they cover along the roads.
+
+    Returns
+    -------
+    seen
+        Pairs that `along` hasn't, bool, CSR of shape (p, s).
+    buildings
+        As `CityMap.buildings`, empty where there are none.
+    """
+    buildings = city.map.buildings
+    if buildings is None or not len(buildings):
+        none = gpd.GeoDataFrame({"building_id": []}, geometry=[], crs="EPSG:4326")
+        return csr_array(along.shape, dtype=bool), none
+    tunnel = city.map.roads.frame["tunnel"].to_numpy(dtype=bool)[network.road]
+    around = Surroundings(
+        geometry_to_metric(buildings.geometry.to_numpy(), network.crs),
+        settings.sight_radius_m.value,
+        settings.sight_least_built.value,
     )
+    sight = in_sight(
+        sites.xy,
+        points.xy,
+        around,
+        site_open=(sites.frame["kind"] != "tunnel").to_numpy(),
+        point_open=~tunnel[points.edge],
+    )
+    seen = csr_array((sight.astype(np.int8) - along.astype(np.int8)) > 0)
+    seen.sort_indices()
+    return seen, buildings
 
 
 def _with_whole_section(
@@ -319,6 +373,9 @@ def with_roadside(plan: Plan, roadside: RoadsidePlan) -> Plan:
         plan,
         **layers,
         districts=districts,
+        assumptions=pd.concat(
+            [plan.assumptions, pd.DataFrame([roadside.assumption])], ignore_index=True
+        ),
         evidence={**plan.evidence, **roadside.evidence},
         run={
             **run,

@@ -295,6 +295,50 @@ def warnings(
     return tuple(found)
 
 
+def sight_text(settings: Roadside, frames: RoadsideFrames, buildings: int | None) -> str:
+    """
+    Say whether units were taken to reach past buildings, one sentence.
+
+    Parameters
+    ----------
+    settings, frames
+        The model's part and the plan's layers.
+    buildings
+        How many are known; None where they weren't read.
+    """
+    alone = "each unit has the reach of its kind along the road alone"
+    if not buildings:
+        known = "the map has no building" if buildings == 0 else "buildings weren't read"
+        return f"line of sight: {known}, so {alone}"
+    seen = frames.road_points["seen_by"]
+    sites = len({name for names in seen for name in names.split()})
+    least = settings.sight_least_built.value
+    if not sites:
+        return (
+            f"line of sight: {buildings:,} buildings are known, and around no equipped site with "
+            f"something to gain is {least:.0%} of the land built on by the map; {alone}"
+        )
+    points = int((seen != "").sum())
+    return (
+        f"line of sight: {sites:,} of {len(frames.rsus):,} equipped sites also cover what no "
+        f"building hides within {settings.sight_radius_m.value:,.0f} m, {points:,} road points; "
+        f"{len(frames.buildings):,} of {buildings:,} buildings stand there. Where the map shows "
+        f"less than {least:.0%} of the land built on, {alone}"
+    )
+
+
+def sight_assumption(text: str, *, buildings: bool) -> dict[str, object]:
+    """Put what is assumed of the view past buildings as a row of `Plan.assumptions`."""
+    return {
+        "key": "roadside.line_of_sight",
+        "value": text.partition(": ")[2],
+        "unit": "",
+        "source": "building footprints" if buildings else "no building footprints: kind's default",
+        "confidence": "found",
+        "unsourced": False,
+    }
+
+
 def sentence(
     settings: Roadside,
     frames: RoadsideFrames,
