@@ -49,7 +49,8 @@ def map_buildings_wanted(model: Model) -> bool:
     """
     sources = model.sources
     roadside = any(target.measure in MEASURES for target in model.targets)
-    return sources.buildings.file == "osm" and (roadside or not sources.demand.is_file)
+    housed = model.demand.housing is not None and not sources.demand.is_file
+    return sources.buildings.file == "osm" and (roadside or housed)
 
 
 def buildings_of(layer: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
