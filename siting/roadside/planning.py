@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from siting.plan import Plan
     from siting.programme import Programme
     from siting.reach.zones import Zones
-    from siting.roadside.frames import RoadsideFrames
+    from siting.roadside.frames import Decided, RoadsideFrames
 
     Bools = npt.NDArray[np.bool_]
 
@@ -174,9 +174,17 @@ def plan_roadside(
         notes=reading_notes(settings, frames, by_batch[-1], section),
         warnings=(*warnings(settings, frames, section, area), seen_text),
         assumption=sight_assumption(seen_text, buildings=bool(len(ground.buildings))),
-        evidence=building_evidence(programme, outcome),
+        evidence={**building_evidence(programme, outcome), **_edge_evidence(ground, decided)},
         text=sentence(settings, frames, outcome, by_batch[-1], area),
     )
+
+
+def _edge_evidence(ground: Ground, decided: Decided) -> dict[str, npt.NDArray[np.generic]]:
+    """Keep the prices behind the bound of the edge nodes, by site."""
+    if decided.edges.outcome is None:
+        return {}
+    ids = ground.sites.frame["site_id"].to_numpy(dtype=str)[decided.served]
+    return {"edge_nodes/site_id": ids, "edge_nodes/price": decided.edges.price}
 
 
 def _settings(model: Model, targets: tuple[Target, ...]) -> Roadside:

@@ -22,6 +22,8 @@ JUNCTIONS_A_KM2 = (1.4, 2.6)
 HEXAGON = 1.5 * math.sqrt(3)
 """Area of a hexagon over its radius squared: discs that leave no gap cover this much each."""
 HALF = 0.5
+PROVEN = 1e-6
+"""Gap at which a plan is called optimal."""
 MEANING = {
     "cost": "cost of the roadside sites, CNY",
     "benefit": "traffic on the roads of built area, relative",
@@ -154,10 +156,12 @@ def record(
         "edge_nodes": None
         if edges is None
         else {
-            "status": str(edges.status),
+            "status": "optimal" if decided.edges.gap <= PROVEN else "feasible",
             "objective": edges.objective,
-            "bound": _known(edges.bound),
-            "gap": _known(edges.gap),
+            "bound": _known(decided.edges.bound),
+            "gap": _known(decided.edges.gap),
+            "bound_by": "branch and bound" if decided.edges.by_branches else "prices",
+            "priced_bound": _known(decided.edges.priced_bound),
             "route": edges.route,
             "seconds": round(edges.seconds, 3),
             "platform_cny": platform_cny(settings),
