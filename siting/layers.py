@@ -59,7 +59,12 @@ _PLANE = ("wgs84", "cgcs2000")
 
 
 def read_map(
-    path: Path, datum: str = "wgs84", spec: Source | None = None, area: Bounds | None = None
+    path: Path,
+    datum: str = "wgs84",
+    spec: Source | None = None,
+    area: Bounds | None = None,
+    *,
+    buildings: bool = False,
 ) -> CityMap:
     """
     Read any map source, told by content.
@@ -74,6 +79,8 @@ def read_map(
         What a model says of the file: layer, columns, CRS, encoding; its datum goes first.
     area
         West, south, east, north of where the roads of a layer have to lie; None: anywhere.
+    buildings
+        Whether to read the buildings of an OSM extract too.
 
     Returns
     -------
@@ -94,7 +101,7 @@ def read_map(
             "an OSM file has its own columns and degrees", where=path,
             cure="Leave out `fields:` and `crs:`",
         )  # fmt: skip
-    city_map = read_osm(path)
+    city_map = read_osm(path, buildings=buildings)
     return city_map if datum in _PLANE else _moved(city_map, datum)
 
 
@@ -112,6 +119,7 @@ def _moved(city_map: CityMap, datum: str) -> CityMap:
         roads=replace(roads, frame=moved(roads.frame), signals=moved(roads.signals)),
         boundaries=moved(city_map.boundaries),
         facilities=moved(city_map.facilities),
+        buildings=None if city_map.buildings is None else moved(city_map.buildings),
     )
 
 

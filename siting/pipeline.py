@@ -231,6 +231,7 @@ def prepare(
         places = charging_places(network, city.districts, city.map, candidates, rules, cells=cells)
         fed = substations_of(city.model.charging, network, candidates, city.layers.get("grid"))
         report(Event("reach", _reach_text(demand, candidates, reach)))
+    city = replace(city, notes=(*city.notes, *demand.notes))
     return Ground(city, network, junctions, cells, demand, candidates, reach, places, fed, own)
 
 

@@ -114,7 +114,7 @@ class Plan:
         `kind`, `name`, `extent_m`.
     rsus
         Points, the equipped roadside sites; empty where no target asks for any, as are the next
-        seven. `site_id`, `name`, `kind`, `level` (`rsu` | `sensing` | `full`), `reuse` (bool),
+        eight. `site_id`, `name`, `kind`, `level` (`rsu` | `sensing` | `full`), `reuse` (bool),
         `district_id`, `district`, `cost_cny` (int), `radius_m`, `mandatory` (bool), `clauses`,
         `junction_id`, `road`, `benefit`, `zone_id` (cell whose key junction it is, "" for none),
         `node_id`, `edge_id` (of the road that it stands on, -1 at a junction), `node_ids` (of its
@@ -134,7 +134,12 @@ class Plan:
     road_points
         Points along eligible roads. `point_id`, `zone_id`, `district_id`, `edge_id`, `highway`,
         `length_m` (of road that it stands for), `expressway`, `section` (bool), `traffic`,
-        `covered` (bool), `heard_by` (ids of the equipped sites that hear it, joined by a space).
+        `covered` (bool), `heard_by` (ids of the equipped sites that hear it, joined by a space),
+        `seen_by` (those among them that hear it in line of sight alone, not along the roads).
+    buildings
+        (Multi)Polygons, the buildings within sight of the equipped sites that cover points in line
+        of sight, and so all that could hide them; empty where no site does. `building_id`, `use`
+        (`house` | `flats` | `other` | `unknown`), `levels`, `height_m` (NaN: unknown).
     obu_routes
         Table, routes of vehicles with on-board units. `route_id`, `vehicles`, `origin_id`,
         `target_id` (nodes), `length_m`, `covered_m`, `covered_share`, `edges` (ids joined by a
@@ -222,6 +227,7 @@ class Plan:
     edge_nodes: gpd.GeoDataFrame = field(default_factory=_no_points)
     zones: gpd.GeoDataFrame = field(default_factory=_no_points)
     road_points: gpd.GeoDataFrame = field(default_factory=_no_points)
+    buildings: gpd.GeoDataFrame = field(default_factory=_no_points)
     obu_routes: pd.DataFrame = field(default_factory=pd.DataFrame)
     junctions: pd.DataFrame = field(default_factory=pd.DataFrame)
     batches: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -290,6 +290,27 @@ def _moved(found: Plan) -> Plan:
     return replace(found, rsus=found.rsus.assign(geometry=found.rsus.geometry.translate(0.01, 0)))
 
 
+def _priced(change: Callable[[Any, Any], Any]) -> Callable[[Plan], Plan]:
+    """Change the prices behind the bound of the edge nodes, or whose they are."""
+
+    def lie(found: Plan) -> Plan:
+        names = ("edge_nodes/site_id", "edge_nodes/price")
+        values = change(*(found.evidence[name] for name in names))
+        return replace(found, evidence={**found.evidence, **dict(zip(names, values, strict=True))})
+
+    return lie
+
+
+_dearer = _priced(lambda ids, price: (ids, price * 1.05))
+
+
+def _by_prices(found: Plan) -> Plan:
+    """Claim for the prices what only branch and bound could prove."""
+    cost = found.run["roadside"]["edge_nodes"]["objective"]
+    claimed = _run("roadside", "edge_nodes", "bound", value=lambda _: cost)(found)
+    return _run("roadside", "edge_nodes", "bound_by", value=lambda _: "prices")(claimed)
+
+
 LIES: tuple[tuple[str, Any], ...] = (
     ("roadside sites", _run("totals", "rsus", value=lambda n: n + 1)),
     ("equipped junctions", _run("totals", "junctions", value=lambda n: n + 1)),
@@ -351,6 +372,10 @@ LIES: tuple[tuple[str, Any], ...] = (
     ("built_area_km2", _of("clauses", planned=lambda f: f.planned * 1.01)),
     ("roadside sites lie in their district", _of("rsus", district_id=lambda _: "370102")),
     ("points are heard within the radius", _moved),
+    ("edge-node bound from the prices", _run("roadside", "edge_nodes", "priced_bound", value=lambda n: n * 1.02)),
+    ("edge-node bound from the prices", _dearer),
+    ("edge-node prices are those of", _priced(lambda ids, price: (ids[1:], price[1:]))),
+    ("edge-node bound rests on prices", _by_prices),
 )  # fmt: skip
 
 

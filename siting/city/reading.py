@@ -191,13 +191,22 @@ def join_city(
 
 
 def _cut_map(city_map: CityMap, districts: gpd.GeoDataFrame) -> CityMap:
-    """Cut roads and facilities to the districts and a margin."""
+    """Cut roads, facilities and buildings to the districts and a margin."""
     near = shapely.union_all(districts.geometry.to_numpy()).buffer(MARGIN_DEG)
     shapely.prepare(near)
     keep = shapely.intersects(near, city_map.roads.frame.geometry.to_numpy())
     at = shapely.intersects(near, city_map.facilities.geometry.to_numpy())
     facilities = city_map.facilities[at].reset_index(drop=True)
-    return replace(city_map, roads=select_roads(city_map.roads, keep), facilities=facilities)
+    buildings = city_map.buildings
+    if buildings is not None:
+        within = shapely.intersects(near, buildings.geometry.to_numpy())
+        buildings = buildings[within].reset_index(drop=True)
+    return replace(
+        city_map,
+        roads=select_roads(city_map.roads, keep),
+        facilities=facilities,
+        buildings=buildings,
+    )
 
 
 def _apportion(

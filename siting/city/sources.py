@@ -15,6 +15,11 @@ from siting.city.against import (
     refuse_shifted_districts,
     refuse_shifted_roads,
 )
+from siting.city.buildings import (
+    buildings_of,
+    map_buildings_wanted,
+    refuse_shifted_buildings,
+)
 from siting.city.catalog import describe_file, is_degrees_table
 from siting.city.places import facilities_of, with_signals
 from siting.datum import Asked, refuse_shifted
@@ -179,7 +184,8 @@ def _roads(
         if spec.is_file:
             path = Path(spec.file)
             record = _record("roads", path, spec, notes, "road file")
-            return read_map(path, spec=spec, area=area), record
+            wanted = map_buildings_wanted(model)
+            return read_map(path, spec=spec, area=area, buildings=wanted), record
         path = _sample(model, cache)
         plain = ("synthetic sample city", "MIT, invented data")
         record = describe_file("roads", path, spec, *plain).record
@@ -301,6 +307,9 @@ def _own_layers(
 def _beside_roads(kind: str, spec: Source, layer: Layer, city_map: CityMap) -> tuple[str, ...]:
     """Compare the datum of a layer, and its distance to the roads."""
     frame, roads = layer.frame, city_map.roads
+    if kind == "buildings":
+        refuse_shifted_buildings(frame, roads, spec)
+        return ()
     shapes = frame.geometry.to_numpy()
     placed = ~shapely.is_missing(shapes)
     if not placed.any():
@@ -340,7 +349,7 @@ def _with_own(
     wrong: Problems,
     notes: list[str],
 ) -> CityMap:
-    """Add own sites to the facilities and own junctions to the signals."""
+    """Add own sites to the facilities and own junctions to the signals; own buildings go first."""
     try:
         if "sites" in layers:
             added = facilities_of(layers["sites"], model.sources.sites)
@@ -348,6 +357,8 @@ def _with_own(
             city_map = replace(city_map, facilities=joined)
         if "junctions" in layers:
             city_map = with_signals(city_map, layers["junctions"], model.sources.junctions, notes)
+        if "buildings" in layers:
+            city_map = replace(city_map, buildings=buildings_of(layers["buildings"]))
     except InputError as error:
         wrong.note(error)
     return city_map

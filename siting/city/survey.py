@@ -96,6 +96,7 @@ def city_lines(city: City) -> tuple[str, ...]:
         f"km of ways by class: {', '.join(classes)}",
         f"places by kind: {_counts(kinds) or 'none'}",
         f"control points: {_counts(signals) or 'none'}",
+        _buildings(city),
         _people(city),
         *_layers(city),
         *(f"note: {note}" for note in city.notes),
@@ -104,6 +105,18 @@ def city_lines(city: City) -> tuple[str, ...]:
 
 def _counts(counts: pd.Series) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def _buildings(city: City) -> str:
+    """Say how many buildings are known and how much of them."""
+    found = city.map.buildings
+    if found is None:
+        return "buildings: not read"
+    known = (found["levels"].notna() | found["height_m"].notna()).sum()
+    return (
+        f"buildings: {len(found):,}, {known:,} of them with storeys or height; "
+        f"by use: {_counts(found['use'].value_counts()) or 'none'}"
+    )
 
 
 def _people(city: City) -> str:

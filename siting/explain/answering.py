@@ -26,7 +26,8 @@ from siting.formulate.testroads import CHOOSE, road_programme
 from siting.hydrogen import hydrogen_question
 from siting.model.model import load_model
 from siting.pipeline import prepare
-from siting.roadside.planning import plan_roadside, roadside_question
+from siting.roadside.planning import plan_roadside
+from siting.roadside.question import roadside_question
 from siting.structures import Building
 from siting.testroads.question import asked_corridors, road_question
 

@@ -213,5 +213,19 @@ KINDS: dict[str, Kind] = {
         placed=False,
         more=("piles_",),
     ),
+    "buildings": Kind(
+        (
+            Column("building_id", ("id", "编号", "楼栋编号", "code", "objectid", "osm_id")),
+            Column("use", ("building", "用途", "建筑用途", "类型", "type", "fclass")),
+            Column(
+                "levels",
+                ("building:levels", "floor", "floors", "层数", "楼层", "地上层数", "storeys"),
+                "count",
+            ),
+            Column("height_m", ("height", "高度", "建筑高度", "楼高"), "count"),
+        ),
+        (AREA,),
+        ("buildings", "building", "建筑", "gis_osm_buildings_a_free_1"),
+    ),
 }
 """Each kind of own layer beside roads and districts."""

@@ -17,7 +17,7 @@ from siting.hydrogen import near_pairs
 from siting.locks.matching import Match, match_lock, match_road, pool_of
 from siting.model.roadside import MEASURES as ROADSIDE_MEASURES
 from siting.model.testroads import MEASURES as ROAD_MEASURES
-from siting.roadside.planning import roadside_settings
+from siting.roadside.question import roadside_settings
 from siting.roadside.result import SENSING
 from siting.testroads.question import corridors_of, testroad_settings
 

@@ -65,12 +65,31 @@ class Fleet(_Part):
     """Share of that energy charged at public or dedicated piles."""
 
 
+class Housing(_Part):
+    """How many people mapped buildings hold, where no source counts people."""
+
+    floor_m2_per_person: Positive
+    """Floor of homes that one person takes."""
+    storey_m: Positive
+    """Height of a storey, where the map gives a height alone."""
+    house_levels: Positive
+    """Storeys of a house of which the map tells neither storeys nor height."""
+    flats_levels: Positive
+    """The same of flats."""
+    unmarked_levels: Positive
+    """The same of a building that doesn't say what it is for."""
+    unmarked_share: Share
+    """Share of the floor of such buildings that is homes."""
+
+
 class DemandSettings(_Part):
     """How demand is spread."""
 
     private: Fleet
     fleet: Fleet
     heavy: Fleet
+    housing: Housing | None = None
+    """What mapped buildings hold; `null`: people are spread by streets and land use alone."""
     urban_cell_m: float = Field(default=600, ge=100, le=5000)
     rural_cell_m: float = Field(default=2000, ge=200, le=20000)
 

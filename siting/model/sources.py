@@ -26,6 +26,7 @@ SOURCE_WORDS: dict[str, tuple[str, ...]] = {
     "opened": ("none",),
     "grid": ("none",),
     "locks": ("none",),
+    "buildings": ("osm", "none"),
 }
 """Each kind of source, with what it can be other than a file; the first is the default."""
 
@@ -148,6 +149,9 @@ class Sources(_Part):
     locks: AnySource = _default("locks")
     """What has to be built, can't be, or has a size: `none`, or a table or layer; `--lock` of a
     command goes before it. More stand in `locks:` of the model itself."""
+    buildings: AnySource = _default("buildings")
+    """Building footprints: `osm` (of the road file, read where roadside units or people need them),
+    `none`, or a polygon layer."""
 
     @model_validator(mode="before")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from siting.core.solve import solve
 from siting.errors import InfeasibleError
 from siting.formulate.edgenodes import EdgeChoice, edge_programme, served_from
 from siting.reach.distance import network_reach
+from siting.roadside.edgebound import price_sites
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 
     Bools = npt.NDArray[np.bool_]
     Ints = npt.NDArray[np.int64]
+
+
+AGREE = 1e-6
+"""Relative difference below which two bounds are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +44,41 @@ class EdgePlan:
         Fibre along roads from each site to its node, 0 at the node itself, shape (I,).
     outcome
         How the solve ended; None where there is no site.
+    price
+        Prices of the sites that prove `priced_bound`, shape (I,).
+    priced_bound
+        CNY; branch and bound may have proven more, never what contradicts it.
     """
 
     host: npt.NDArray[np.int64]
     fibre_m: npt.NDArray[np.float64]
     outcome: Outcome | None
+    price: npt.NDArray[np.float64]
+    priced_bound: float
+
+    @property
+    def bound(self) -> float:
+        """The better of both bounds, NaN without sites."""
+        if self.outcome is None:
+            return math.nan
+        # Of two bounds that agree the plain one is told.
+        tree = self.outcome.bound
+        return tree if self.by_branches else min(self.priced_bound, self.outcome.objective)
+
+    @property
+    def by_branches(self) -> bool:
+        """Whether branch and bound proved more than the prices do."""
+        if self.outcome is None or not math.isfinite(self.outcome.bound):
+            return False
+        return self.outcome.bound > self.priced_bound + AGREE * abs(self.priced_bound)
+
+    @property
+    def gap(self) -> float:
+        """Relative gap of the better bound."""
+        if self.outcome is None:
+            return math.nan
+        objective = self.outcome.objective
+        return max(0.0, objective - self.bound) / max(abs(objective), 1e-9)
 
 
 def plan_edge_nodes(
@@ -85,7 +121,7 @@ def plan_edge_nodes(
         A site without a node of its own has no other within reach.
     """
     if not len(node):
-        return EdgePlan(np.zeros(0, dtype=np.int64), np.zeros(0), None)
+        return EdgePlan(np.zeros(0, dtype=np.int64), np.zeros(0), None, np.zeros(0), 0.0)
     choice = edge_choice(network, node, settings, None if locked is None else locked.banned)
     if locked is not None:
         choice = replace(choice, fixed=locked.fixed, banned=locked.banned)
@@ -102,7 +138,12 @@ def plan_edge_nodes(
     fibre_m = np.zeros(len(node))
     at = choice.host == host[choice.site]
     fibre_m[choice.site[at]] = choice.fibre_m[at]
-    return EdgePlan(host, fibre_m, outcome)
+    each = settings.fibre_cny_per_m.value * fibre_m
+    spent = choice.node_cny * (host == np.arange(len(node))) + each
+    stars = np.bincount(host, weights=spent, minlength=len(node))[host]
+    start = stars / np.bincount(host, minlength=len(node))[host]
+    price, bound = price_sites(choice, start, outcome.objective)
+    return EdgePlan(host, fibre_m, outcome, price, bound)
 
 
 def edge_choice(
