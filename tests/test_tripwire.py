@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (a table of mistakes reads best a line each)
 """Every kind of layer in every wrong frame: named with what is wrong and the line that cures it."""
 
 from __future__ import annotations
@@ -75,7 +74,7 @@ def labelled(code: int, label: int) -> Callable[[gpd.GeoDataFrame], gpd.GeoDataF
     return lambda frame: frame.to_crs(code).set_crs(label, allow_override=True)
 
 
-def sources(kind: str, own_districts: bool) -> tuple[str, int]:
+def sources(kind: str, *, own_districts: bool) -> tuple[str, int]:
     """Return the model's sources with the layer of a kind, and the line of its file."""
     lines = [f"  roads: {'{file: roads.gpkg}' if kind == 'roads' else 'streets.gpkg'}"]
     district = "{file: districts.gpkg}" if kind == "districts" else "whole.gpkg"
@@ -85,14 +84,12 @@ def sources(kind: str, own_districts: bool) -> tuple[str, int]:
     return "\n".join(lines) + "\n", {"roads": 4, "districts": 5}.get(kind, 6)
 
 
-def refused(
-    folder: Path, kind: str, wrong: Callable[..., gpd.GeoDataFrame], *, districts: bool = True
-) -> InputError:
+def refused(folder: Path, kind: str, wrong: Callable[..., gpd.GeoDataFrame]) -> InputError:
     """Read a city with one layer spoilt; return what it is refused with."""
     layers = town(folder)
     layers["districts"].to_file(folder / "whole.gpkg")
     spoilt = wrong(layers[kind])
-    text, _ = sources(kind, districts)
+    text, _ = sources(kind, own_districts=True)
     path = model(folder, text, **{kind: spoilt})
     with pytest.raises(InputError) as caught:
         read(path, folder)
@@ -150,9 +147,17 @@ def test_web_mercator_metres_called_degrees_are_named(tmp_path: Path, kind: str)
 
 
 @pytest.mark.parametrize(
-    ("real", "label"), [(4548, 4549), (4549, 4548), (4527, 4548), (4548, 4527), (4548, 3857)]
+    ("kind", "real", "label"),
+    [
+        ("existing", 4548, 4549),
+        ("grid", 4527, 4548),
+        ("exclusions", 4549, 4548),
+        ("opened", 4548, 3857),
+        ("districts", 4548, 4549),
+        ("roads", 4548, 4549),
+        ("roads", 4527, 4548),
+    ],
 )
-@pytest.mark.parametrize("kind", ["existing", "exclusions", "opened", "districts", "roads"])
 def test_another_zone_of_cgcs2000_than_stated_is_named(
     tmp_path: Path, kind: str, real: int, label: int
 ) -> None:

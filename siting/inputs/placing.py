@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     Bounds = tuple[float, float, float, float]
     Where = Callable[[str], str]
 
+SWAPPED = (
+    "longitude and latitude are swapped",
+    "northing and easting are swapped",
+)
+"""What is said of exchanged axes: of degrees, of metres."""
 ELSEWHERE = "the layer lies outside the area that is planned"
 """What is said of a layer that no other axes or zone would put into its area."""
 
@@ -160,7 +165,7 @@ def refuse_misplaced(
     if known is None or known.is_geographic:
         what, cure = "", ""
         if _share_in(lonlat[:, ::-1], area) >= _MOST_IN:
-            what = "longitude and latitude are swapped"
+            what = SWAPPED[0]
             cure = _cure_of_swap(where)
     else:
         what, cure = _misplaced_metres(xy, known, area, where)
@@ -184,7 +189,7 @@ def _misplaced_metres(xy: Floats, crs: CRS, area: Bounds, where: Where) -> tuple
     code = fitting_crs(xy[:, ::-1], area)
     if code is not None:
         return (
-            f"northing and easting are swapped: exchanged they lie in the area as EPSG:{code}",
+            SWAPPED[1],
             _cure_of_swap(where, f" and `crs: EPSG:{code}`"),
         )
     return "", ""
@@ -269,7 +274,7 @@ def _refuse_no_degrees(
         return
     if swapped_axes(xy[:, 0], xy[:, 1]):
         raise InputError(
-            "longitude and latitude are swapped",
+            SWAPPED[0],
             where=path,
             value=_extent(xy),
             cure=_cure_of_swap(where),
