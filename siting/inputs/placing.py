@@ -215,6 +215,18 @@ def fitting_crs(xy: Floats, area: Bounds) -> int | None:
     return code if best[code] >= _MOST_IN else None
 
 
+def _zone_in_easting(xy: Floats) -> int | None:
+    """Return the EPSG code of the CGCS2000 zone whose number all eastings begin with."""
+    zones = np.unique(np.floor(xy[:, 0] / 1e6))
+    if len(zones) != 1:
+        return None
+    zone = int(zones[0])
+    # 3-degree zones 25 to 45 of EPSG:4513 to 4533, 6-degree zones 13 to 23 of EPSG:4491 to 4501.
+    if 25 <= zone <= 45:  # noqa: PLR2004
+        return 4513 + zone - 25
+    return 4491 + zone - 13 if 13 <= zone <= 23 else None  # noqa: PLR2004
+
+
 def _try(xy: Floats, code: int) -> Floats:
     rows = np.linspace(0, len(xy) - 1, min(len(xy), _MOST_TRIED)).astype(np.int64)
     transformer = Transformer.from_crs(code, 4326, always_xy=True)
@@ -258,6 +270,9 @@ def _transformed(xy: Floats, crs: CRS, path: Path, area: Bounds | None, where: W
     degrees = np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
     if not (np.isfinite(degrees).all() and (np.abs(degrees) <= _DEGREES).all()):
         what, cure = ("", "") if area is None else _misplaced_metres(xy, crs, area, where)
+        code = _zone_in_easting(xy)
+        if not cure and code is not None:
+            cure = _line(where, "crs", f"EPSG:{code}") + ", the zone that its eastings begin with"
         raise InputError(
             what or f"coordinates lie outside the area of their CRS ({crs.name})",
             where=path,
