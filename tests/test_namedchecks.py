@@ -59,7 +59,7 @@ def overlapping() -> gpd.GeoDataFrame:
 
 CASES: dict[str, tuple[str, str, Callable[[], Any], tuple[str, ...]]] = {
     "null_geometry": (
-        "existing", "a.csv", lambda: stations(lon=["117.011", ""], lat=["36.6606", ""]),
+        "existing", "a.csv", lambda: stations(lon=["117.011", ""]),
         ("1 of 2 rows have no geometry (line 3)",),
     ),
     "nan_coordinates": (
@@ -77,7 +77,8 @@ CASES: dict[str, tuple[str, str, Callable[[], Any], tuple[str, ...]]] = {
         "districts", "a.gpkg", overlapping, ("西区 and 东区 overlap by 2.9",),
     ),
     "disconnected_roads": (
-        "roads", "a.gpkg", apart, ("0.9 of 8.0 km of roads, 1 parts, don't join the main network (row/3)",),
+        "roads", "a.gpkg", apart,
+        ("0.9 of 8.0 km of roads, 1 parts, don't join the main network (row/3)",),
     ),
     "far_from_roads": (
         "existing", "a.csv", lambda: stations(lat=["36.6606", "36.72"]),
