@@ -74,24 +74,22 @@ def labelled(code: int, label: int) -> Callable[[gpd.GeoDataFrame], gpd.GeoDataF
     return lambda frame: frame.to_crs(code).set_crs(label, allow_override=True)
 
 
-def sources(kind: str, own_districts: bool) -> tuple[str, int]:
+def sources(kind: str) -> tuple[str, int]:
     """Return the model's sources with the layer of a kind, and the line of its file."""
     lines = [f"  roads: {'{file: roads.gpkg}' if kind == 'roads' else 'streets.gpkg'}"]
     district = "{file: districts.gpkg}" if kind == "districts" else "whole.gpkg"
-    lines.append(f"  districts: {district if own_districts or kind == 'districts' else 'extent'}")
+    lines.append(f"  districts: {district}")
     if kind not in {"roads", "districts"}:
         lines.append(f"  {kind}: {{file: {kind}.gpkg}}")
     return "\n".join(lines) + "\n", {"roads": 4, "districts": 5}.get(kind, 6)
 
 
-def refused(
-    folder: Path, kind: str, wrong: Callable[..., gpd.GeoDataFrame], *, districts: bool = True
-) -> InputError:
+def refused(folder: Path, kind: str, wrong: Callable[..., gpd.GeoDataFrame]) -> InputError:
     """Read a city with one layer spoilt; return what it is refused with."""
     layers = town(folder)
     layers["districts"].to_file(folder / "whole.gpkg")
     spoilt = wrong(layers[kind])
-    text, _ = sources(kind, districts)
+    text, _ = sources(kind)
     path = model(folder, text, **{kind: spoilt})
     with pytest.raises(InputError) as caught:
         read(path, folder)
@@ -107,7 +105,7 @@ def test_a_shifted_layer_is_named_with_the_measured_shift_and_the_line(
     error = refused(tmp_path, kind, shifted(datum))
     name = {"gcj02": "GCJ-02", "bd09": "BD-09"}[datum]
     assert error.what == f"the {WHAT[kind]} look like {name}, not WGS-84"
-    line = sources(kind, own_districts=True)[1]
+    line = sources(kind)[1]
     assert f"own.yaml:{line}" in error.cure
     assert re.search(rf"datum: {datum}`", error.cure)
     at = shapely.get_coordinates(shifted(datum)(town(tmp_path)[kind]).geometry.to_numpy())
@@ -149,14 +147,22 @@ def test_web_mercator_metres_called_degrees_are_named(tmp_path: Path, kind: str)
 
 
 @pytest.mark.parametrize(
-    ("real", "label"), [(4548, 4549), (4549, 4548), (4527, 4548), (4548, 4527), (4548, 3857)]
+    ("kind", "real", "label"),
+    [
+        ("existing", 4548, 4549),
+        ("grid", 4527, 4548),
+        ("exclusions", 4549, 4548),
+        ("opened", 4548, 3857),
+        ("districts", 4548, 4549),
+        ("roads", 4548, 4549),
+        ("roads", 4527, 4548),
+    ],
 )
-@pytest.mark.parametrize("kind", ["existing", "exclusions", "opened", "districts", "roads"])
 def test_another_zone_of_cgcs2000_than_stated_is_named(
     tmp_path: Path, kind: str, real: int, label: int
 ) -> None:
     error = refused(tmp_path, kind, labelled(real, label))
-    line = sources(kind, own_districts=True)[1]
+    line = sources(kind)[1]
     assert f"own.yaml:{line}: write `crs: EPSG:{real}`" in error.cure
 
 
@@ -165,6 +171,6 @@ def test_a_true_layer_passes(tmp_path: Path, kind: str) -> None:
     layers = town(tmp_path)
     layers["districts"].to_file(tmp_path / "whole.gpkg")
     for code in (4326, 4490, 4548):
-        text, _ = sources(kind, own_districts=True)
+        text, _ = sources(kind)
         city = read(model(tmp_path, text, **{kind: layers[kind].to_crs(code)}), tmp_path)
         assert len(city.districts) == 4

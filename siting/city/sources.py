@@ -148,6 +148,10 @@ def gather(model: Model, *, cache: Path, problems: Problems | None = None) -> Fo
     if own_roads.is_file:
         notes += wrong.run(disconnected_roads, city_map.roads, _hygiene(own_roads)) or ()
     if districts is None:
+        # The rest is still worth a look: the extent of the roads stands in for the districts.
+        districts = wrong.run(district_of_extent, city_map.roads, model.area.city)
+        notes.append("the districts can't be read: what follows is of the extent of the roads")
+    if districts is None:
         _own_layers(model, None, city_map, wrong, notes)
         return None
     layers, own = _own_layers(model, bounds_of(districts), city_map, wrong, notes)
