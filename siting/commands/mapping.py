@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path  # noqa: TC003  (typer reads the annotation)
 from string import ascii_uppercase
 from typing import Annotated
 

@@ -54,7 +54,8 @@ def inset_layout(layout: Layout, ground: Ground) -> Layout | None:
     if scale * LARGER > layout.scale:
         return None
     half = room.width * scale / 2000
-    extent = tuple(float(v) for v in (*(middle - half), *(middle + half)))
+    (west, south), (east, north) = (middle - half).tolist(), (middle + half).tolist()
+    extent = (west, south, east, north)
     return replace(layout, frame=room, scale=scale, extent=extent)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -37,14 +37,17 @@ def _free(
 def _write(
     canvas: Canvas, x: float, y: float, text: str, mm: float, color: str, angle: float = 0.0
 ) -> None:
-    from matplotlib.patheffects import withStroke  # noqa: PLC0415
+    from matplotlib.patheffects import Stroke  # noqa: PLC0415
 
-    halo = [withStroke(linewidth=canvas.points(mm * 0.32), foreground=HALO, alpha=0.9)]
-    canvas.chart.text(
-        x, y, text, fontsize=canvas.points(mm), color=color, ha="center", va="center_baseline",
-        weight="bold" if color == DISTRICT else "normal", rotation=angle, path_effects=halo,
-        zorder=8, clip_on=True, rotation_mode="anchor",
-    )  # fmt: skip
+    style: dict[str, Any] = {
+        "fontsize": canvas.points(mm), "ha": "center", "va": "center_baseline", "clip_on": True,
+        "weight": "bold" if color == DISTRICT else "normal", "rotation": angle,
+        "rotation_mode": "anchor",
+    }  # fmt: skip
+    # The halo is a shape of its own, so that the name above it stays text in PDF and SVG.
+    halo = [Stroke(linewidth=canvas.points(mm * 0.32), foreground=HALO, alpha=0.9)]
+    canvas.chart.text(x, y, text, color=HALO, zorder=8, path_effects=halo, **style)
+    canvas.chart.text(x, y, text, color=color, zorder=8.1, **style)
 
 
 def _districts(

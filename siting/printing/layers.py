@@ -251,13 +251,15 @@ def _roadside(canvas: Canvas, ground: Ground) -> None:
             dots(canvas, some, 5.0 + number / 10, size, color=LEVELS[number], edgecolors=HALO,
                  linewidths=canvas.points(0.08))  # fmt: skip
     if len(plan.edge_nodes):
-        dots(canvas, ground.metric(plan.edge_nodes), 5.5, 1.1 * canvas.layout.mark, color=NODE, marker="s",
-             edgecolors=HALO, linewidths=canvas.points(0.1))  # fmt: skip
+        size, edge = 1.1 * canvas.layout.mark, canvas.points(0.1)
+        dots(canvas, ground.metric(plan.edge_nodes), 5.5, size, color=NODE, marker="s",
+             edgecolors=HALO, linewidths=edge)  # fmt: skip
 
 
 def station_mm(piles: Any, mark: float) -> npt.NDArray[np.float64]:  # noqa: ANN401
     """Return the diameter of stations by piles: the area is in proportion, a speck at least."""
-    return np.maximum(0.9, 0.36 * mark * np.sqrt(np.asarray(piles, dtype=float)))
+    size = 0.36 * mark * np.sqrt(np.asarray(piles, dtype=float))
+    return np.asarray(np.maximum(0.9, size), dtype=np.float64)
 
 
 def _stations(canvas: Canvas, ground: Ground) -> None:
@@ -282,8 +284,9 @@ def _hydrogen(canvas: Canvas, ground: Ground) -> None:
     points = ground.metric(frame)
     dots(canvas, points, 7, 4.4 * canvas.layout.mark, color=FUEL, marker="D", edgecolors=HALO,
          linewidths=canvas.points(0.3))  # fmt: skip
+    size = canvas.points(2.2 * canvas.layout.mark)
     for x, y in shapely.get_coordinates(points):
         canvas.chart.text(
-            x, y, "H", fontsize=canvas.points(2.2 * canvas.layout.mark), color=HALO, weight="bold", ha="center",
+            x, y, "H", fontsize=size, color=HALO, weight="bold", ha="center",
             va="center_baseline", zorder=7.1, clip_on=True,
         )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from siting.webmap.page import asset_text
 
@@ -74,7 +74,7 @@ class Words:
         Those of the map page, both languages.
     """
 
-    language: str
+    language: Literal["zh", "en"]
     page: Mapping[str, tuple[str, str]]
 
     def __call__(self, key: str, **values: object) -> str:
@@ -98,4 +98,4 @@ class Words:
 
 def words_of(language: str) -> Words:
     """Return the words of a language, `zh` or `en`."""
-    return Words(language, json.loads(asset_text("strings.json")))
+    return Words("zh" if language == "zh" else "en", json.loads(asset_text("strings.json")))

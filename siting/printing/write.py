@@ -88,7 +88,9 @@ def print_plan(
     """
     form = path.suffix.lstrip(".").lower()
     for what, value, known in (
-        ("size", size, tuple(SIZES_MM)), ("language", language, LANGUAGES), ("format", form, FORMATS),
+        ("size", size, tuple(SIZES_MM)),
+        ("language", language, LANGUAGES),
+        ("format", form, FORMATS),
     ):  # fmt: skip
         if value not in known:
             raise InputError(f"unknown {what}", value=value, cure=f"Use {', '.join(known)}")

@@ -128,7 +128,7 @@ def _stations(plan: Plan) -> dict[str, Any]:
 
 
 def _standing(frame: gpd.GeoDataFrame) -> dict[str, Any]:
-    """Return what the plan may say of the site of each station; a column that it lacks is left out."""
+    """Return what the plan may say of the site of each station, of the columns that it has."""
     found: dict[str, Any] = {}
     for name in ("policy", "access", "wait_type", "substation_id"):
         if name in frame:

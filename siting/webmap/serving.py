@@ -278,6 +278,11 @@ def _hydrogen(plan: Plan) -> Serving:
     return Serving({"hydrogen": np.ones(len(plan.hydrogen), dtype=bool)}, float(len(plan.hydrogen)))
 
 
+def _filled(rule: Callable[[Plan], dict[str, Any]]) -> Callable[[Plan], Serving]:
+    """Make of a rule that finds fields one that finds what serves."""
+    return lambda plan: Serving(**rule(plan))
+
+
 RULES: Mapping[str, Callable[[Plan], Serving]] = {
     "stations": _stations,
     "piles": _piles,
@@ -295,9 +300,6 @@ RULES: Mapping[str, Callable[[Plan], Serving]] = {
     "residential_piles": _residential_piles,
     "utilisation": _utilisation,
     "hydrogen_stations": _hydrogen,
-    **{
-        measure: lambda plan, rule=rule: Serving(**rule(plan))
-        for measure, rule in {**ROAD_RULES, **ROADSIDE_RULES}.items()
-    },
+    **{measure: _filled(rule) for measure, rule in {**ROAD_RULES, **ROADSIDE_RULES}.items()},
 }
 """By measure how to find what serves it."""

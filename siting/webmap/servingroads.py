@@ -1,17 +1,17 @@
-"""What serves the clauses on test roads and roadside units: sections, sites and cells, as fields."""
+"""What serves the clauses on test roads and roadside units: sections, sites and cells."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import geopandas as gpd
     import numpy.typing as npt
+    import pandas as pd
 
     from siting.plan import Plan
 

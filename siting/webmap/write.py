@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from siting.errors import OutputError
 from siting.files import replacing
 from siting.text import clip, json_for_script
 from siting.webmap.content import map_data
@@ -39,7 +40,7 @@ SCRIPTS = (
 """The page's own scripts, in the order in which they run."""
 
 
-def write_map(
+def write_map(  # noqa: PLR0913
     plan: Plan,
     path: Path,
     *,

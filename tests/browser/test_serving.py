@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import PHONE
 from plans import HOSTILE, make_plan
-from test_testroads import with_testroads
+from roadplans import with_testroads
 
 from siting.text import clip
 from siting.webmap import write_map
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
+PHONE = (390, 844)
 SETS = """row => Object.fromEntries(Object.entries(siting.serving.members(row) || {})
     .map(([name, rows]) => [name, [...rows].sort((a, b) => a - b)]))"""
 INKED = """() => { const data = look('stations').all(); let n = 0;
@@ -37,7 +37,6 @@ PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154"
     "78da63f8ffff3f0005fe02fea7356d2c0000000049454e44ae426082"
 )
-TAGGED = "2026年 <img src=x onerror=alert(9)>"
 
 
 def with_years(plan: Plan) -> Plan:
@@ -120,7 +119,8 @@ def test_years_hide_what_is_not_built_yet_and_say_what_is(opened: Opened) -> Non
     assert f"充换电站 {count}" in opened.text(".s-time p")
     assert "测试道路 53.6 km" in opened.text(".s-time p")
     late = int(np.flatnonzero(stations.year == 2027)[0])
-    here = "([i, z]) => { const s = siting.stations, k = 256 * 2 ** z; return s.stationAt(z, s.at.x[i] * k, s.at.y[i] * k, 0); }"
+    here = """([i, z]) => { const s = siting.stations, k = 256 * 2 ** z;
+        return s.stationAt(z, s.at.x[i] * k, s.at.y[i] * k, 0); }"""
     assert page.evaluate(here, [late, 18]) != late
     page.click(".s-time [data-step='0']")
     opened.settle()
@@ -256,7 +256,8 @@ def test_a_local_folder_of_tiles_is_seen_offline(
     opened = open_page(path, make_plan())
     opened.page.wait_for_timeout(500)
     loaded = opened.page.evaluate(
-        "() => [...document.querySelectorAll('img.leaflet-tile')].filter(i => i.naturalWidth).length"
+        """() => [...document.querySelectorAll('img.leaflet-tile')]
+        .filter(i => i.naturalWidth).length"""
     )
     assert loaded > 0
     assert all(url.startswith("file:") for url in opened.requests)
