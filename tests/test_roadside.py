@@ -92,6 +92,35 @@ def test_the_run_holds_when_read_back_and_follows_its_schema(town: Published, ba
     assert sum(back.districts.rsus) == len(back.rsus)
 
 
+def test_areas_are_those_of_the_published_layers(town: Published) -> None:
+    layers = {
+        name: gpd.read_file(town.folder / "plan.gpkg", layer=name)
+        for name in ("rsus", "zones", "districts")
+    }
+    run = json.loads((town.folder / "run.json").read_text(encoding="utf-8"))
+    built = layers["zones"][layers["zones"].built.astype(bool)]
+    assert run["totals"]["built_area_zone_km2"] == pytest.approx(built.area_km2.sum(), rel=1e-12)
+    # Lambert's cylinder is true to area; discs are drawn where distances are true.
+    assert built.to_crs("EPSG:6933").area.sum() / 1e6 == pytest.approx(
+        built.area_km2.sum(), rel=1e-4
+    )
+    rsus = layers["rsus"].to_crs(layers["rsus"].estimate_utm_crs())
+    scale = np.sqrt(layers["districts"].to_crs(rsus.crs).area.sum()) / np.sqrt(
+        layers["districts"].to_crs("EPSG:6933").area.sum()
+    )
+    discs = rsus.geometry.buffer(rsus.radius_m * scale, quad_segs=64).to_crs("EPSG:6933")
+    city = layers["districts"].to_crs("EPSG:6933").union_all()
+    union_km2 = discs.union_all().intersection(city).area / 1e6
+    assert run["totals"]["built_area_footprint_km2"] == pytest.approx(union_km2, rel=1e-3)
+
+
+def test_no_junction_is_equipped_twice_nor_two_places_that_are_one(back: Plan) -> None:
+    at = back.rsus[back.rsus.junction_id != ""]
+    assert not at.junction_id.duplicated().any()
+    nodes = [node for names in at.node_ids for node in names.split()]
+    assert len(nodes) == len(set(nodes)), "a node belongs to one junction"
+
+
 def test_a_model_that_asks_for_none_plans_none(published: Published) -> None:
     found = published.plan
     assert found.run["totals"]["rsus"] == len(found.rsus) == 0
