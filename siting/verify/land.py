@@ -53,7 +53,7 @@ def _programmes(land: gpd.GeoDataFrame) -> list[str]:
     """Return the programmes of each exclusion; runs before there were several: charging."""
     if "programmes" not in land:
         return ["charging"] * len(land)
-    return land.programmes.astype(str).tolist()
+    return [str(text) for text in land.programmes]
 
 
 def _of(land: gpd.GeoDataFrame, programme: str) -> gpd.GeoDataFrame:
@@ -188,7 +188,7 @@ def _share_on(roads: gpd.GeoDataFrame, land: gpd.GeoDataFrame) -> Floats:
         area = shapely.union_all(some.geometry.to_numpy())
         on = shapely.intersection(lines[rows], area)
         share[rows] = shapely.length(shapely.transform(on, lambda xy: xy * [squeeze, 1.0]))
-    return share / whole
+    return np.asarray(share / whole, dtype=np.float64)
 
 
 def _check_roads(plan: Plan, land: gpd.GeoDataFrame) -> Iterator[Finding]:

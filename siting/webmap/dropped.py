@@ -25,7 +25,12 @@ def dropped_places(plan: Plan) -> dict[str, Any]:
     packed = pack_points(frame.geometry)
     columns = ("site_id", "name", "kind", "exclusion_id")
     if not len(frame):
-        coded = {"programme": [], "programmes": [], "reason": [], "reasons": []}
+        coded: dict[str, list[int | str]] = {
+            "programme": [],
+            "programmes": [],
+            "reason": [],
+            "reasons": [],
+        }
         return {**packed, **{column: [] for column in columns}, **coded}
     if "programme" not in frame:
         frame = frame.assign(programme="charging")
