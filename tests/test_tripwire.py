@@ -36,7 +36,8 @@ def town(folder: Path) -> dict[str, gpd.GeoDataFrame]:
     places = beside_roads(folder, 400)
     at = gpd.points_from_xy(places.lon, places.lat)
     streets = gpd.read_file(folder / "streets.gpkg").geometry
-    blocks = np.asarray(shapely.get_parts(shapely.polygonize(streets.to_list())))
+    noded = shapely.get_parts(shapely.node(shapely.multilinestrings(streets.to_list())))
+    blocks = np.asarray(shapely.get_parts(shapely.polygonize(noded)))
     x, y = shapely.get_coordinates(shapely.centroid(blocks)).T
     side = (x > np.median(x)) * 2 + (y > np.median(y))
     quarters = [shapely.union_all(blocks[side == k]) for k in range(4)]
