@@ -74,7 +74,7 @@ def test_roadside_sites_and_edge_nodes_keep_their_locks_at_a_price(tmp_path: Pat
         {"what": "size", "item": "roadside", "id": spare[0], "level": "full"},
         {"what": "fix", "item": "roadside", "id": spare[-1]},
         {"what": "ban", "item": "roadside", "id": spare[len(spare) // 2]},
-        {"what": "fix", "item": "edge_node", "id": spare[-1]},
+        {"what": "fix", "item": "edge_node", "id": spare[-2]},
         {"what": "ban", "item": "edge_node", "id": spare[0]},
     ]
     back = planned(model, locks)
@@ -83,8 +83,13 @@ def test_roadside_sites_and_edge_nodes_keep_their_locks_at_a_price(tmp_path: Pat
     assert units.loc[spare[0], "lock"] == "size"
     assert spare[-1] in units.index
     assert spare[len(spare) // 2] not in units.index
-    assert spare[-1] in nodes
+    assert spare[-2] in nodes
+    assert spare[-2] in units.index
     assert spare[0] not in nodes
+    both = [{"what": "ban", "item": "roadside", "id": spare[1]}]
+    both.append({"what": "fix", "item": "edge_node", "id": spare[1]})
+    with pytest.raises(LockError, match="the roadside site there is banned"):
+        ground_of(model, both)
     locked = ground_of(model, locks)
     assert solve_item(locked, locked.city, "roadside").objective >= base.bound * (1 - 1e-6)
 
