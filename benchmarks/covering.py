@@ -1,8 +1,9 @@
 """
 Covering at size: Cordeau's instances, clustered cities, and New York and the Bronx, beside peers.
 
-Instances are made from a seed; the two real ones are read from a folder given with `--data` (lines
-of latitude, longitude and demand; Maximo et al. 2023).
+`--case city-a --seconds 300` runs one row, by the names of `covering_cases.names`. Instances are
+made from a seed; the two real ones are read from a folder given with `--data` (lines of latitude,
+longitude and demand; Maximo et al. 2023).
 """
 
 from __future__ import annotations
@@ -15,14 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import psutil
 import pulp
-from scipy.sparse import csr_array
-from scipy.spatial import cKDTree
+from covering_cases import best_known, make, names
 
 from siting.core.covering.bound import improve_dual
-from siting.core.covering.problem import as_model, check_opened, plain_covering
+from siting.core.covering.problem import as_model, check_opened
 from siting.core.covering.search import Schedule, anneal, anneal_fast, greedy, has_fast, tables
 from siting.core.highs import solve_arrays
 from siting.core.outcome import Outcome, Status
@@ -31,86 +30,10 @@ from siting.core.solve import solve
 from siting.programme import Programme
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from siting.structures import Covering
 
-EARTH_M = 6_378_100.0
-BEST = {
-    "NewYork": {
-        50: 1153640, 60: 1288174, 70: 1396333, 80: 1481434, 90: 1539992, 100: 1574256,
-    },
-    "Bronx": {
-        50: 1205051, 60: 1290635, 70: 1348232, 80: 1376061, 90: 1384376, 100: 1385099,
-    },
-}  # fmt: skip
-"""Best known values (Maximo, Cordeau and Nascimento 2023)."""
 RECIPE_TRIAL = 5_000
 """Moves by which the recipe measures its own speed."""
-RADIUS_M = {"NewYork": 400.0, "Bronx": 600.0}
-
-
-def pattern_of(neighbours: list[list[int]], sites: int) -> csr_array:
-    """Make a CSR pattern of lists of sites, one a row."""
-    ends = np.cumsum([0, *(len(row) for row in neighbours)])
-    parts = [np.sort(np.asarray(row, dtype=np.int32)) for row in neighbours if row]
-    indices = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
-    return csr_array(
-        (np.ones(len(indices), dtype=np.int8), indices, ends), shape=(len(neighbours), sites)
-    )
-
-
-def cordeau(customers: int, *, radius: float = 5.75, open_sites: int = 10) -> Covering:
-    """Make 100 sites and customers uniform on a 30 x 30 square (Cordeau et al. 2019)."""
-    rng = np.random.default_rng(1)
-    site, demand = rng.uniform(0, 30, (100, 2)), rng.uniform(0, 30, (customers, 2))
-    weight = rng.integers(1, 101, customers).astype(float)
-    sizes, indices = [], []
-    for first in range(0, customers, 100_000):
-        gaps = demand[first : first + 100_000, None] - site
-        near = (gaps**2).sum(axis=2) <= radius**2
-        sizes.append(near.sum(axis=1))
-        indices.append(np.nonzero(near)[1].astype(np.int32))
-    ends = np.concatenate([[0], np.cumsum(np.concatenate(sizes))])
-    places = np.concatenate(indices)
-    cover = csr_array((np.ones(len(places), dtype=np.int8), places, ends), shape=(customers, 100))
-    return plain_covering(cover, weight, open_sites)
-
-
-def city(sites: int, rows: int, open_sites: int, mean_cover: float) -> Covering:
-    """Make sites and demand in 30 normal clusters plus a quarter uniform on 60 x 60 km."""
-    rng = np.random.default_rng(1)
-    centres = rng.uniform(0, 60, (30, 2))
-
-    def points(count: int) -> npt.NDArray[np.float64]:
-        alone = count // 4
-        at = centres[rng.integers(0, 30, count - alone)]
-        clustered = at + rng.normal(size=(count - alone, 2)) * 5.0
-        return np.vstack([clustered, rng.uniform(0, 60, (alone, 2))])
-
-    site, demand = cKDTree(points(sites)), cKDTree(points(rows))
-    weight = rng.integers(1, 54, rows).astype(float)
-    low, high = 0.01, 20.0
-    for _ in range(40):
-        middle = 0.5 * (low + high)
-        more = demand.count_neighbors(site, middle) / rows > mean_cover
-        low, high = (low, middle) if more else (middle, high)
-    near = demand.query_ball_tree(site, low)
-    return plain_covering(pattern_of(near, sites), weight, open_sites)
-
-
-def real(folder: Path, name: str, open_sites: int) -> Covering:
-    """Read a real instance; every node is a site."""
-    lines = (folder / f"{name}.txt").read_text().split("\n")
-    count = int(lines[3].split()[-1])
-    degrees = np.array([line.split()[:2] for line in lines[5 : 5 + count]], dtype=float)
-    weight = np.array(lines[6 + count : 6 + 2 * count], dtype=float)
-    lat, lon = np.radians(degrees).T
-    flat = np.cos(lat)
-    xyz = EARTH_M * np.column_stack([flat * np.cos(lon), flat * np.sin(lon), np.sin(lat)])
-    chord = 2 * EARTH_M * np.sin(RADIUS_M[name] / (2 * EARTH_M))
-    near = cKDTree(xyz).query_ball_point(xyz, chord).tolist()
-    return plain_covering(pattern_of(near, count), weight, open_sites)
 
 
 def textbook(covering: Covering) -> Programme:
@@ -203,39 +126,81 @@ def show(case: str, outcome: Outcome, **more: object) -> None:
     print(json.dumps(line), flush=True)
 
 
+def run(case: str, options: argparse.Namespace) -> None:
+    """Run one case, and beside it the peers asked for."""
+    covering = make(case, options.data)
+    kind = case.partition("-")[0]
+    usual = (20.0 if kind == "city" else 15.0) if options.quick else 60.0
+    if kind == "city" and not options.quick:
+        usual = 120.0
+    seconds = options.seconds or usual
+    gap = {"cordeau": 0.0, "city": 0.005}.get(kind, 1e-4) if options.gap is None else options.gap
+    best = best_known(case)
+    if not options.peers_alone:
+        before = cpu_seconds()
+        outcome = solve(
+            textbook(covering),
+            gap=gap,
+            seconds=seconds,
+            seed=options.seed,
+            memory_mb=options.memory,
+        )
+        more = {} if best is None else {"short_of_best": best - outcome.objective}
+        show(
+            case,
+            outcome,
+            cpu_s=round(cpu_seconds() - before, 1),
+            seed=options.seed,
+            reductions=dict(outcome.reductions),
+            **more,
+        )
+    if not (options.peers or options.peers_alone):
+        return
+    if kind != "cordeau":
+        show_recipe(case, covering, seconds)
+    if case == "cordeau-10k":
+        show_peers(case, covering)
+    elif kind == "city":
+        show_plain(case, covering, seconds)
+
+
+def cpu_seconds() -> float:
+    """Processor time of this process and of the children that ended, s."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
 def main() -> None:
     """Run the cases; `--quick` in under a minute."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument(
-        "--peers", action="store_true", help="the plain recipe too; spopt and HiGHS on the smallest"
+        "--case",
+        action="append",
+        choices=names(),
+        metavar="NAME",
+        help=f"one case, again for more; all by default. Cases: {', '.join(names())}",
     )
+    parser.add_argument(
+        "--peers",
+        action="store_true",
+        help="the plain recipe too; spopt and HiGHS on cordeau-10k, HiGHS alone on the cities",
+    )
+    parser.add_argument("--peers-alone", action="store_true", help="the peers without our own row")
     parser.add_argument("--data", type=Path, help="folder of NewYork.txt and Bronx.txt")
-    parser.add_argument("--seconds", type=float, default=120.0, help="for the cities")
+    parser.add_argument("--seconds", type=float, help="60 by default, 120 for the cities")
+    parser.add_argument("--gap", type=float, help="gap to stop at")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--memory", type=float, default=3000.0, help="MB allowed to a solve")
     options = parser.parse_args()
-    for customers in (10_000, 100_000) if options.quick else (10_000, 100_000, 10**6, 10**7):
-        covering = cordeau(customers)
-        show(f"cordeau {customers}", solve(textbook(covering), gap=0.0, seconds=60))
-        if options.peers and customers == 10_000:  # noqa: PLR2004
-            show_peers(f"cordeau {customers}", covering)
-        del covering
-    sizes = [(2_000, 50_000, 100, 20.0), (10_000, 200_000, 800, 10.0), (5_000, 100_000, 200, 20.0)]
-    for sites, rows, count, mean in sizes[:1] if options.quick else sizes:
-        seconds = 20.0 if options.quick else options.seconds
-        made = city(sites, rows, count, mean)
-        show(f"city {sites} x {rows} p {count}", solve(textbook(made), gap=0.005, seconds=seconds))
-        if options.peers:
-            show_recipe(f"city {sites} x {rows} p {count}", made, seconds)
-        if options.peers and sites == sizes[0][0]:
-            show_plain(f"city {sites} x {rows} p {count}", made, seconds)
-    for name, best in BEST.items() if options.data else ():
-        for count in (80,) if options.quick else best:
-            seconds = 15.0 if options.quick else 60.0
-            made = real(options.data, name, count)
-            outcome = solve(textbook(made), gap=1e-4, seconds=seconds)
-            show(f"{name} p {count}", outcome, best_known=best[count])
-            if options.peers:
-                show_recipe(f"{name} p {count}", made, seconds)
+    chosen = options.case or [
+        case for case in names() if options.data or case.startswith(("cordeau", "city"))
+    ]
+    if options.quick and not options.case:
+        quick = ("cordeau-10k", "cordeau-100k", "city-a", "newyork-80", "bronx-80")
+        chosen = [case for case in chosen if case in quick]
+    for case in chosen:
+        run(case, options)
 
 
 if __name__ == "__main__":

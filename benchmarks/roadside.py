@@ -81,7 +81,7 @@ def ground_of(name: str, roads: Path | None, cache: Path) -> Ground:
     junctions = find_junctions(network, city.map.roads)
     sites = roadside_sites(network, junctions, city.districts, city.map, settings)
     points = road_points(network, city.districts, settings)
-    covers = heard(sites, points, network, None, settings)
+    covers = heard(sites, points, network)
     zones = build_zones(network, city.districts, points, sites, settings)
     plane = equal_area_crs(*city.districts.total_bounds)
     shapes = discs(sites.xy, sites.frame["radius_m"].to_numpy(dtype=float))

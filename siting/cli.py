@@ -15,7 +15,12 @@ from siting import __version__
 from siting.commands.check import check
 from siting.commands.clauses import clauses
 from siting.commands.compare import compare
+from siting.commands.diff import diff
+from siting.commands.explain import explain
 from siting.commands.frontier import frontier
+from siting.commands.locks import LockDatumOption, LockOption, lock_overrides, locks
+from siting.commands.mapping import map_runs
+from siting.commands.printing import print_sheet
 from siting.commands.schemes import schemes
 from siting.commands.sweep import sweep
 from siting.errors import SitingError
@@ -54,6 +59,11 @@ app.command()(frontier)
 app.command()(schemes)
 app.command()(clauses)
 app.command()(sweep)
+app.command("map")(map_runs)
+app.command("print")(print_sheet)
+app.command()(locks)
+app.command()(diff)
+app.command()(explain)
 
 ModelArgument = Annotated[str, typer.Argument(help="A model's name (jinan) or a YAML file.")]
 
@@ -88,7 +98,7 @@ def options(
 
 
 @app.command()
-def plan(
+def plan(  # noqa: PLR0913
     model: ModelArgument,
     *,
     roads: Annotated[
@@ -97,10 +107,12 @@ def plan(
     out: Annotated[Path, typer.Option(help="Folder in which the run folder appears.")] = Path(
         "maps"
     ),
-    budget_cny: Annotated[float | None, typer.Option(help="Budget in yuan.")] = None,
+    budget_cny: Annotated[float | None, typer.Option(help="Budget of charging in yuan.")] = None,
     gap: Annotated[float | None, typer.Option(help="Proven gap to stop at, 0.01 for 1 %.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Longest solve.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the search and the sample.")] = None,
+    lock: LockOption = None,
+    lock_datum: LockDatumOption = "",
 ) -> None:
     """
     Plan a city: the whole line from the map to a checked, mapped plan.
@@ -113,6 +125,8 @@ def plan(
     overrides: dict[str, Any] = {}
     if roads is not None:
         overrides["sources"] = {"roads": str(roads.resolve())}
+    if lock is not None:
+        overrides |= lock_overrides(overrides, lock, lock_datum)
     if budget_cny is not None:
         overrides["charging"] = {"budget_cny": budget_cny}
     solve = {"gap": gap, "seconds": seconds, "seed": seed}

@@ -102,3 +102,9 @@ class FetchError(SitingError):
     """A download is forbidden by the user's rules, failed, or isn't what it claims to be."""
 
     exit_code = 10
+
+
+class LockError(ModelError):
+    """Locks can't be honoured; `problems` says of each which lock collides with what."""
+
+    exit_code = 11

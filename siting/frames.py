@@ -113,6 +113,10 @@ class CityMap:
         True when the roads and facilities are invented (sample city).
     notes
         What the reader left out or assumed, one sentence each, as shown to the user.
+    buildings
+        Buildings with walls above the ground, EPSG:4326 (Multi)Polygons. Columns: `building_id`
+        (str), `use` (`house` | `flats` | `other` | `unknown`), `levels` and `height_m` (float, NaN
+        where unknown). None where they weren't read.
     """
 
     roads: Roads
@@ -122,3 +126,4 @@ class CityMap:
     attribution: str
     synthetic: bool
     notes: tuple[str, ...] = ()
+    buildings: gpd.GeoDataFrame | None = None

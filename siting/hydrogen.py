@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -13,12 +13,14 @@ from scipy.spatial import cKDTree
 
 from siting.candidates.hydrogen import ARTERIALS, PROTECTED, hydrogen_sites
 from siting.candidates.hydrogendemand import hydrogen_demand
+from siting.candidates.locked import open_thinned
 from siting.core.solve import solve
 from siting.datum import lonlat_to_metric
 from siting.demand.cells import district_of
 from siting.errors import InfeasibleError, ModelError
 from siting.formulate.hydrogen import hydrogen_choice, hydrogen_programme, opened_sites
 from siting.model.figures import Figure
+from siting.own.locked import locked_items
 from siting.reach.distance import network_reach
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from siting.core.outcome import Outcome
     from siting.demand.cells import Cells
     from siting.demand.charging import Demand
+    from siting.formulate.hydrogen import HydrogenChoice
     from siting.model.model import Hydrogen, Model, Target
     from siting.network import Network
     from siting.reach.distance import Reach
@@ -49,6 +52,28 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class HydrogenQuestion:
+    """
+    What the hydrogen programme of a model is written over.
+
+    Attributes
+    ----------
+    sites, points, reach
+        Places, what is to be covered, and which of `sites.eligible` reach it.
+    asked
+        Clause of the target, existing stations that count, and stations to plan.
+    choice
+        The figures of the programme, over `sites.eligible`.
+    """
+
+    sites: HydrogenSites
+    points: HydrogenDemand
+    reach: Reach
+    asked: _Asked
+    choice: HydrogenChoice
+
+
+@dataclass(frozen=True, slots=True)
 class HydrogenPlan:
     """
     The solved hydrogen programme; every frame is EPSG:4326.
@@ -57,6 +82,8 @@ class HydrogenPlan:
     ----------
     stations, candidates, demand, protected
         As `Plan.hydrogen`, `Plan.hydrogen_candidates`, `Plan.hydrogen_demand`, `Plan.protected`.
+    dropped
+        Its part of `Plan.dropped`.
     counted
         What the plan comes to for the target: planned stations and existing ones that count.
     record
@@ -73,6 +100,7 @@ class HydrogenPlan:
     candidates: gpd.GeoDataFrame
     demand: gpd.GeoDataFrame
     protected: gpd.GeoDataFrame
+    dropped: gpd.GeoDataFrame
     counted: int
     record: dict[str, Any]
     settings: dict[str, Any]
@@ -81,7 +109,14 @@ class HydrogenPlan:
 
 
 def plan_hydrogen(
-    city: City, network: Network, demand: Demand, candidates: Candidates, cells: Cells
+    city: City,
+    network: Network,
+    demand: Demand,
+    candidates: Candidates,
+    cells: Cells,
+    *,
+    exclusions: gpd.GeoDataFrame | None = None,
+    thrifty: bool = False,
 ) -> HydrogenPlan | None:
     """
     Plan the hydrogen stations that a model's targets ask for.
@@ -92,6 +127,10 @@ def plan_hydrogen(
         What is planned on.
     candidates
         Charging sites, whose roadside plots may hold a hydrogen station too.
+    exclusions
+        Land that stations can't be on or are dearer on, as `exclusions.exclusion_frame`.
+    thrifty
+        Whether least cost comes before points, as where other programmes need the money.
 
     Returns
     -------
@@ -107,6 +146,67 @@ def plan_hydrogen(
     SolverError
         No plan was found in the time given.
     """
+    question = hydrogen_question(city, network, demand, candidates, cells, exclusions=exclusions)
+    if question is None:
+        return None
+    model, asked = city.model, question.asked
+    hydrogen = model.hydrogen
+    assert hydrogen is not None  # noqa: S101
+    sites, points, reach = question.sites, question.points, question.reach
+    if thrifty:
+        on = (sites, points, asked)
+        cheap = replace(question, choice=_choice(city, network, on, _cheap(hydrogen)))
+        least = _solve(model, cheap)[0]
+        cost_cny = math.ceil(float(sites.frame["cost_cny"].to_numpy(dtype=float)[least].sum()))
+        hydrogen = hydrogen.model_copy(update={"budget_cny": float(cost_cny)})
+        question = replace(question, choice=_choice(city, network, on, hydrogen))
+    chosen, outcome = _solve(model, question)
+    covered = _covered(network, sites, points, reach, chosen)
+    return HydrogenPlan(
+        stations=_stations(city, network, sites, covered, chosen),
+        candidates=sites.frame.assign(
+            cost_cny=np.round(sites.frame["cost_cny"]).astype(np.int64),
+            chosen=np.isin(np.arange(len(sites.frame)), chosen),
+        ),
+        demand=covered,
+        protected=_kept_clear_of(sites),
+        dropped=sites.dropped,
+        counted=len(chosen) + asked.existing,
+        record=_record(outcome),
+        settings={
+            **_settings(hydrogen),
+            "stations": asked.stations,
+            "existing": asked.existing,
+            "protected_kinds": list(PROTECTED),
+            "arterials": list(ARTERIALS),
+        },
+        clauses=_leanings(hydrogen, sites),
+        text=_text(sites, covered, chosen, hydrogen),
+    )
+
+
+def hydrogen_question(
+    city: City,
+    network: Network,
+    demand: Demand,
+    candidates: Candidates,
+    cells: Cells,
+    *,
+    exclusions: gpd.GeoDataFrame | None = None,
+) -> HydrogenQuestion | None:
+    """
+    Gather what the hydrogen programme of a model is written over; parameters as `plan_hydrogen`.
+
+    Returns
+    -------
+    HydrogenQuestion
+        None where no target asks for hydrogen stations.
+
+    Raises
+    ------
+    ModelError
+        As `plan_hydrogen`.
+    """
     model = city.model
     target = _target(model)
     if target is None:
@@ -120,33 +220,38 @@ def plan_hydrogen(
         )
     clauses = " ".join(filter(None, dict.fromkeys((target.clause, *hydrogen.clauses))))
     sites = hydrogen_sites(
-        network, city.districts, city.map, candidates, hydrogen, cells=cells, clauses=clauses
-    )
+        network, city.districts, city.map, candidates, hydrogen,
+        cells=cells, clauses=clauses, exclusions=exclusions,
+    )  # fmt: skip
+    sites = open_thinned(sites, model.locks)
     points = _points(city, network, demand)
     reach = _reach(network, sites, points, hydrogen)
     asked = _asked(target, hydrogen)
-    chosen, outcome = _solve(model, network, sites, points, reach, asked)
-    covered = _covered(network, sites, points, reach, chosen)
-    return HydrogenPlan(
-        stations=_stations(city, network, sites, covered, chosen),
-        candidates=sites.frame.assign(
-            cost_cny=np.round(sites.frame["cost_cny"]).astype(np.int64),
-            chosen=np.isin(np.arange(len(sites.frame)), chosen),
-        ),
-        demand=covered,
-        protected=_kept_clear_of(sites),
-        counted=len(chosen) + asked.existing,
-        record=_record(outcome),
-        settings={
-            **_settings(hydrogen),
-            "stations": asked.stations,
-            "existing": asked.existing,
-            "protected_kinds": list(PROTECTED),
-            "arterials": list(ARTERIALS),
-        },
-        clauses=_leanings(hydrogen, sites),
-        text=_text(sites, covered, chosen, hydrogen),
+    choice = _choice(city, network, (sites, points, asked), hydrogen)
+    return HydrogenQuestion(sites, points, reach, asked, choice)
+
+
+def _choice(
+    city: City,
+    network: Network,
+    on: tuple[HydrogenSites, HydrogenDemand, _Asked],
+    hydrogen: Hydrogen,
+) -> HydrogenChoice:
+    """Weigh the places by a part of the model, as the locks leave them."""
+    sites, points, asked = on
+    frame = sites.frame.iloc[sites.eligible]
+    xy = lonlat_to_metric(frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy(), network.crs)
+    choice = hydrogen_choice(
+        points,
+        frame["cost_cny"].to_numpy(dtype=float),
+        frame["supply_m"].to_numpy(dtype=float),
+        near_pairs(xy, hydrogen.spacing_m.value),
+        hydrogen,
+        stations=asked.stations,
+        clause=asked.clause,
     )
+    locked = locked_items(frame["site_id"], city.model.locks, "hydrogen")
+    return replace(choice, fixed=locked.fixed, banned=locked.banned)
 
 
 def _target(model: Model) -> Target | None:
@@ -192,32 +297,22 @@ def near_pairs(xy: npt.NDArray[np.float64], spacing_m: float) -> npt.NDArray[np.
     return kept[np.lexsort((kept[:, 1], kept[:, 0]))]
 
 
-def _solve(
-    model: Model,
-    network: Network,
-    sites: HydrogenSites,
-    points: HydrogenDemand,
-    reach: Reach,
-    asked: _Asked,
-) -> tuple[npt.NDArray[np.int64], Outcome]:
+def _cheap(hydrogen: Hydrogen) -> Hydrogen:
+    """Return the part of the model with points for low cost alone."""
+    weights = ("heavy_weight", "corridor_weight", "supply_weight")
+    none = {name: getattr(hydrogen, name).model_copy(update={"value": 0.0}) for name in weights}
+    money = hydrogen.cost_weight.model_copy(update={"value": 1.0})
+    return hydrogen.model_copy(update={**none, "cost_weight": money})
+
+
+def _solve(model: Model, question: HydrogenQuestion) -> tuple[npt.NDArray[np.int64], Outcome]:
     """Return the rows of `sites.frame` where a station is built."""
-    hydrogen = model.hydrogen
+    hydrogen, asked = model.hydrogen, question.asked
     assert hydrogen is not None  # noqa: S101
-    rows = sites.eligible
+    rows = question.sites.eligible
     if len(rows) < asked.stations:
-        raise _no_room(hydrogen, len(rows), asked)
-    frame = sites.frame.iloc[rows]
-    xy = lonlat_to_metric(frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy(), network.crs)
-    choice = hydrogen_choice(
-        points,
-        frame["cost_cny"].to_numpy(dtype=float),
-        frame["supply_m"].to_numpy(dtype=float),
-        near_pairs(xy, hydrogen.spacing_m.value),
-        hydrogen,
-        stations=asked.stations,
-        clause=asked.clause,
-    )
-    programme = hydrogen_programme(choice, reach)
+        raise _no_room(model, len(rows), asked)
+    programme = hydrogen_programme(question.choice, question.reach)
     limits = model.solve
     outcome = solve(
         programme,
@@ -227,18 +322,21 @@ def _solve(
         seed=limits.seed,
     )
     if outcome.status == "infeasible":
-        raise _no_room(hydrogen, len(rows), asked)
+        raise _no_room(model, len(rows), asked)
     return rows[opened_sites(programme, outcome)], outcome
 
 
-def _no_room(hydrogen: Hydrogen, places: int, asked: _Asked) -> InfeasibleError:
+def _no_room(model: Model, places: int, asked: _Asked) -> InfeasibleError:
+    hydrogen = model.hydrogen
+    assert hydrogen is not None  # noqa: S101
     budget = hydrogen.budget_cny
     money = "" if budget is None else f", budget {budget:,.0f} CNY"
     return InfeasibleError(
         f"{asked.stations} hydrogen stations don't fit",
         where="hydrogen",
         value=f"{places} places, {hydrogen.spacing_m.value:,.0f} m apart{money}",
-        cure="Lower the target or the spacing, or raise the budget of `hydrogen`",
+        cure="Lower the target or the spacing, or raise the budget of `hydrogen`; "
+        "`siting explain` says how far",
     )
 
 

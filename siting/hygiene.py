@@ -191,7 +191,7 @@ def unique_ids(
     said = f"{len(ids):,} ids are there more than once ({names})"
     if hygiene.strict:
         raise InputError(
-            f"duplicate_ids: {said}", where=hygiene.path, value=column,
+            f"duplicate_ids: {said}", where=hygiene.path, value=_twice(frame, column),
             cure="Give each row its own id, or set `checks: lenient`",
         )  # fmt: skip
     plain = pd.DataFrame(frame.drop(columns=[frame.geometry.name, "row"]))
@@ -202,6 +202,13 @@ def unique_ids(
     dropped = f", {int(repeated.sum()):,} rows repeat another and are left out"
     note = f"{hygiene.path}: {said}; numbered{dropped if repeated.any() else ''}"
     return frame.assign(**{column: numbered}), (note,)
+
+
+def _twice(frame: gpd.GeoDataFrame, column: str) -> str:
+    """Say where the first ids that are there more than once stand."""
+    again = frame[frame[column].duplicated(keep=False)]
+    rows = again.groupby(column, sort=False)["row"].agg(lambda some: " and ".join(some.head(3)))
+    return "; ".join(f"{name} in {where}" for name, where in rows.head(_SHOWN).items())
 
 
 def disconnected_roads(roads: Roads, hygiene: Hygiene) -> tuple[str, ...]:

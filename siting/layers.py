@@ -59,7 +59,12 @@ _PLANE = ("wgs84", "cgcs2000")
 
 
 def read_map(
-    path: Path, datum: str = "wgs84", spec: Source | None = None, area: Bounds | None = None
+    path: Path,
+    datum: str = "wgs84",
+    spec: Source | None = None,
+    area: Bounds | None = None,
+    *,
+    buildings: bool = False,
 ) -> CityMap:
     """
     Read any map source, told by content.
@@ -74,6 +79,8 @@ def read_map(
         What a model says of the file: layer, columns, CRS, encoding; its datum goes first.
     area
         West, south, east, north of where the roads of a layer have to lie; None: anywhere.
+    buildings
+        Whether to read the buildings of an OSM extract too.
 
     Returns
     -------
@@ -94,7 +101,7 @@ def read_map(
             "an OSM file has its own columns and degrees", where=path,
             cure="Leave out `fields:` and `crs:`",
         )  # fmt: skip
-    city_map = read_osm(path)
+    city_map = read_osm(path, buildings=buildings)
     return city_map if datum in _PLANE else _moved(city_map, datum)
 
 
@@ -112,6 +119,7 @@ def _moved(city_map: CityMap, datum: str) -> CityMap:
         roads=replace(roads, frame=moved(roads.frame), signals=moved(roads.signals)),
         boundaries=moved(city_map.boundaries),
         facilities=moved(city_map.facilities),
+        buildings=None if city_map.buildings is None else moved(city_map.buildings),
     )
 
 
@@ -121,6 +129,7 @@ def read_polygons(
     layer: str | None = None,
     spec: Source | None = None,
     notes: list[str] | None = None,
+    area: Bounds | None = None,
 ) -> gpd.GeoDataFrame:
     """
     Read a polygon layer, for example districts, with all its columns.
@@ -138,6 +147,8 @@ def read_polygons(
         checked and repaired as `siting.hygiene` says.
     notes
         Told what was repaired.
+    area
+        West, south, east, north of where the polygons have to lie; None: anywhere.
 
     Returns
     -------
@@ -166,7 +177,9 @@ def read_polygons(
     told.extend(found)
     frame, geometry = frame[kept], geometry[kept]
     xy = shapely.get_coordinates(geometry)
-    lonlat = to_lonlat(xy, spec.crs or frame.crs, spec.datum, path, where=spec.where)
+    crs = spec.crs or frame.crs
+    lonlat = to_lonlat(xy, crs, spec.datum, path, area=area, where=spec.where)
+    refuse_misplaced(xy, lonlat, crs, area, path, spec.where)
     moved = shapely.set_coordinates(geometry.copy(), lonlat)
     columns = pd.DataFrame(frame.drop(columns=frame.geometry.name)).reset_index(drop=True)
     return gpd.GeoDataFrame(columns, geometry=moved, crs=tables.WGS84)

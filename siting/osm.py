@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import numpy.typing as npt
 
-    from siting.inputs.osmfound import Described, Found, Ways
+    from siting.inputs.osmfound import Buildings, Described, Found, Ways
 
 SAMPLE_GENERATOR = "siting sample"
 """Header `generator` (or `source` tag of a road) of the invented sample city."""
@@ -34,7 +34,7 @@ SAMPLE_GENERATOR = "siting sample"
 _PER_DEGREE = 1e7  # libosmium keeps locations as integers
 
 
-def read_osm(path: Path) -> CityMap:
+def read_osm(path: Path, *, buildings: bool = False) -> CityMap:
     """
     Read an OSM extract.
 
@@ -42,6 +42,9 @@ def read_osm(path: Path) -> CityMap:
     ----------
     path
         PBF, XML, packed XML (gz, bz2) or o5m; told by content, not by name.
+    buildings
+        Whether to read the buildings too (`CityMap.buildings`); a roads-only extract costs the
+        same with them, a whole one several times as much.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def read_osm(path: Path) -> CityMap:
         raise InputError(
             "this is no OSM extract", where=path, value=kind, cure="Give a .osm.pbf or .osm file"
         )
-    streamed = stream(path, kind)
+    streamed = stream(path, kind, buildings=buildings)
     words = (streamed.generator, *streamed.found.sources)
     synthetic = any(word.startswith(SAMPLE_GENERATOR) for word in words)
     return _city_map(path, streamed.found, synthetic=synthetic)
@@ -104,6 +107,39 @@ def _city_map(path: Path, found: Found, *, synthetic: bool) -> CityMap:
         attribution=tables.SAMPLE_CREDIT if synthetic else tables.OSM_CREDIT,
         synthetic=synthetic,
         notes=tuple(notes),
+        buildings=None if found.buildings is None else _buildings(found, found.buildings),
+    )
+
+
+def _buildings(found: Found, buildings: Buildings) -> gpd.GeoDataFrame:
+    """
+    Return buildings with walls as polygons, courts left out.
+
+    A way that a relation makes a building of is that building, even where it is tagged itself.
+    """
+    shapes, kept = _way_shapes(_lines(buildings.ways))
+    ids = np.array(buildings.ways.way_id, dtype=np.int64)
+    # A file merged from overlapping extracts holds ways twice; the first of each counts.
+    first = np.zeros(len(ids), dtype=np.bool_)
+    first[np.unique(ids, return_index=True)[1]] = True
+    used = np.array(sorted({key for _, keys in buildings.relations for key in keys}), np.int64)
+    kept &= first & ~np.isin(ids, used) & (shapely.get_dimensions(shapes) == 2)  # noqa: PLR2004
+    what = [buildings.of_ways[row] for row in np.flatnonzero(kept).tolist()]
+    lines = _lines(found.members)
+    row_of = {key: row for row, key in enumerate(found.members.way_id)}
+    whole = [*shapes[kept]]
+    for building, keys in buildings.relations:
+        rows = np.array([row_of[key] for key in keys if key in row_of], dtype=np.int64)
+        area = _assembled(take(lines, rows))
+        if area is not None:
+            what.append(building)
+            whole.append(area)
+    return tables.make_buildings(
+        [one.key for one in what],
+        [one.use for one in what],
+        [one.levels for one in what],
+        [one.height_m for one in what],
+        whole,
     )
 
 

@@ -11,17 +11,18 @@ import numpy as np
 from siting.assemble.assumptions import assumption_table
 from siting.assemble.plan import Solved, assemble_plan
 from siting.candidates.charging import charging_candidates
-from siting.charging.fairness import solve_charging
 from siting.city.layers import read_own_layers
 from siting.city.reading import read_city
 from siting.city.survey import survey
 from siting.clock import Event, silent, stage
 from siting.demand.cells import build_cells
 from siting.demand.charging import charging_demand
-from siting.errors import InfeasibleError, VerificationError
+from siting.errors import VerificationError
 from siting.evidence import evidence
 from siting.formulate.charging import charging_programme, decode
-from siting.hydrogen import plan_hydrogen
+from siting.joint.record import joint_text, with_joint
+from siting.joint.solving import solve_all
+from siting.locks.settling import settle_locks
 from siting.model.model import load_model
 from siting.network import build_network, centreline_km, components_report
 from siting.network.junctions import find_junctions
@@ -29,10 +30,8 @@ from siting.reach.catchment import charging_reach
 from siting.reach.places import charging_places
 from siting.reach.substations import substations_of
 from siting.report import write_report
-from siting.roadside.planning import plan_roadside
 from siting.store.runs import read_run, write_run
 from siting.tables.workbook import write_tables
-from siting.testroads.planning import plan_testroads
 from siting.verify import failures, verify_plan
 from siting.webmap import write_map
 
@@ -226,11 +225,13 @@ def prepare(
             existing=own.existing,
             exclusions=own.exclusions,
         )
+        city, candidates = settle_locks(city, network, junctions, cells, candidates, own)
         reach = charging_reach(network, candidates, demand, city.model.charging)
         rules = city.model.charging.rules
         places = charging_places(network, city.districts, city.map, candidates, rules, cells=cells)
         fed = substations_of(city.model.charging, network, candidates, city.layers.get("grid"))
         report(Event("reach", _reach_text(demand, candidates, reach)))
+    city = replace(city, notes=(*city.notes, *demand.notes))
     return Ground(city, network, junctions, cells, demand, candidates, reach, places, fed, own)
 
 
@@ -259,38 +260,23 @@ def answer(
     InfeasibleError, SolverError, VerificationError
         As `plan`.
     """
-    city, network, junctions = ground.city, ground.network, ground.junctions
+    city, network = ground.city, ground.network
     demand, candidates, reach = ground.demand, ground.candidates, ground.reach
-    places, fed = ground.places, ground.substations
     with stage("solve", seconds, report):
-        hydrogen = plan_hydrogen(city, network, demand, candidates, ground.cells)
-        if hydrogen is not None:
-            report(Event("solve", hydrogen.text))
-        charging = solve_charging(
-            ground.charging,
-            city.model,
-            demand,
-            reach,
-            lambda point: report(Event("solve", trace=point)),
-        )
-        roadside = plan_roadside(city, network, junctions, demand)
-        covered = None
-        if roadside is not None:
-            report(Event("solve", roadside.text))
-            covered = roadside.frames.road_points
-        testroads = plan_testroads(city, network, junctions, covered)
-        if testroads is not None:
-            report(Event("solve", testroads.text))
-        programme, outcome = charging.programme, charging.outcome
-        refuse_impossible(outcome)
-        decision = decode(programme, outcome)
-    with stage("check", seconds, report):
-        proof = evidence(programme, outcome)
+        settled = solve_all(ground, report)
+        programme, outcome = settled.found.programme, settled.found.outcome
+        others, proof = settled.others, evidence(programme, outcome)
         solved = Solved(
-            decision, outcome, hydrogen, places, fed, proof, charging.worst, testroads, roadside,
-            ground.own,
+            decode(programme, outcome), outcome, others.hydrogen, ground.places,
+            ground.substations, proof, settled.found.worst, others.testroads, others.roadside,
+            ground.own, city.model,
         )  # fmt: skip
+        city = replace(city, model=settled.asked)
         found = assemble_plan(city, network, demand, candidates, reach, solved, seconds)
+        if settled.joint is not None:
+            found = with_joint(found, ground.city.model, *settled.joint)
+            report(Event("solve", joint_text(found.run["joint"])))
+    with stage("check", seconds, report):
         checked = pass_only_verified(found)
     return Answered(checked, outcome)
 
@@ -316,22 +302,6 @@ def _reach_text(demand: Demand, candidates: Candidates, reach: Reach) -> str:
         f"{len(candidates.frame):,} candidate sites, {len(reach.site):,} arcs; "
         f"{kwh[~reached].sum() / 1000:,.1f} MWh a day out of reach"
     )
-
-
-def refuse_impossible(outcome: Outcome) -> None:
-    """
-    Raise when the targets can't be met together.
-
-    Raises
-    ------
-    InfeasibleError
-        With what the core found to collide.
-    """
-    if outcome.status == "infeasible":
-        raise InfeasibleError(
-            outcome.message or "the targets can't be met together",
-            cure="Raise the budget, lower a target, or add candidate sites",
-        )
 
 
 def pass_only_verified(found: Plan) -> Plan:

@@ -114,7 +114,7 @@ class Plan:
         `kind`, `name`, `extent_m`.
     rsus
         Points, the equipped roadside sites; empty where no target asks for any, as are the next
-        seven. `site_id`, `name`, `kind`, `level` (`rsu` | `sensing` | `full`), `reuse` (bool),
+        eight. `site_id`, `name`, `kind`, `level` (`rsu` | `sensing` | `full`), `reuse` (bool),
         `district_id`, `district`, `cost_cny` (int), `radius_m`, `mandatory` (bool), `clauses`,
         `junction_id`, `road`, `benefit`, `zone_id` (cell whose key junction it is, "" for none),
         `node_id`, `edge_id` (of the road that it stands on, -1 at a junction), `node_ids` (of its
@@ -134,7 +134,12 @@ class Plan:
     road_points
         Points along eligible roads. `point_id`, `zone_id`, `district_id`, `edge_id`, `highway`,
         `length_m` (of road that it stands for), `expressway`, `section` (bool), `traffic`,
-        `covered` (bool), `heard_by` (ids of the equipped sites that hear it, joined by a space).
+        `covered` (bool), `heard_by` (ids of the equipped sites that hear it, joined by a space),
+        `seen_by` (those among them that hear it in line of sight alone, not along the roads).
+    buildings
+        (Multi)Polygons, the buildings within sight of the equipped sites that cover points in line
+        of sight, and so all that could hide them; empty where no site does. `building_id`, `use`
+        (`house` | `flats` | `other` | `unknown`), `levels`, `height_m` (NaN: unknown).
     obu_routes
         Table, routes of vehicles with on-board units. `route_id`, `vehicles`, `origin_id`,
         `target_id` (nodes), `length_m`, `covered_m`, `covered_share`, `edges` (ids joined by a
@@ -153,11 +158,12 @@ class Plan:
         (complexity), `district_id`, `district`, `lanes`, `speed_kmh`, `curvature`,
         `signals_per_km`, `schools`, `hospitals` (near), `bridge`, `tunnel`, `named`, `low_speed`,
         `near`, `semi_open`, `section`, `opened` (bool), `anchor_m` (straight to the nearest
-        anchor), `long` (share of a long road), `covered` (share that roadside equipment reaches),
-        `places` (that it serves), `points` (worth), `opening_cny`, `retrofit_cny`, `cost_cny`
-        (int), `tail_id`, `head_id` (graph nodes), `part` (connected part, from 1), `away_m` (along
-        test roads from where its part begins), `phase` (0: open already), `phase_name`, `edge_ids`
-        (network edges, both carriageways, joined by a space), `note`.
+        anchor), `long` (share of a long road), `cost_factor` (of dearer land),
+        `covered` (share that roadside equipment reaches), `places` (that it serves), `points`
+        (worth), `opening_cny`, `retrofit_cny`, `cost_cny` (int), `tail_id`, `head_id` (graph
+        nodes), `part` (connected part, from 1), `away_m` (along test roads from where its part
+        begins), `phase` (0: open already), `phase_name`, `edge_ids` (network edges, both
+        carriageways, joined by a space), `note`.
     test_road_catalogue
         Lines, the catalogue (目录): named sections. `section_id`, `road`, `from_name`, `to_name`,
         `km`, `district_id`, `district`, `highway`, `sort`, `sort_zh`, `grade` (the most complex of
@@ -186,10 +192,12 @@ class Plan:
         (Multi)Polygons, land that sites can't be on or are dearer on; empty where there is none.
         `exclusion_id`, `name`, `kind`, `origin` (`layer` | `map`), `effect` (`cut` | `dearer`),
         `margin_m` (buffer that is in the polygon), `cost_factor`, `site_kinds` (that it holds for,
-        joined by a space, "" for all), `reason`.
+        joined by a space, "" for all), `programmes` (that it touches, joined by a space), `reason`.
     dropped
-        Points, places that are no sites because of the land or the roads. `site_id`, `name`,
-        `kind`, `exclusion_id` ("" for none), `reason`.
+        Points, candidates that are none because of the land or the roads. `programme`
+        (`charging` | `hydrogen` | `roadside` | `testroads`), `site_id` (of test roads the
+        corridor's, at a point of it on the land), `name`, `kind` (of test roads the class),
+        `exclusion_id` ("" for none), `reason`.
     service
         Table of service quality; the first row, `all`, sums the rows of the districts.
         `district_id`, `name`, `kwh_day`, `population`, `rural_population`, `kwh_share_within`,
@@ -219,6 +227,7 @@ class Plan:
     edge_nodes: gpd.GeoDataFrame = field(default_factory=_no_points)
     zones: gpd.GeoDataFrame = field(default_factory=_no_points)
     road_points: gpd.GeoDataFrame = field(default_factory=_no_points)
+    buildings: gpd.GeoDataFrame = field(default_factory=_no_points)
     obu_routes: pd.DataFrame = field(default_factory=pd.DataFrame)
     junctions: pd.DataFrame = field(default_factory=pd.DataFrame)
     batches: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -21,11 +21,13 @@ from siting.errors import ModelError
 from siting.evidence import evidence
 from siting.files import replacing
 from siting.formulate.charging import decode
+from siting.joint.solving import refuse_impossible
 from siting.model.model import load_model
-from siting.pipeline import WRITERS, pass_only_verified, prepare, refuse_impossible
-from siting.store.runs import write_run
+from siting.pipeline import WRITERS, pass_only_verified, prepare
+from siting.store.runs import read_run, write_run
 from siting.structures import Sizing
 from siting.units import percent_text
+from siting.webmap import write_map
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -93,7 +95,8 @@ class Schemes:
     Attributes
     ----------
     folder
-        `runs/` with a run each, `compare/` with them side by side, and `schemes.json`.
+        `runs/` with a run each, `compare/` with them side by side, `schemes.html`, the map that
+        switches between them, and `schemes.json`.
     runs
         The run folders.
     choice
@@ -283,6 +286,10 @@ def schemes(
         shared = overlap([set(ids[one.decision.opened]) for one in choice.schemes])
         if len(runs) > 1:
             compare(runs, out=folder / "compare")
+            plans = {
+                one.label: read_run(run) for one, run in zip(choice.schemes, runs, strict=True)
+            }
+            write_map(plans["A"], folder / "schemes.html", schemes=plans)
         with replacing(folder / "schemes.json") as part:
             part.write_text(_record(choice, shared), encoding="utf-8")
     return Schemes(folder, runs, choice, shared)

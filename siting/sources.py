@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import geopandas as gpd
 import numpy as np
@@ -15,14 +15,14 @@ from siting.errors import InputError
 from siting.hygiene import Hygiene, clean_shapes, unique_ids
 from siting.inputs import sheets
 from siting.inputs.columns import AREA, KINDS, Kind
-from siting.inputs.placing import refuse_misplaced, to_lonlat
+from siting.inputs.placing import SWAPPED, refuse_misplaced, to_lonlat
 from siting.inputs.sniff import table_kind_of
 from siting.inputs.tables import WGS84
 from siting.inputs.values import PLACING, Labels, match_columns, numbers, read_columns
 from siting.inputs.vector import Wanted, open_layer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     Bounds = tuple[float, float, float, float]
     Objects = npt.NDArray[np.object_]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _EMPTY_CURE = "Give a file with rows, or leave the source out"
 
@@ -82,25 +85,81 @@ def read_layer(kind: str, spec: Source, area: Bounds | None = None) -> Layer:
     """Read as `read_source`, with the notes."""
     path, rules = Path(spec.file), KINDS[kind]
     raw, rows = _open(path, spec, rules)
-    labels = Labels(str(path), rows, spec.where)
+    in_table = [str(name) for name in raw.columns] if sheets.LINE in raw else []
+    in_table = [name for name in in_table if name != sheets.LINE]
+    labels = Labels(str(path), rows, spec.where, in_table)
     if not len(raw):
         raise InputError("the layer is empty", where=path, cure=_EMPTY_CURE)
     present = [str(name) for name in raw.columns if name != _geometry_of(raw)]
+    # All that is wrong with a file is told at once: its fields, its cells, its places.
+    wrong: list[InputError] = []
     # A column of features that is called x says nothing: they have their place.
-    found = match_columns(
-        [name for name in present if name != sheets.LINE], rules, spec.fields, labels
-    )
-    columns = read_columns(pd.DataFrame(raw), rules, found, labels)
-    shapes, crs = _shapes(raw, spec, found, labels, rules)
+    present = [name for name in present if name != sheets.LINE]
+    found = _told(wrong, match_columns, present, rules, spec.fields, labels)
+    if found is None:
+        usable = {our: name for our, name in spec.fields.items() if name in present}
+        found = _told([], match_columns, present, rules, usable, labels) or {}
+    columns = _told(wrong, read_columns, pd.DataFrame(raw), rules, found, labels)
+    placed = _told(wrong, _shapes, raw, spec, found, labels, rules)
     hygiene = Hygiene(str(path), strict=spec.checks == "strict")
-    kept, shapes, notes = clean_shapes(shapes, rows, hygiene, placed=rules.placed)
+    cleaned = placed and _told(wrong, clean_shapes, placed[0], rows, hygiene, placed=rules.placed)
+    if placed and not cleaned:
+        _told(wrong, _placed, finite(placed[0]), placed[1], spec, area, path)
+    if columns is None or placed is None or not cleaned or wrong:
+        raise together(wrong, path)
+    kept, shapes, notes = cleaned
     frame = columns[kept].assign(row=np.asarray(rows, dtype=object)[kept])
     frame = frame.reset_index(drop=True)
-    shapes = _placed(shapes[kept], crs, spec, area, path)
+    try:
+        shapes = _placed(shapes[kept], placed[1], spec, area, path)
+    except InputError as error:
+        raise _with_columns(error, raw, spec, found, labels) from error
     _refuse_shapes(shapes, rules, path)
     made = gpd.GeoDataFrame(frame, geometry=shapes, crs=WGS84)
     made, more = unique_ids(made, rules.columns[0].name, hygiene)
     return Layer(made, (*notes, *more))
+
+
+def _told(
+    wrong: list[InputError], check: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T | None:
+    """Run a check; None where it finds something wrong, which is kept."""
+    try:
+        return check(*args, **kwargs)
+    except InputError as error:
+        wrong.append(error)
+        return None
+
+
+def together(errors: Sequence[InputError], path: Path) -> InputError:
+    """Return several mistakes of one file as one error; one alone as it is."""
+    if len(errors) == 1:
+        return errors[0]
+    texts = (str(error).removeprefix(f"{path}: ") for error in errors)
+    each = (f"({number}) {text}" for number, text in enumerate(texts, 1))
+    return InputError(f"{len(errors)} mistakes: " + "; ".join(each), where=path)
+
+
+def finite(shapes: Objects) -> Objects:
+    """Return the geometries that have a place."""
+    known = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    lost = np.zeros(len(shapes), dtype=np.bool_)
+    xy, owner = shapely.get_coordinates(shapes, return_index=True)
+    lost[owner[~np.isfinite(xy).all(axis=1)]] = True
+    return np.asarray(shapely.force_2d(shapes[known & ~lost]), dtype=object)
+
+
+def _with_columns(
+    error: InputError, raw: pd.DataFrame, spec: Source, found: dict[str, str], labels: Labels
+) -> InputError:
+    """Say of swapped columns of a table which line to write."""
+    place = None if isinstance(raw, gpd.GeoDataFrame) else _placing(raw, spec, found)
+    if error.what not in SWAPPED or place is None or len(place) == 1:
+        return error
+    names = ("lon", "lat") if error.what == SWAPPED[0] else ("x", "y")
+    line = f"`fields: {{{names[0]}: {place[1]}, {names[1]}: {place[0]}}}`"
+    at = labels.where("fields") or "In the model"
+    return InputError(error.what, where=error.where, value=error.value, cure=f"{at}: write {line}")
 
 
 def _open(path: Path, spec: Source, rules: Kind) -> tuple[pd.DataFrame, list[str]]:
@@ -154,7 +213,8 @@ def _shapes(
             for row in bad[:5].tolist()
         )
         raise InputError(
-            f"{len(bad):,} rows have coordinates that are no numbers",
+            f"{len(bad):,} rows have coordinates that are no numbers, in "
+            f"{labels.column(place[0])} or {labels.column(place[1])}",
             where=labels.path,
             value=first,
             cure="Give decimal degrees or metres",

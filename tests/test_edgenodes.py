@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+
 import networkx as nx
 import numpy as np
 import pytest
 from handtown import make_map, make_network
+from hypothesis import given
+from hypothesis import settings as tries
+from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment, linprog
 
+from siting.core.handover import flatten
+from siting.formulate.edgenodes import EdgeChoice, edge_programme
 from siting.model.roadside import EdgeNodes
+from siting.roadside.edgebound import bound_of, price_sites
 from siting.roadside.edgenodes import both_ways, edge_choice, plan_edge_nodes
 
 
@@ -82,3 +91,72 @@ def test_no_sites_need_no_nodes() -> None:
     found = plan_edge_nodes(NETWORK, none, asked(), gap=0.0, seconds=30, memory_mb=2000)
     assert found.outcome is None
     assert not len(found.host)
+
+
+def _choice(count: int, capacity: int, seed: int) -> EdgeChoice:
+    """Sites strewn over a plane, arcs between those within 1.5 km."""
+    rng = np.random.default_rng(seed)
+    xy = rng.uniform(0, 3000, (count, 2))
+    metres = np.hypot(*(xy[:, None] - xy[None]).T)
+    site, host = np.nonzero((metres <= 1500) & ~np.eye(count, dtype=bool))
+    return EdgeChoice(site, host, metres[site, host], count, capacity, 60_000.0, 25.0)
+
+
+def _least(choice: EdgeChoice) -> float:
+    """Try every set of nodes; sites then go to them by assignment, whole by total unimodularity."""
+    best = np.inf
+    metres = np.full((choice.sites, choice.sites), np.inf)
+    metres[choice.site, choice.host] = choice.fibre_m
+    for size in range(1, choice.sites + 1):
+        for nodes in itertools.combinations(range(choice.sites), size):
+            others = [i for i in range(choice.sites) if i not in nodes]
+            slots = np.repeat(nodes, choice.capacity - 1)
+            if len(slots) < len(others):
+                continue
+            cost = np.where(np.isfinite(metres), metres, 1e9)[np.ix_(others, slots)]
+            rows, columns = linear_sum_assignment(cost)
+            fibre = float(cost[rows, columns].sum())
+            best = min(best, size * choice.node_cny + choice.fibre_cny_per_m * fibre)
+    return best
+
+
+@tries(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 4), st.floats(-1.0, 3.0))
+def test_no_prices_prove_more_than_the_cheapest_plan_costs(
+    seed: int, capacity: int, scale: float
+) -> None:
+    choice = _choice(6, capacity, seed)
+    least = _least(choice)
+    rough = np.random.default_rng(seed + 1).normal(scale, 1.0, 6) * choice.node_cny
+    assert bound_of(choice, rough) <= least * (1 + 1e-9)
+    price, bound = price_sites(choice, np.full(6, choice.node_cny / capacity), least)
+    assert bound == pytest.approx(bound_of(choice, price))
+    assert bound <= least * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("capacity", [2, 4, 9])
+def test_prices_come_near_the_linear_relaxation(capacity: int) -> None:
+    choice = _choice(40, capacity, capacity)
+    programme = edge_programme(choice)
+    model = flatten(programme)
+    upper = linprog(
+        model.cost,
+        A_ub=np.r_[model.matrix.toarray(), -model.matrix.toarray()],
+        b_ub=np.minimum(np.r_[model.row_upper, -model.row_lower], 1e9),
+        bounds=np.c_[model.lower, model.upper],
+    ).fun
+    _, bound = price_sites(choice, np.full(40, choice.node_cny / capacity), 1.03 * upper)
+    assert 0.995 * upper <= bound <= upper * (1 + 1e-7)
+
+
+def test_a_plan_tells_the_better_of_both_bounds() -> None:
+    found = plan_edge_nodes(NETWORK, SITES, asked(), gap=0.0, seconds=30, memory_mb=2000)
+    assert found.outcome is not None
+    assert found.priced_bound <= found.outcome.objective
+    assert found.bound >= found.priced_bound
+    assert found.by_branches == (found.outcome.bound > found.priced_bound * (1 + 1e-6))
+    alone = plan_edge_nodes(
+        NETWORK, SITES, asked(capacity_sites=1), gap=0.0, seconds=30, memory_mb=2000
+    )
+    assert not alone.by_branches
+    assert alone.gap == pytest.approx(0.0)

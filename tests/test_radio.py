@@ -22,6 +22,7 @@ from siting.districts import district_of_extent
 from siting.layers import read_map
 from siting.network import Network, build_network, find_junctions
 from siting.reach.radio import discs, heard
+from siting.reach.sight import Surroundings, in_sight
 from siting.reach.zones import build_zones
 
 SHARED = Path(__file__).parents[1].parent / "shared"
@@ -46,10 +47,19 @@ def grid(step: float = 200.0, count: int = 6) -> Network:
     return make_network(make_roads([*ways, *[Way([(x, y) for y in at], "tertiary") for x in at]]))
 
 
-def covers(network: Network, sites: RoadsideSites, *walls: shapely.Polygon) -> np.ndarray:
+def covers(network: Network, sites: RoadsideSites) -> np.ndarray:
+    return heard(sites, road_points(network, DISTRICT, asked()), network).toarray()
+
+
+def sees(
+    network: Network, sites: RoadsideSites, *walls: shapely.Polygon, least: float = 0.0
+) -> np.ndarray:
     points = road_points(network, DISTRICT, asked())
     buildings = np.array([shapely.transform(w, lambda c: c + CORNER) for w in walls], dtype=object)
-    return heard(sites, points, network, buildings, asked()).toarray()
+    around = Surroundings(buildings, asked().sight_radius_m.value, least)
+    site_open, point_open = (np.ones(len(some.xy), dtype=bool) for some in (sites, points))
+    found = in_sight(sites.xy, points.xy, around, site_open=site_open, point_open=point_open)
+    return found.toarray()
 
 
 @pytest.mark.parametrize("radius", [60.0, 250.0, 430.0])
@@ -87,7 +97,7 @@ def test_the_reach_is_what_a_graph_library_finds() -> None:
     expected = np.minimum(by_tail, by_head)
     own = points.edge == edge
     expected[own] = np.minimum(expected[own], np.abs(share[own] - 0.3) * metres[own])
-    found = heard(sites, points, network, None, asked()).toarray()[:, 0]
+    found = heard(sites, points, network).toarray()[:, 0]
     sure = np.abs(expected - 400.0) > 1e-3
     assert (found[sure] == (expected <= 400.0)[sure]).all()
     assert 0 < found.sum() < len(found)
@@ -99,7 +109,7 @@ def test_a_larger_radius_never_covers_fewer_points(radius: float, more: float, s
     network, points = small_grid()
     places = [tuple(at) for at in np.random.default_rng(seed).uniform(0, 600, (3, 2))]
     near, far = (
-        heard(site_at(network, places, reach), points, network, None, asked()).toarray()
+        heard(site_at(network, places, reach), points, network).toarray()
         for reach in (radius, radius + more)
     )
     assert (far | ~near).all()
@@ -122,7 +132,7 @@ def test_both_carriageways_are_one_road_even_where_the_counted_half_changes() ->
     assert len(np.unique(network.twin[network.highway >= 0])) == 2
     flips = len(np.unique(np.sign(np.hypot(*(points.xy - CORNER).T) - 790.0)))
     assert flips == 2, "the counted half should change sides on a ring"
-    found = heard(site_at(network, [ring[30]], 10_000.0), points, network, None, asked())
+    found = heard(site_at(network, [ring[30]], 10_000.0), points, network)
     assert found.toarray().all()
 
 
@@ -134,7 +144,7 @@ def test_a_junctions_site_reaches_from_all_its_nodes() -> None:
     junctions = find_junctions(network, city.roads)
     sites = roadside_sites(network, junctions, DISTRICT, city, asked())
     points = road_points(network, DISTRICT, asked())
-    found = heard(sites, points, network, None, asked()).toarray()
+    found = heard(sites, points, network).toarray()
     at = int(np.flatnonzero(sites.frame.kind == "junction")[0])
     away = np.hypot(*(points.xy - CORNER).T)
     radius = asked().urban_radius_m.value
@@ -155,14 +165,43 @@ def test_walls_hide_what_an_open_view_shows() -> None:
     wall = shapely.box(0.0, 40.0, 1000.0, 60.0)
     far = shapely.box(3000.0, 3000.0, 3010.0, 3010.0)
     plain = covers(network, sites)[:, 0]
-    seen = covers(network, sites, far)[:, 0]
-    hidden = covers(network, sites, far, wall)[:, 0]
+    seen = sees(network, sites, far)[:, 0]
+    hidden = sees(network, sites, far, wall)[:, 0]
     assert not plain[other].any()
     sight = np.hypot(*(points.xy - CORNER - [500.0, 0.0]).T) <= asked().sight_radius_m.value
-    assert (seen[other] == sight[other]).all()
+    assert (seen == sight).all()
     assert seen[other].any()
     assert not hidden[other].any()
-    assert (plain[~other] == hidden[~other]).all()
+    assert (hidden[~other] == seen[~other]).all()
+
+
+def test_where_few_buildings_are_drawn_nothing_is_taken_for_open_land() -> None:
+    network = make_network(make_roads([Way([(0.0, 0.0), (1000.0, 0.0)], "primary")]))
+    sites = site_at(network, [(200.0, 0.0), (800.0, 0.0)], 250.0)
+    radius = asked().sight_radius_m.value
+    # A block beside the first site that fills an eighth of its disc and stands off the road.
+    side = np.sqrt(np.pi * radius**2 / 8)
+    block = shapely.box(200.0 - side / 2, 5.0, 200.0 + side / 2, 5.0 + side)
+    assert sees(network, sites, block, least=0.12)[:, 0].any()
+    assert not sees(network, sites, block, least=0.13).any()
+    assert not sees(network, sites, block, least=0.12)[:, 1].any()
+    assert not sees(network, sites, least=0.0).any(), "no building, no view"
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_lines_of_sight_are_those_that_a_check_of_every_pair_finds(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    network, points = small_grid()
+    sites = site_at(network, [tuple(at) for at in rng.uniform(0, 600, (3, 2))], 250.0)
+    corner = rng.uniform(0, 600, (8, 2))
+    walls = [shapely.box(x, y, x + 60, y + 40) for x, y in corner]
+    found = sees(network, sites, *walls)
+    here = [shapely.transform(w, lambda c: c + CORNER) for w in walls]
+    for row, column in np.ndindex(found.shape):
+        line = shapely.LineString([points.xy[row], sites.xy[column]])
+        free = line.length <= asked().sight_radius_m.value
+        assert found[row, column] == (free and not any(line.intersects(wall) for wall in here))
 
 
 @given(st.floats(1.0, 2000.0), st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
@@ -177,8 +216,8 @@ def test_nothing_is_heard_where_nothing_is() -> None:
     network = grid()
     points = road_points(network, DISTRICT, asked())
     none = _no_sites()
-    assert heard(none, points, network, None, asked()).shape == (len(points.xy), 0)
-    assert heard(none, points, network, None, asked()).nnz == 0
+    assert heard(none, points, network).shape == (len(points.xy), 0)
+    assert heard(none, points, network).nnz == 0
 
 
 def _no_sites() -> RoadsideSites:
@@ -199,7 +238,7 @@ def test_the_candidates_of_real_jinan_reach_nearly_all_its_roads_in_ten_seconds(
     sites = roadside_sites(network, junctions, districts, city, asked())
     points: RoadPoints = road_points(network, districts, asked())
     start = time.perf_counter()
-    found = heard(sites, points, network, None, asked())
+    found = heard(sites, points, network)
     assert time.perf_counter() - start < 10.0
     reached = np.asarray(found.sum(axis=1)).ravel() > 0
     assert points.length_m[reached].sum() > 0.99 * points.length_m.sum()
@@ -210,7 +249,7 @@ def test_sites_without_points_hear_nothing_and_make_no_cell() -> None:
     network = make_network(make_roads([Way([(0.0, 0.0), (900.0, 0.0)], "residential")]))
     points = road_points(network, DISTRICT, asked())
     sites = site_at(network, [(0.0, 0.0)], 250.0)
-    assert heard(sites, points, network, None, asked()).shape == (0, 1)
+    assert heard(sites, points, network).shape == (0, 1)
     zones = build_zones(network, DISTRICT, points, sites, asked())
     assert zones.zone_id.shape == zones.area_km2.shape == (0,)
     assert zones.junction.shape == (0, 1)

@@ -92,6 +92,35 @@ def test_the_run_holds_when_read_back_and_follows_its_schema(town: Published, ba
     assert sum(back.districts.rsus) == len(back.rsus)
 
 
+def test_areas_are_those_of_the_published_layers(town: Published) -> None:
+    layers = {
+        name: gpd.read_file(town.folder / "plan.gpkg", layer=name)
+        for name in ("rsus", "zones", "districts")
+    }
+    run = json.loads((town.folder / "run.json").read_text(encoding="utf-8"))
+    built = layers["zones"][layers["zones"].built.astype(bool)]
+    assert run["totals"]["built_area_zone_km2"] == pytest.approx(built.area_km2.sum(), rel=1e-12)
+    # Lambert's cylinder is true to area; discs are drawn where distances are true.
+    assert built.to_crs("EPSG:6933").area.sum() / 1e6 == pytest.approx(
+        built.area_km2.sum(), rel=1e-4
+    )
+    rsus = layers["rsus"].to_crs(layers["rsus"].estimate_utm_crs())
+    scale = np.sqrt(layers["districts"].to_crs(rsus.crs).area.sum()) / np.sqrt(
+        layers["districts"].to_crs("EPSG:6933").area.sum()
+    )
+    discs = rsus.geometry.buffer(rsus.radius_m * scale, quad_segs=64).to_crs("EPSG:6933")
+    city = layers["districts"].to_crs("EPSG:6933").union_all()
+    union_km2 = discs.union_all().intersection(city).area / 1e6
+    assert run["totals"]["built_area_footprint_km2"] == pytest.approx(union_km2, rel=1e-3)
+
+
+def test_no_junction_is_equipped_twice_nor_two_places_that_are_one(back: Plan) -> None:
+    at = back.rsus[back.rsus.junction_id != ""]
+    assert not at.junction_id.duplicated().any()
+    nodes = [node for names in at.node_ids for node in names.split()]
+    assert len(nodes) == len(set(nodes)), "a node belongs to one junction"
+
+
 def test_a_model_that_asks_for_none_plans_none(published: Published) -> None:
     found = published.plan
     assert found.run["totals"]["rsus"] == len(found.rsus) == 0
@@ -290,6 +319,27 @@ def _moved(found: Plan) -> Plan:
     return replace(found, rsus=found.rsus.assign(geometry=found.rsus.geometry.translate(0.01, 0)))
 
 
+def _priced(change: Callable[[Any, Any], Any]) -> Callable[[Plan], Plan]:
+    """Change the prices behind the bound of the edge nodes, or whose they are."""
+
+    def lie(found: Plan) -> Plan:
+        names = ("edge_nodes/site_id", "edge_nodes/price")
+        values = change(*(found.evidence[name] for name in names))
+        return replace(found, evidence={**found.evidence, **dict(zip(names, values, strict=True))})
+
+    return lie
+
+
+_dearer = _priced(lambda ids, price: (ids, price * 1.05))
+
+
+def _by_prices(found: Plan) -> Plan:
+    """Claim for the prices what only branch and bound could prove."""
+    cost = found.run["roadside"]["edge_nodes"]["objective"]
+    claimed = _run("roadside", "edge_nodes", "bound", value=lambda _: cost)(found)
+    return _run("roadside", "edge_nodes", "bound_by", value=lambda _: "prices")(claimed)
+
+
 LIES: tuple[tuple[str, Any], ...] = (
     ("roadside sites", _run("totals", "rsus", value=lambda n: n + 1)),
     ("equipped junctions", _run("totals", "junctions", value=lambda n: n + 1)),
@@ -351,6 +401,10 @@ LIES: tuple[tuple[str, Any], ...] = (
     ("built_area_km2", _of("clauses", planned=lambda f: f.planned * 1.01)),
     ("roadside sites lie in their district", _of("rsus", district_id=lambda _: "370102")),
     ("points are heard within the radius", _moved),
+    ("edge-node bound from the prices", _run("roadside", "edge_nodes", "priced_bound", value=lambda n: n * 1.02)),
+    ("edge-node bound from the prices", _dearer),
+    ("edge-node prices are those of", _priced(lambda ids, price: (ids[1:], price[1:]))),
+    ("edge-node bound rests on prices", _by_prices),
 )  # fmt: skip
 
 

@@ -44,8 +44,13 @@ solve: {{gap: 0.02, seconds: 120}}
 """
 
 
-def write_town(path: Path) -> Path:
-    """Write the town as OSM XML or PBF, by the suffix of `path`."""
+HOUSES = ((0.2, 0.2, 0.45, 0.45), (0.55, 0.2, 0.8, 0.4), (0.2, 0.6, 0.8, 0.8))
+"""Buildings of a block: west, south, east, north as shares of it."""
+FLATS = {"building": "apartments", "building:levels": "6"}
+
+
+def write_town(path: Path, *, buildings: bool = False) -> Path:
+    """Write the town as OSM XML or PBF, by the suffix of `path`, with three buildings a block."""
     with osmium.SimpleWriter(str(path)) as writer:
         for row in range(SIDE):
             for column in range(SIDE):
@@ -58,6 +63,8 @@ def write_town(path: Path) -> Path:
             name = HOSTILE if number == 0 else f"设施{number}"
             tags = {key: value, "name": name}
             writer.add_node(Node(id=10_000 + number, location=at, tags=tags))
+        if buildings:
+            _write_buildings(writer)
         for line in range(SIDE):
             kind = {0: "primary", 3: "secondary"}.get(line % 6, "residential")
             tags = {"highway": kind, "name": f"第{line}路"}
@@ -66,6 +73,23 @@ def write_town(path: Path) -> Path:
             writer.add_way(Way(id=1 + 2 * line, nodes=across, tags=tags))
             writer.add_way(Way(id=2 + 2 * line, nodes=along, tags=tags))
     return path
+
+
+def _write_buildings(writer: osmium.SimpleWriter) -> None:
+    """Write flats of six storeys in the blocks of the western half, nodes before ways."""
+    blocks = [(row, column) for row in range(SIDE - 1) for column in range(SIDE // 2)]
+    ways = []
+    for row, column in blocks:
+        for number, (west, south, east, north) in enumerate(HOUSES):
+            first = 100_000 + 100 * (row * SIDE + column) + 10 * number
+            corners = [(west, south), (east, south), (east, north), (west, north)]
+            for corner, (x, y) in enumerate(corners):
+                at = (WEST + (column + x) * STEP_DEG, SOUTH + (row + y) * STEP_DEG * 0.8)
+                writer.add_node(Node(id=first + corner, location=at))
+            ring = [first, first + 1, first + 2, first + 3, first]
+            ways.append(Way(id=first, nodes=ring, tags=FLATS))
+    for way in ways:
+        writer.add_way(way)
 
 
 def write_model(folder: Path, *, budget: float = 4e7, stations: int = 8) -> Path:

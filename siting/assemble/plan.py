@@ -27,9 +27,12 @@ from siting.assemble.settings import model_settings
 from siting.charging.queueing import waiting_columns, waiting_note
 from siting.charging.service import nearest_by_segment, service_record, service_table
 from siting.charging.transformer import transformer_kva
+from siting.city.catalog import credit_line
 from siting.city.layers import own_frames
 from siting.clock import peak_memory_mb
 from siting.facts import clauses
+from siting.locks.record import with_locks
+from siting.own.dropping import all_dropped
 from siting.own.exclusions import cut_report
 from siting.piles import pile_table
 from siting.plan import (
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
     from siting.demand.charging import Demand
     from siting.formulate.charging import Decision
     from siting.hydrogen import HydrogenPlan
+    from siting.model.model import Model
     from siting.network import Network
     from siting.reach.distance import Reach
     from siting.reach.places import Places
@@ -103,6 +107,8 @@ class Solved:
         The test roads and the roadside units, where a target asks for them.
     own
         Stations in operation and excluded land.
+    question
+        The model as it was asked, where one budget of all programmes set that of charging.
     """
 
     decision: Decision
@@ -115,6 +121,7 @@ class Solved:
     testroads: TestRoadPlan | None = None
     roadside: RoadsidePlan | None = None
     own: OwnLayers | None = None
+    question: Model | None = None
 
 
 def assemble_plan(
@@ -145,7 +152,7 @@ def assemble_plan(
     """
     model = city.model
     charging = model.charging
-    decision, outcome, hydrogen = solved.decision, solved.outcome, solved.hydrogen
+    decision, hydrogen = solved.decision, solved.hydrogen
     types = pile_table(charging)
     served = np.bincount(reach.site, weights=decision.serve, minlength=reach.sites).astype(float)
     stations = station_frame(
@@ -206,16 +213,16 @@ def assemble_plan(
         roads=road_frame(network, city.map.roads),
         pile_types=types,
         assumptions=assumption_table(model),
-        run=_run_record(city, stations, catchments, ledger, service, outcome, seconds),
+        run=_run_record(city, stations, catchments, ledger, service, solved, seconds),
         service=service,
         evidence=solved.evidence,
         places=reached,
         substations=fed,
         existing=stands,
         exclusions=land,
-        dropped=candidates.dropped,
+        dropped=_dropped(candidates, solved),
     )
-    cut = cut_report(land, candidates.dropped)
+    cut = cut_report(found.dropped)
     if cut:
         found = replace(found, run={**found.run, "notes": [*found.run["notes"], *cut]})
     if solved.worst is not None:
@@ -224,7 +231,9 @@ def assemble_plan(
         found = replace(found, run={**found.run, **more})
     found = found if hydrogen is None else _with_hydrogen(found, hydrogen)
     found = found if solved.roadside is None else with_roadside(found, solved.roadside)
-    return found if solved.testroads is None else _with_testroads(found, solved.testroads)
+    return with_locks(
+        found if solved.testroads is None else _with_testroads(found, solved.testroads), city
+    )
 
 
 def _clause_layers(
@@ -249,6 +258,12 @@ def _clause_layers(
     load = stations.groupby("substation_id").peak_kw.sum()
     loaded = fed.frame.assign(load_kw=fed.frame.substation_id.map(load).fillna(0.0))
     return reached, loaded
+
+
+def _dropped(candidates: Candidates, solved: Solved) -> gpd.GeoDataFrame:
+    """List what the land and the roads drop of each programme's candidates."""
+    others = (solved.hydrogen, solved.roadside, solved.testroads)
+    return all_dropped([candidates.dropped, *(one.dropped for one in others if one is not None)])
 
 
 def _target_notes(city: City, solved: Solved, standing: Mapping[str, str]) -> dict[str, str]:
@@ -320,11 +335,11 @@ def _run_record(
     catchments: pd.DataFrame,
     ledger: pd.DataFrame,
     service: pd.DataFrame,
-    outcome: Outcome,
+    solved: Solved,
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:
     """Fill run.json; its schema is `docs/run.schema.json`."""
-    model = city.model
+    model, outcome = city.model, solved.outcome
     now = datetime.now(UTC).replace(microsecond=0)
     served = float(catchments.kwh_day.sum())
     gap = max(0.0, outcome.bound - served) / max(served, 1e-9)
@@ -332,12 +347,13 @@ def _run_record(
     told = [text for text in (queues, pilot_note(stations)) if text]
     return {
         "model": model.name,
-        "run_id": f"{now:%Y%m%d-%H%M%S}-{_question_hash(city)}",
+        "run_id": f"{now:%Y%m%d-%H%M%S}-{_question_hash(solved.question or model, city)}",
         "created": now.isoformat(),
         "title_zh": model.title_zh,
         "title_en": model.title_en,
+        "approval": model.approval,
         "synthetic_roads": city.map.synthetic,
-        "attribution": city.map.attribution,
+        "attribution": credit_line(city.map.attribution, city.inputs),
         "status": str(outcome.status),
         "objective": served,
         "objective_meaning": "demand served, kWh a day",
@@ -404,7 +420,7 @@ def _number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _question_hash(city: City) -> str:
+def _question_hash(model: Model, city: City) -> str:
     """Hash the model and its inputs: equal questions carry equal marks."""
-    question = city.model.model_dump_json() + json.dumps(city.inputs, sort_keys=True) + __version__
+    question = model.model_dump_json() + json.dumps(city.inputs, sort_keys=True) + __version__
     return hashlib.sha256(question.encode()).hexdigest()[:8]

@@ -1,9 +1,9 @@
 /* The ground: district shading, demand, roads, borders and names, painted on one canvas. */
 "use strict";
-siting.basemap = (function () {
+siting.part("basemap", function () {
   const S = siting, data = S.data;
   const FONT = getComputedStyle(document.documentElement).getPropertyValue("--sans") || "sans-serif";
-  const show = { roads: true, districts: true, labels: true, demand: true, fill: "none" };
+  const show = { roads: !S.data.tiles, districts: true, labels: true, demand: true, fill: "none" };
   const FILLS = {
     served: { breaks: [0.5, 0.7, 0.85, 0.95], colours: ["#f2e4d3", "#dfe6d8", "#b9d5cf", "#84b8b8", "#4a949c"] },
     per10k: { breaks: [5, 10, 20, 40], colours: ["#eef1ec", "#d5e3e4", "#abccd2", "#79aebb", "#47899c"] },
@@ -121,7 +121,7 @@ siting.basemap = (function () {
   }
   function fillColour(row) {
     const scheme = FILLS[show.fill];
-    if (!scheme) return "#f9f8f5";
+    if (!scheme) return data.tiles ? "rgba(0,0,0,0)" : "#f9f8f5";
     const value = fillValue(row);
     return S.finite(value) ? scheme.colours[scheme.breaks.filter((b) => value >= b).length] : "#e4e4e2";
   }
@@ -132,10 +132,24 @@ siting.basemap = (function () {
       view.ctx.beginPath();
       for (; i < districts.n && districts.row[i] === row; i += 1) ring(view, i);
       view.ctx.fillStyle = fillColour(row);
+      view.ctx.globalAlpha = data.tiles ? 0.55 : 1;
       view.ctx.fill("evenodd");
     }
+    view.ctx.globalAlpha = 1;
   }
 
+  /* Districts that a chosen clause is about. */
+  function paintChosen(view) {
+    const sets = S.serving.active();
+    if (!sets || !sets.districts) return;
+    view.ctx.beginPath();
+    for (let i = 0; i < districts.n; i += 1) if (sets.districts.has(districts.row[i])) ring(view, i);
+    view.ctx.fillStyle = "rgba(217,154,61,0.16)";
+    view.ctx.fill("evenodd");
+    view.ctx.strokeStyle = "#b06a12";
+    view.ctx.lineWidth = 2;
+    view.ctx.stroke();
+  }
   function paintBorders(view) {
     const { ctx } = view;
     stroke(view, districts, "rgba(92,84,120,0.13)", view.zoom < 10 ? 4 : 7);
@@ -149,7 +163,7 @@ siting.basemap = (function () {
   const demandRadius = (i, view) => Math.max(0.7, Math.min(15, (400 * view.scale) / worldMetres) * Math.min(1.5, Math.sqrt(demand.kwh[i] / demand.top)));
   function paintDemand(view) {
     const { ctx } = view;
-    ctx.globalAlpha = view.zoom < 12 ? 0.34 : 0.45;
+    ctx.globalAlpha = (view.zoom < 12 ? 0.34 : 0.45) * (S.serving.show.clause < 0 ? 1 : 0.3);
     for (const colour of Object.values(DEMAND)) {
       ctx.fillStyle = colour;
       ctx.beginPath();
@@ -221,16 +235,20 @@ siting.basemap = (function () {
     for (let row = 0; row < districts.at.n; row += 1) {
       const text = districtName(row), half = ctx.measureText(text).width / 2 + 2;
       const x = districts.at.x[row] * view.scale - view.ox, y = districts.at.y[row] * view.scale - view.oy;
-      const box = [x - half, y - 9, x + half, y + 9];
+      // Beside a hydrogen station rather than over it.
+      const marks = S.hydrogen.boxes(view);
+      const dy = [0, -17, 17].find((d) => !clash(marks, [x - half, y + d - 9, x + half, y + d + 9])) || 0;
+      const box = [x - half, y + dy - 9, x + half, y + dy + 9];
       if (clash(boxes, box)) continue;
       boxes.push(box);
       ctx.save();
-      ctx.translate(x, y);
+      ctx.translate(x, y + dy);
       write(ctx, text, "#3d3650", "rgba(255,255,255,0.92)");
       ctx.restore();
     }
     ctx.globalAlpha = 1;
   }
+  const namePlace = (row) => [names.lat[row], names.lon[row]];
   const districtName = (row) => S.pick(data.districts.name[row], data.districts.name_en[row]);
 
   function paint(view) {
@@ -239,6 +257,7 @@ siting.basemap = (function () {
     if (show.demand) paintDemand(view);
     if (show.roads) paintRoads(view);
     if (show.districts) paintBorders(view);
+    paintChosen(view);
     if (show.labels && show.roads) paintNames(view);
   }
 
@@ -283,5 +302,5 @@ siting.basemap = (function () {
     return best;
   }
 
-  return { Painter, paint, show, demand, share, districts, roads, ROADS, FILLS, DEMAND, FONT, districtName, districtAt, districtBounds, demandAt, per10k, paintDistrictNames, clash, write };
-})();
+  return { Painter, paint, show, demand, share, districts, roads, ROADS, FILLS, DEMAND, FONT, districtName, namePlace, districtAt, districtBounds, demandAt, per10k, paintDistrictNames, clash, write };
+});

@@ -1,6 +1,6 @@
 /* The card of the chosen station or district. */
 "use strict";
-siting.card = (function () {
+siting.part("card", function () {
   const S = siting, { data, t, el } = S;
 
   function row(key, value, className) {
@@ -19,6 +19,16 @@ siting.card = (function () {
     return node;
   }
 
+  /* Where it is, in degrees of the map's datum, to the metre. */
+  const place = (points, i) => `${points.lon[i].toFixed(5)}, ${points.lat[i].toFixed(5)}${data.tiles && data.tiles.shifted ? " (GCJ-02)" : ""}`;
+  const year = (layer, i) => (layer.when && layer.when.step[i] > 0 ? (layer.when.unit === "year" ? String(layer.when.step[i]) : t("time.batch", { n: layer.when.step[i] })) : t("card.year.there"));
+  const word = (table, name, i) => (table[name] ? S.known(`card.${name}`, table[`${name}_texts`][table[name][i]]) : "");
+  /* What a lock asks of an item, with its reason and who asked. */
+  function locked(item, id, add) {
+    const lock = (data.locks || []).find((one) => one.item === item && one.ids.includes(id));
+    if (lock) add("lock", [t(`lock.${lock.what}`), lock.reason, lock.who].filter(Boolean).join(" · "));
+  }
+
   /* A wait without an end has no number; everybody waits then. */
   function wait(minutes, probability) {
     if (!S.finite(probability)) return S.UNKNOWN;
@@ -31,6 +41,7 @@ siting.card = (function () {
     const list = el("dl", "s-rows");
     const add = (name, value, className) => { const node = row(t(`card.${name}`), value, className); node.dataset.field = name; list.append(node); };
     add("id", table.site_id[i]);
+    locked("charging", table.site_id[i], add);
     add("district.label", `${where} · ${t(table.urban[i] ? "card.urban" : "card.rural")}`);
     add("piles", S.number(table.piles[i]));
     data.pile_types.forEach((type, k) => {
@@ -40,19 +51,29 @@ siting.card = (function () {
         list.append(node);
       }
     });
+    if (table.kept_piles && table.kept_piles[i] > 0) add("kept", S.number(table.kept_piles[i]));
+    if (table.max_piles) add("most", S.number(table.max_piles[i]));
+    if (table.when) add("year", year(table, i));
+    if (table.policy && table.kept[i]) add("policy", word(table, "policy", i));
+    if (table.access) add("users", word(table, "access", i));
     add("installed", amount(table.installed_kw[i], 1, t("unit.kw")));
+    if (table.kw_limit) add("limit", amount(table.kw_limit[i], 0, t("unit.kw")));
     add("peak", amount(table.peak_kw[i], 1, t("unit.kw")));
     add("transformer", amount(table.transformer_kva[i], 0, t("unit.kva")));
     add("wait", wait(table.wait_minutes[i], table.wait_probability[i]));
+    if (table.substation_id) add("substation", word(table, "substation_id", i) || S.UNKNOWN);
     add("capacity", amount(table.capacity_kwh_day[i], 1, t("unit.kwhday")));
     add("served", amount(table.served_kwh_day[i], 1, t("unit.kwhday")));
     add("utilisation", S.percent(table.utilisation[i]));
     list.append(S.bar(table.utilisation[i], "s-use"));
     add("cost", S.costText(table.cost_cny[i]));
+    if (table.fixed_cost_cny) add("fixed", S.costText(table.fixed_cost_cny[i]));
+    if (table.cost_factor && table.cost_factor[i] !== 1 && S.finite(table.cost_factor[i])) add("factor", `× ${S.number(table.cost_factor[i], 2)}`);
     if (table.v2g_ready[i]) add("v2g", t("card.v2g.yes"));
     if (table.storage_kwh[i] > 0 || table.pv_kw[i] > 0) add("storage", t("card.storage.text", { kwh: S.number(table.storage_kwh[i]), kw: S.number(table.pv_kw[i]) }));
     if (table.preference_cost_cny[i] > 0) add("preference", S.costText(table.preference_cost_cny[i]));
     add("access", amount(table.access_m[i], 0, t("unit.m")));
+    add("place", place(S.stations.at, i));
     add("clauses", table.clause_sets[table.clauses[i]] || S.UNKNOWN);
     const area = S.stations.catchment(i);
     const text = area.cells ? t("card.catchment.text", { n: S.number(area.cells), mean: S.metres(area.mean), far: S.metres(area.far) }) : t("card.catchment.none");
@@ -63,10 +84,11 @@ siting.card = (function () {
   }
 
   function hydrogen(i, actions) {
-    const table = S.hydrogen.table, place = data.districts.district_id.indexOf(table.district_id[i]);
-    const where = place >= 0 ? S.basemap.districtName(place) : table.district[i], list = el("dl", "s-rows");
+    const table = S.hydrogen.table, home = data.districts.district_id.indexOf(table.district_id[i]);
+    const where = home >= 0 ? S.basemap.districtName(home) : table.district[i], list = el("dl", "s-rows");
     const add = (name, value) => { const node = row(t(`card.${name}`), value); node.dataset.field = name; list.append(node); };
     add("id", table.site_id[i]);
+    locked("hydrogen", table.site_id[i], add);
     add("district.label", `${where} · ${t(table.urban[i] ? "card.urban" : "card.rural")}`);
     add("hydrogen.capacity", amount(table.capacity_kg_day[i], 1, t("unit.kgday")));
     add("hydrogen.served", amount(table.served_kwh_day[i], 1, t("unit.kwhday")));
@@ -77,17 +99,20 @@ siting.card = (function () {
     add("hydrogen.supply", amount(table.supply_m[i], 1, t("unit.m")));
     add("cost", S.costText(table.cost_cny[i]));
     add("access", amount(table.access_m[i], 0, t("unit.m")));
+    if (table.when) add("year", year(table, i));
+    add("place", place(S.hydrogen.at, i));
     add("clauses", table.clauses[i] || S.UNKNOWN);
     const chips = el("div", "s-chips", chip(t("card.hydrogen"), S.hydrogen.COLOUR), chip(S.known("kind", table.kind[i])), chip(t(table.combined[i] ? "hydrogen.combined" : "hydrogen.alone")));
     return [head(S.hydrogen.name(i), actions.close), chips, list, S.button("s-link", actions.locate, t("card.locate"))];
   }
 
   function testroad(i, actions) {
-    const roads = S.testroads, table = roads.table, place = data.districts.district_id.indexOf(table.district_id[i]);
-    const where = place >= 0 ? S.basemap.districtName(place) : table.district[i], list = el("dl", "s-rows");
+    const roads = S.testroads, table = roads.table, home = data.districts.district_id.indexOf(table.district_id[i]);
+    const where = home >= 0 ? S.basemap.districtName(home) : table.district[i], list = el("dl", "s-rows");
     const add = (name, value) => { const node = row(t(`card.${name}`), value); node.dataset.field = name; list.append(node); };
     const sort = table.sorts.find((one) => one.id === table.sort[i]);
     add("id", table.section_id[i]);
+    locked("test_road", table.section_id[i], add);
     add("testroad.from", table.from_name[i]);
     add("testroad.to", table.to_name[i]);
     add("testroad.km", amount(table.km[i], 3, "km"));
@@ -107,11 +132,12 @@ siting.card = (function () {
     return t("card.rsu.batch.text", { n: phase, year });
   }
   function rsu(i, actions) {
-    const roadside = S.roadside, table = roadside.table, place = data.districts.district_id.indexOf(table.district_id[i]);
-    const where = place >= 0 ? S.basemap.districtName(place) : table.district[i], list = el("dl", "s-rows");
+    const roadside = S.roadside, table = roadside.table, home = data.districts.district_id.indexOf(table.district_id[i]);
+    const where = home >= 0 ? S.basemap.districtName(home) : table.district[i], list = el("dl", "s-rows");
     const add = (name, value) => { const node = row(t(`card.${name}`), value); node.dataset.field = name; list.append(node); };
     const level = t(`legend.rsus.${roadside.LEVELS[table.level[i]]}`);
     add("id", table.site_id[i]);
+    locked("roadside", table.site_id[i], add);
     add("district.label", where);
     add("rsu.road", table.road[i] || S.UNKNOWN);
     add("rsu.level", level);
@@ -123,20 +149,23 @@ siting.card = (function () {
       add("rsu.fibre", S.metres(table.fibre_m[i]));
     }
     add("cost", S.costText(table.cost_cny[i]));
+    add("place", place(roadside.at, i));
     add("clauses", table.clauses[i] || S.UNKNOWN);
     const chips = el("div", "s-chips", chip(t("card.rsu"), roadside.COLOURS[table.level[i]]), chip(S.known("kind", table.kind[i])), table.mandatory[i] ? chip(t("card.rsu.mandatory")) : null);
     return [head(roadside.name(i), actions.close), chips, list, S.button("s-link", actions.locate, t("card.locate"))];
   }
   function edgenode(i, actions) {
-    const roadside = S.roadside, table = roadside.nodes, place = data.districts.district_id.indexOf(table.district_id[i]);
-    const where = place >= 0 ? S.basemap.districtName(place) : table.district[i], list = el("dl", "s-rows");
+    const roadside = S.roadside, table = roadside.nodes, home = data.districts.district_id.indexOf(table.district_id[i]);
+    const where = home >= 0 ? S.basemap.districtName(home) : table.district[i], list = el("dl", "s-rows");
     const add = (name, value) => { const node = row(t(`card.${name}`), value); node.dataset.field = name; list.append(node); };
     add("id", table.edge_node_id[i]);
+    locked("edge_node", table.edge_node_id[i], add);
     add("district.label", where);
     add("edgenode.sites", S.number(table.sites[i]));
     add("rsu.fibre", S.metres(table.fibre_m[i]));
     add("rsu.batch", batch(table.phase[i], table.year[i]));
     add("cost", S.costText(table.cost_cny[i]));
+    add("place", place(roadside.nodeAt, i));
     return [head(roadside.nodeName(i), actions.close), el("div", "s-chips", chip(t("card.edgenode"), roadside.NODE)), list, S.button("s-link", actions.locate, t("card.locate"))];
   }
 
@@ -154,4 +183,4 @@ siting.card = (function () {
     return [head(S.basemap.districtName(d), actions.close), el("div", "s-chips", chip(t("card.district"))), list, S.button("s-link", actions.locate, t("card.locate"))];
   }
   return { station, hydrogen, testroad, rsu, edgenode, district };
-})();
+});

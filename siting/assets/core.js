@@ -2,8 +2,9 @@
 "use strict";
 window.siting = (function () {
   const data = JSON.parse(document.getElementById("siting-data").textContent);
+  const own = { ...data }, schemes = data.schemes || [], parts = [], unpacked = new WeakMap();
   const UNKNOWN = "—";
-  const state = { language: "zh", listeners: [] };
+  const state = { language: "zh", scheme: -1, listeners: [] };
 
   /* Base64 VLQ, as in source maps: five bits a character, low bits first, sign in the last bit. */
   const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -34,7 +35,12 @@ window.siting = (function () {
   const mercatorX = (lon) => (lon + 180) / 360;
   const mercatorY = (lat) => 0.5 - Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360)) / (2 * Math.PI);
 
-  function points(packed) {
+  /* What one scheme shares with another is unpacked once. */
+  const once = (unpack) => (packed) => {
+    if (!unpacked.has(packed)) unpacked.set(packed, unpack(packed));
+    return unpacked.get(packed);
+  };
+  function pointsOf(packed) {
     const values = decode(packed.xy), n = values.length / 2;
     const x = new Float64Array(n), y = new Float64Array(n);
     const lon = new Float64Array(n), lat = new Float64Array(n);
@@ -51,7 +57,7 @@ window.siting = (function () {
   }
 
   /* Vertex lists behind each other, each with its count in front; `box` is x0, y0, x1, y1 a list. */
-  function chains(packed) {
+  function chainsOf(packed) {
     const values = decode(packed.xy), n = packed.count;
     const start = new Int32Array(n + 1), box = new Float64Array(4 * n);
     const total = (values.length - n) / 2;
@@ -76,6 +82,21 @@ window.siting = (function () {
       box.set([x0, y0, x1, y1], 4 * i);
     }
     return { n, start, x, y, box };
+  }
+
+  /* A part of the page is made from the data, anew for each scheme; what is shown stays so. */
+  function part(name, make) {
+    parts.push([name, make]);
+    siting[name] = make();
+  }
+  function useScheme(k) {
+    Object.assign(data, own, k < 0 ? {} : schemes[k].data);
+    state.scheme = k;
+    for (const [name, make] of parts) {
+      const old = siting[name], made = make();
+      siting[name] = made;
+      if (made.show) Object.assign(made.show, old.show, { selected: -1, hover: -1, node: -1, clause: -1 });
+    }
   }
 
   /* Words: a key of the string table, `{name}` filled in. */
@@ -160,7 +181,7 @@ window.siting = (function () {
   }
 
   return {
-    data, state, decode, points, chains, mercatorX, mercatorY, t, known, pick, setLanguage, finite, number, percent,
+    data, state, schemes, part, useScheme, decode, points: once(pointsOf), chains: once(chainsOf), mercatorX, mercatorY, t, known, pick, setLanguage, finite, number, percent,
     money, moneyText, costText, metres, el, button, clear, one, bar, UNKNOWN,
     onLanguage(listener) { state.listeners.push(listener); },
   };

@@ -1,6 +1,6 @@
 /* Hydrogen stations, painted over the charging stations as diamonds with an H. */
 "use strict";
-siting.hydrogen = (function () {
+siting.part("hydrogen", function () {
   const S = siting, base = S.basemap, table = S.data.hydrogen, COLOUR = "#0a6cc4";
   const at = S.points(table);
   const show = { hydrogen: true, selected: -1, hover: -1 };
@@ -34,9 +34,12 @@ siting.hydrogen = (function () {
     if (!show.hydrogen) return;
     const { ctx } = view, r = radius(view.zoom);
     for (let i = 0; i < at.n; i += 1) {
+      if (!S.time.there("hydrogen", i)) continue;
       const x = at.x[i] * view.scale - view.ox, y = at.y[i] * view.scale - view.oy;
       if (x < -r || y < -r || x > view.w + r || y > view.h + r) continue;
+      ctx.globalAlpha = S.serving.alpha("hydrogen", i);
       symbol(ctx, x, y, r, table.combined[i]);
+      ctx.globalAlpha = 1;
       if (i !== show.selected && i !== show.hover) continue;
       ctx.beginPath();
       ctx.arc(x, y, r + (i === show.selected ? 5 : 3), 0, 2 * Math.PI);
@@ -46,6 +49,10 @@ siting.hydrogen = (function () {
     }
   }
 
+  const boxes = (view) => (show.hydrogen ? Array.from({ length: at.n }, (_, i) => {
+    const x = at.x[i] * view.scale - view.ox, y = at.y[i] * view.scale - view.oy, r = 0.8 * radius(view.zoom);
+    return [x - r, y - r, x + r, y + r];
+  }) : []);
   /* The hydrogen station nearest to a world pixel within reach, -1 for none. */
   function stationAt(zoom, px, py, reach) {
     if (!show.hydrogen) return -1;
@@ -53,7 +60,7 @@ siting.hydrogen = (function () {
     let best = -1, nearest = radius(zoom) + reach;
     for (let i = 0; i < at.n; i += 1) {
       const d = Math.hypot(at.x[i] * scale - px, at.y[i] * scale - py);
-      if (d <= nearest) {
+      if (d <= nearest && S.time.there("hydrogen", i)) {
         best = i;
         nearest = d;
       }
@@ -61,5 +68,5 @@ siting.hydrogen = (function () {
     return best;
   }
 
-  return { at, table, show, name, paint, stationAt, COLOUR };
-})();
+  return { at, table, show, name, paint, boxes, stationAt, COLOUR };
+});

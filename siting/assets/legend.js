@@ -1,6 +1,6 @@
 /* The legend, which is the layer switch too. */
 "use strict";
-siting.legend = (function () {
+siting.part("legend", function () {
   const S = siting, { t, el } = S, base = S.basemap, stations = S.stations;
 
   function svg(width, height, ...shapes) {
@@ -17,6 +17,7 @@ siting.legend = (function () {
   const dot = (colour, ring) => svg(12, 12, ["circle", ring
     ? { cx: 6, cy: 6, r: 4, fill: "#fff", stroke: colour, "stroke-width": 2.4 } : { cx: 6, cy: 6, r: 5.2, fill: colour }]);
   const diamond = (filled) => svg(14, 14, ["path", { d: "M7 1 13 7 7 13 1 7z", fill: filled ? S.hydrogen.COLOUR : "#fff", stroke: S.hydrogen.COLOUR, "stroke-width": 1.6 }]);
+  const cross = (colour) => svg(12, 12, ["path", { d: "M2.5 2.5 9.5 9.5M9.5 2.5 2.5 9.5", stroke: colour, "stroke-width": 1.8 }]);
   const soft = (colour) => svg(12, 12, ["circle", { cx: 6, cy: 6, r: 5.2, fill: colour, "fill-opacity": 0.5 }]);
   function roadKey(style) {
     const wide = style.fill !== "#ffffff";
@@ -83,20 +84,28 @@ siting.legend = (function () {
   }
   const square = (colour) => svg(12, 12, ["rect", { x: 1.5, y: 1.5, width: 9, height: 9, fill: colour }]);
   const patch = (colour) => svg(14, 12, ["rect", { x: 0.5, y: 0.5, width: 13, height: 11, fill: `rgba(${colour},0.24)`, stroke: `rgba(${colour},0.55)` }]);
-  function roadsideLayers(changed, again) {
+  function roadsideLayers(changed) {
     const roadside = S.roadside, show = roadside.show;
     if (!roadside.n) return [];
     const levels = roadside.LEVELS.map((level, k) => [level, k, roadside.table.level.filter((value) => value === k).length]).filter((row) => row[2]);
-    const steps = [[0, t("legend.rsus.all")], ...roadside.years.slice(0, -1).map(([phase, year]) => [phase, t("legend.rsus.upto", { year })])];
     const reach = el("label", "s-layer-sub", Object.assign(el("input"), { type: "checkbox", checked: show.reach }), el("span", "", t("legend.reach")));
     reach.firstChild.addEventListener("change", (event) => { show.reach = event.target.checked; changed(); });
     return [
       layer("rsus", "legend.rsus", S.number(roadside.n), show, changed,
         keys(...levels.map(([level, k, count]) => key(dot(roadside.COLOURS[k]), t(`legend.rsus.${level}`), count))),
-        steps.length > 1 ? segment(steps, show.phase, (value) => { show.phase = value; again(); }) : null, reach),
+        reach),
       ...(roadside.cells.phase.length ? [layer("zones", "legend.zones", patch(roadside.BUILT), show, changed)] : []),
       ...(roadside.nodeAt.n ? [layer("edgenodes", "legend.edgenodes", t("legend.edgenodes.note"), show, changed, keys(key(square(roadside.NODE), t("legend.edgenodes"), roadside.nodeAt.n)))] : []),
     ];
+  }
+  function placeKeys() {
+    const { places, PLACE, MISSED } = S.serving;
+    const box = (fill, edge) => svg(12, 12, ["rect", { x: 2, y: 2, width: 8, height: 8, fill, stroke: edge, "stroke-width": 1.6 }]);
+    const missed = places.reached.filter((reached) => !reached).length;
+    return keys(...Object.keys(PLACE).map((measure) => {
+      const n = places.measure.filter((value) => value === measure).length;
+      return n ? key(box(PLACE[measure], "#fff"), t(`legend.places.${measure}`), n) : null;
+    }), missed ? key(box("#fff", MISSED), t("legend.places.missed"), missed) : null);
   }
   function roadKeys(shown) {
     const list = keys(...shown.map((road) => key(roadKey(road.style), t(`road.${road.id}`))));
@@ -121,10 +130,12 @@ siting.legend = (function () {
         segment([["kind", t("legend.kind")], ["status", t("legend.status")], ["utilisation", t("legend.utilisation")]], stations.show.colour, (value) => { stations.show.colour = value; again(); }),
         stationKeys(again)),
       ...(S.hydrogen.at.n ? [layer("hydrogen", "legend.hydrogen", S.number(S.hydrogen.at.n), S.hydrogen.show, changed, hydrogenKeys())] : []),
-      ...roadsideLayers(changed, again),
+      ...roadsideLayers(changed),
       ...(S.testroads.n ? [layer("testroads", "legend.testroads", t("legend.testroads.note"), S.testroads.show, changed,
         segment(["phase", "grade", "sort"].map((value) => [value, t(`legend.testroads.${value}`)]), S.testroads.show.colour, (value) => { S.testroads.show.colour = value; again(); }), testRoadKeys())] : []),
+      ...(S.serving.places.n ? [layer("places", "legend.places", S.number(S.serving.places.n), S.serving.show, changed, placeKeys())] : []),
       ...(stations.unchosen.n ? [layer("unchosen", "legend.unchosen", S.number(stations.unchosen.n), stations.show, changed)] : []),
+      ...(S.dropped.at.n ? [layer("dropped", "legend.dropped", S.number(S.dropped.at.n), S.dropped.show, changed, keys(...S.dropped.counts().map(([text, n]) => key(cross(S.dropped.COLOUR), text, n))))] : []),
       layer("catchment", "legend.catchment", "", stations.show, changed),
       layer("demand", "legend.demand", t("legend.demand.note"), base.show, changed,
         keys(...["full", "part", "none"].map((part) => key(soft(base.DEMAND[part]), t(`legend.demand.${part}`))))),
@@ -139,4 +150,4 @@ siting.legend = (function () {
     S.clear(S.one("#s-phone-legend"), ...make());
   }
   return { render };
-})();
+});

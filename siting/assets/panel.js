@@ -1,6 +1,6 @@
 /* The panel: overview with the banner, the clause ledger, districts, and what it all rests on. */
 "use strict";
-siting.panel = (function () {
+siting.part("panel", function () {
   const S = siting, { data, t, el } = S, run = data.run;
   const TYPE_COLOURS = ["#a9c7cc", "#5ea0ab", "#2f7784", "#134d59", "#d9a441", "#b0602f", "#7d55a3", "#66727e"];
 
@@ -71,17 +71,34 @@ siting.panel = (function () {
   }
   const sign = (relation) => ({ ">=": "≥", "<=": "≤", "==": "=" })[relation] || relation;
 
-  function targets() {
+  const figureText = (row, value) => `${amount(row, value)}${t(`measure.unit.${row.unit}`) === `measure.unit.${row.unit}` ? "" : ` ${t(`measure.unit.${row.unit}`)}`}`;
+  /* Title and lines of what serves the clause in a row of the ledger. */
+  function serving(index) {
+    const row = data.clauses[index], asked = quantified(row);
+    const title = `${row.clause || t("clause.own")} · ${measure(row)}`;
+    return [title, S.serving.text(index, asked ? (value) => figureText(row, value) : null)];
+  }
+  /* Marks the clause whose servants the map shows, -1 for none. */
+  function mark(index) {
+    for (const node of document.querySelectorAll("#siting [data-row]")) node.classList.toggle("s-shown", Number(node.dataset.row) === index);
+  }
+
+  function targets(show) {
     const rows = data.clauses.filter((row) => binding(row) && quantified(row));
     if (!rows.length) return el("p", "s-muted", t("overview.targets.none"));
     return el("div", "", ...rows.map((row) => {
-      const reached = row.target > 0 ? row.planned / row.target : 1;
-      return el("div", "s-target",
+      const reached = row.target > 0 ? row.planned / row.target : 1, index = data.clauses.indexOf(row);
+      const node = S.button("s-target", () => show(index),
         el("div", "s-target-row", el("span", "", measure(row)), el("b", "", amount(row, row.planned)), el("span", "s-muted", `${sign(row.relation)} ${amount(row, row.target)}`)),
         S.bar(reached, row.status === "short" ? "s-is-short" : ""));
+      node.title = t("serving.show");
+      node.dataset.row = index;
+      node.disabled = !S.serving.members(index);
+      return node;
     }));
   }
-  function clause(row) {
+  function clause(row, show) {
+    const index = data.clauses.indexOf(row), served = S.serving.members(index);
     const summary = el("summary", "",
       el("div", "s-clause-head", el("span", "s-code", row.clause || t("clause.own")), el("b", "", measure(row)), chip(row)));
     if (quantified(row) || S.finite(row.target)) {
@@ -94,15 +111,21 @@ siting.panel = (function () {
     for (const key of ["quote", "document", "reading", "note"]) {
       if (row[key]) body.append(el("dt", "", t(`clause.${key}`)), el("dd", "", row[key]));
     }
+    if (served) summary.append(el("div", "s-serves", ...serving(index)[1].slice(0, 2).map((line) => el("span", "", line))));
     const node = el("details", "s-clause", summary, body.childElementCount ? body : null);
     node.dataset.clause = row.clause;
+    if (served) {
+      node.dataset.row = index;
+      summary.title = t("serving.show");
+      summary.addEventListener("click", () => show(index));
+    }
     return node;
   }
-  function clauses() {
+  function clauses(show) {
     const main = data.clauses.filter(binding), rest = data.clauses.filter((row) => !binding(row));
-    const nodes = [el("p", "s-muted", t("clauses.intro")), ...main.map(clause)];
+    const nodes = [el("p", "s-muted", t("clauses.intro")), ...main.map((row) => clause(row, show))];
     if (rest.length) {
-      const group = el("details", "s-group", el("summary", "", t("clauses.other", { n: rest.length })), ...rest.map(clause));
+      const group = el("details", "s-group", el("summary", "", t("clauses.other", { n: rest.length })), ...rest.map((row) => clause(row, show)));
       group.open = !main.length;
       nodes.push(group);
     }
@@ -187,18 +210,18 @@ siting.panel = (function () {
     return nodes;
   }
 
-  function render(choose) {
+  function render(choose, show) {
     S.one(".s-title").textContent = S.pick(data.title.zh, data.title.en);
     S.one(".s-subtitle").textContent = [S.state.language === "zh" ? data.title.en : data.title.zh].filter((other) => other && other !== S.one(".s-title").textContent).join("");
-    S.clear(S.one("#s-overview"), banner(), figures(), heading("overview.targets"), targets(), ...service(), heading("overview.piles"), pileTypes());
-    S.clear(S.one("#s-clauses"), ...clauses());
+    S.clear(S.one("#s-overview"), banner(), S.joint.banner(), figures(), heading("overview.targets"), targets(show), ...S.joint.section(), ...service(), heading("overview.piles"), pileTypes());
+    S.clear(S.one("#s-clauses"), ...clauses(show));
     S.clear(S.one("#s-districts"), ...districts(choose));
     S.clear(S.one("#s-basis"), ...basis());
     S.one(".s-approval").textContent = `${t("approval")}${t("colon")}${data.approval || t("approval.none")}`;
-    S.one(".s-attribution").textContent = data.attribution;
+    S.one(".s-attribution").textContent = [data.tiles && data.tiles.shifted ? t("shifted") : "", data.attribution, data.tiles ? data.tiles.attribution : ""].filter((text, k, all) => text && all.indexOf(text) === k).join(" · ");
     // In both languages, because a picture of the map goes further than its reader.
     S.one(".s-invented").textContent = data.strings.synthetic.join(" / ");
     S.one(".s-invented").hidden = !data.synthetic;
   }
-  return { render };
-})();
+  return { render, serving, mark };
+});

@@ -1,6 +1,6 @@
 /* Stations with their catchments, painted over the ground; what lies under the pointer. */
 "use strict";
-siting.stations = (function () {
+siting.part("stations", function () {
   const S = siting, data = S.data, base = S.basemap, table = data.stations;
   const GROUPS = [
     ["commerce", "#17756f", ["parking", "mall", "supermarket", "hotel", "office", "scenic"]],
@@ -32,7 +32,7 @@ siting.stations = (function () {
   const first = new Int32Array(at.n + 1);
   for (let i = 0; i < at.n; i += 1) first[i + 1] = first[i] + served.count[i];
 
-  const factor = (zoom) => (zoom <= 8 ? 0.5 : zoom >= 16 ? 1.5 : 0.5 + (zoom - 8) / 8);
+  const factor = (zoom) => (zoom <= 8 ? 0.4 : zoom >= 16 ? 1.5 : 0.4 + (1.1 * (zoom - 8)) / 8);
   const radius = (piles, zoom) => Math.max(2, 1.15 * Math.sqrt(piles) * factor(zoom));
   const useColour = (value) => (S.finite(value) ? USE.colours[USE.breaks.filter((b) => value >= b).length] : "#b9c0c5");
   const statusOf = (i) => (table.kept[i] ? "kept" : "new");
@@ -41,7 +41,7 @@ siting.stations = (function () {
     if (show.colour === "utilisation") return useColour(table.utilisation[i]);
     return GROUPS[group[i]].colour;
   }
-  const visible = (i) => show.stations && !show.hidden.has(GROUPS[group[i]].id);
+  const visible = (i) => show.stations && !show.hidden.has(GROUPS[group[i]].id) && S.time.there("stations", i);
   const name = (i) => table.name[i] || S.t("station.unnamed");
 
   /* Filled is new, a ring is kept, a dark edge is mandatory. */
@@ -126,9 +126,11 @@ siting.stations = (function () {
       if (!visible(i)) continue;
       const x = at.x[i] * view.scale - view.ox, y = at.y[i] * view.scale - view.oy, r = radius(table.piles[i], view.zoom);
       if (x < -r || y < -r || x > view.w + r || y > view.h + r) continue;
+      ctx.globalAlpha = S.serving.alpha("stations", i);
       symbol(ctx, x, y, r, colour(i), table.kept[i], table.mandatory[i]);
-      drawn.push([i, x, y, r]);
+      if (ctx.globalAlpha === 1) drawn.push([i, x, y, r]);
     }
+    ctx.globalAlpha = 1;
     for (const i of [show.hover, show.selected]) {
       if (i < 0) continue;
       const x = at.x[i] * view.scale - view.ox, y = at.y[i] * view.scale - view.oy, r = radius(table.piles[i], view.zoom);
@@ -140,7 +142,6 @@ siting.stations = (function () {
       ctx.stroke();
     }
     if (base.show.labels) paintLabels(view, drawn);
-    base.paintDistrictNames(view);
   }
 
   /* The topmost station within reach of a world pixel, -1 for none. */
@@ -170,4 +171,4 @@ siting.stations = (function () {
   }
 
   return { at, table, unchosen, group, GROUPS, STATUS, USE, show, colour, statusOf, name, radius, paint, stationAt, catchment };
-})();
+});

@@ -1,6 +1,6 @@
 /* Test roads: named sections painted over the ground, under the stations. */
 "use strict";
-siting.testroads = (function () {
+siting.part("testroads", function () {
   const S = siting, { t } = S, table = S.data.testroads, lines = S.chains(table.lines);
   const show = { testroads: true, colour: "phase", selected: -1, hover: -1 };
   const PHASES = ["#5f6b78", "#b3123f", "#e0701a", "#d9a514", "#5f9e3f", "#2a7f9e"];
@@ -53,13 +53,20 @@ siting.testroads = (function () {
     const { ctx } = view, wide = width(view.zoom), groups = new Map();
     ctx.lineCap = "round";
     ctx.lineJoin = "round";
+    const all = [];
     for (let i = 0; i < n; i += 1) {
-      const key = keyOf(i);
+      if (!S.time.there("testroads", i)) continue;
+      const key = `${S.serving.alpha("testroads", i)} ${keyOf(i)}`;
       if (!groups.has(key)) groups.set(key, []);
       groups.get(key).push(i);
+      all.push(i);
     }
-    if (view.zoom >= 10) stroke(view, [...Array(n).keys()], "#fff", wide + 2.2);
-    for (const [key, rows] of groups) stroke(view, rows, colourOf(key), wide);
+    if (view.zoom >= 10) stroke(view, all, "#fff", wide + 2.2);
+    for (const rows of groups.values()) {
+      ctx.globalAlpha = S.serving.alpha("testroads", rows[0]);
+      stroke(view, rows, colourOf(keyOf(rows[0])), wide);
+    }
+    ctx.globalAlpha = 1;
     for (const i of [show.hover, show.selected]) {
       if (i < 0) continue;
       stroke(view, [i], "#17212b", wide + 4);
@@ -74,6 +81,7 @@ siting.testroads = (function () {
     let best = -1, least = far;
     for (let k = 0; k < lines.n; k += 1) {
       const b = 4 * k;
+      if (!S.time.there("testroads", table.row[k])) continue;
       if (x < lines.box[b] - far || y < lines.box[b + 1] - far || x > lines.box[b + 2] + far || y > lines.box[b + 3] + far) continue;
       for (let v = lines.start[k]; v + 1 < lines.start[k + 1]; v += 1) {
         const ax = lines.x[v], ay = lines.y[v], dx = lines.x[v + 1] - ax, dy = lines.y[v + 1] - ay;
@@ -92,9 +100,8 @@ siting.testroads = (function () {
     const v = (lines.start[k] + lines.start[k + 1]) >> 1;
     return packed[v];
   };
-  function place(row) {
-    const x = mean(lines.x, row), y = mean(lines.y, row);
-    return [(360 / Math.PI) * Math.atan(Math.exp(Math.PI * (1 - 2 * y))) - 90, 360 * x - 180];
-  }
-  return { table, show, n, keys, name, paint, sectionAt, place, colourOf, keyOf, labelOf };
-})();
+  const degrees = (x, y) => [(360 / Math.PI) * Math.atan(Math.exp(Math.PI * (1 - 2 * y))) - 90, 360 * x - 180];
+  const place = (row) => degrees(mean(lines.x, row), mean(lines.y, row));
+  const corners = (row) => parts[row].flatMap((k) => [degrees(lines.box[4 * k], lines.box[4 * k + 1]), degrees(lines.box[4 * k + 2], lines.box[4 * k + 3])]);
+  return { table, show, n, keys, name, paint, sectionAt, place, corners, colourOf, keyOf, labelOf };
+});

@@ -15,7 +15,6 @@ from siting.candidates.naming import site_names
 from siting.candidates.standing import (
     dropped_frame,
     judged,
-    no_dropped,
     standing,
     with_stations,
 )
@@ -25,6 +24,7 @@ from siting.errors import InputError
 from siting.facts import english_city, service_areas, site_clauses, site_kinds
 from siting.frames import ROAD_CLASSES
 from siting.network import snap
+from siting.own.dropping import land_for, no_dropped
 from siting.own.exclusions import no_exclusions
 from siting.own.existing import existing_stations
 
@@ -167,16 +167,16 @@ def charging_candidates(
     laid = cells or grid.build_cells(network, districts, city_map)
     polygons = districts.geometry.to_crs(network.crs).to_numpy()
     kinds = site_kinds()
-    city = _city(districts)
+    city = city_of_sites(districts)
     known = existing or existing_stations(None, city_map.facilities, charging, network.crs)
-    land = no_exclusions() if exclusions is None else exclusions
+    land = no_exclusions() if exclusions is None else land_for(exclusions, "charging")
     shown = replace(city_map, facilities=with_stations(city_map.facilities, known))
     facilities = _facilities(shown, network, city, kinds)
     roadside = _roadside(network, kinds)
     places = pd.concat([facilities, roadside], ignore_index=True)
     places["district"] = grid.district_of(polygons, places[["x", "y"]].to_numpy())
     places = places[places["district"] >= 0].reset_index(drop=True)
-    node, access_m = _snapped(network, places)
+    node, access_m = snapped(network, places)
     places = places.assign(node=node, access_m=access_m)
     places["urban"] = grid.is_urban(laid, places[["x", "y"]].to_numpy())
     places = judged(places, land, network.crs)
@@ -191,7 +191,7 @@ def charging_candidates(
             value=f"{len(city_map.facilities)} facilities",
             cure="Give a map with roads inside the districts, or `sources.districts: extent`",
         )
-    found = _candidates(places, network, districts, city_map, charging, kinds, site_clauses(city))
+    found = described(places, network, districts, city_map, charging, kinds, site_clauses(city))
     frame, allowed = standing(found.frame, found.allowed, known, charging)
     return replace(found, frame=frame, allowed=allowed, dropped=dropped)
 
@@ -207,7 +207,8 @@ def _dropped(places: pd.DataFrame, most: int) -> Bools:
     return np.asarray(np.where(roadside, on_road & cut & would, ~on_road | cut), dtype=np.bool_)
 
 
-def _city(districts: gpd.GeoDataFrame) -> str:
+def city_of_sites(districts: gpd.GeoDataFrame) -> str:
+    """Return the English name of the city that districts are of, "" for none that is known."""
     named = str(districts["city"].iloc[0]) if "city" in districts and len(districts) else ""
     first = str(districts["district_id"].iloc[0]) if len(districts) else ""
     return english_city(named) or english_city(first)
@@ -285,7 +286,7 @@ def _roadside(network: Network, kinds: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _snapped(network: Network, places: pd.DataFrame) -> tuple[npt.NDArray[np.int64], Floats]:
+def snapped(network: Network, places: pd.DataFrame) -> tuple[npt.NDArray[np.int64], Floats]:
     """Put service areas on the expressway they belong to and the rest on other roads."""
     xy = places[["x", "y"]].to_numpy()
     node, access_m = snap(network, xy, SNAP_LIMIT_M, nodes=grid.road_nodes(network, fast=False))
@@ -328,7 +329,7 @@ def _spaced(places: pd.DataFrame, factor: float) -> Bools:
     return kept
 
 
-def _candidates(
+def described(
     places: pd.DataFrame,
     network: Network,
     districts: gpd.GeoDataFrame,
@@ -337,6 +338,7 @@ def _candidates(
     kinds: pd.DataFrame,
     clauses: dict[str, tuple[str, ...]],
 ) -> Candidates:
+    """Describe places with a node and a district as sites, each in the sizes of its kind."""
     kind = kinds.loc[places["kind"]].reset_index(drop=True)
     existing = (places["kind"] == "charging_station").to_numpy()
     urban = places["urban"].to_numpy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
@@ -20,6 +20,8 @@ from siting.demand import cells as grid
 from siting.facts import site_kinds
 from siting.frames import ROAD_CLASSES
 from siting.network import snap
+from siting.own.dropping import LAND_REASON, dropped_rows, land_for, no_dropped
+from siting.own.exclusions import judge_places, no_exclusions
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -94,7 +96,8 @@ class HydrogenSites:
     frame
         EPSG:4326 Points, RangeIndex, sorted by `site_id`; every place that was looked at. Columns:
         `site_id` (str), `kind`, `name` (str), `combined` (bool), `district_id` (str), `urban`
-        (bool), `capacity_kg_day`, `cost_cny` (float), `nearest_protected_m` and
+        (bool), `capacity_kg_day`, `cost_cny` (float), `cost_factor` (what the land makes it
+        dearer), `nearest_protected_m` and
         `nearest_junction_m` (metres to the edge of the nearest important public building and to the
         nearest junction of arterial roads, -1 where there is none), `supply_m` (to the nearest
         hydrogen supply on the map, -1 where there is none), `reason` (str: why it is no site, ""
@@ -108,6 +111,8 @@ class HydrogenSites:
         around the point).
     supplies
         EPSG:4326 Points: `place_id`, `name`; works that give off or make hydrogen.
+    dropped
+        Places that excluded land drops, as `Plan.dropped`.
     """
 
     frame: gpd.GeoDataFrame
@@ -115,6 +120,7 @@ class HydrogenSites:
     access_m: npt.NDArray[np.float64]
     protected: gpd.GeoDataFrame
     supplies: gpd.GeoDataFrame
+    dropped: gpd.GeoDataFrame = field(default_factory=no_dropped)
 
     @property
     def eligible(self) -> npt.NDArray[np.int64]:
@@ -131,7 +137,7 @@ def hydrogen_sites(
     *,
     cells: grid.Cells,
     clauses: str = "",
-    most: int = MOST_SITES,
+    exclusions: gpd.GeoDataFrame | None = None,
 ) -> HydrogenSites:
     """
     Find where hydrogen stations can be built.
@@ -153,14 +159,14 @@ def hydrogen_sites(
         What is built up.
     clauses
         Clause ids that every station serves, joined by a space.
-    most
-        About how many eligible sites at most.
+    exclusions
+        Land that stations can't be on or are dearer on, as `exclusions.exclusion_frame`.
 
     Returns
     -------
     sites
-        With the reason of each place that is out: `off_road`, `public_building`, `junction`,
-        `level_1_in_centre`, `thinned` (a better place is near).
+        With the reason of each place that is out: `excluded_land`, `off_road`, `public_building`,
+        `junction`, `level_1_in_centre`, `thinned` (a better place is near).
     """
     places = _places(network, districts, city_map, charging)
     xy = places[["x", "y"]].to_numpy(dtype=float)
@@ -173,10 +179,17 @@ def hydrogen_sites(
     places["nearest_protected_m"] = gap
     places["nearest_junction_m"] = junction
     places["supply_m"] = _nearest_m(xy, _xy(network, supplies))
+    land = no_exclusions() if exclusions is None else land_for(exclusions, "hydrogen")
+    said = judge_places(land, xy, places["kind"].to_numpy(dtype=object), network.crs)
+    places["cut"], places["cost_factor"] = said.cut, said.cost_factor
     places["reason"] = _reasons(places, node, hydrogen)
-    places.loc[_too_many(places, xy, most), "reason"] = "thinned"
+    places.loc[_too_many(places, xy, MOST_SITES), "reason"] = "thinned"
     frame = _frame(places.assign(node=node), network, districts, city_map, hydrogen, clauses)
-    return HydrogenSites(frame, node, access_m, protected, supplies)
+    out = frame[["site_id", "name", "kind"]].assign(cut=said.cut)[said.cut >= 0]
+    dropped = dropped_rows(
+        "hydrogen", out, np.asarray(shapely.points(xy[said.cut >= 0])), land, network.crs
+    )
+    return HydrogenSites(frame, node, access_m, protected, supplies, dropped)
 
 
 def _places(
@@ -309,6 +322,7 @@ def _reasons(places: pd.DataFrame, node: Ints, hydrogen: Hydrogen) -> npt.NDArra
     junction = places["nearest_junction_m"].to_numpy()
     first = hydrogen.stored_kg.value > hydrogen.level_1_kg.value
     tests = (
+        (LAND_REASON, places["cut"].to_numpy() >= 0),
         ("off_road", node < 0),
         ("public_building", (gap >= 0) & (gap < hydrogen.public_building_m.value)),
         ("level_1_in_centre", places["urban"].to_numpy() & first),
@@ -351,7 +365,14 @@ def _frame(
     names = districts["name"].astype(str).to_numpy()[district]
     combined = places["kind"].isin(COMBINED).to_numpy()
     alone_cny = hydrogen.standalone_cny.value + hydrogen.land_cny.value
-    columns = ["urban", "nearest_protected_m", "nearest_junction_m", "supply_m", "reason"]
+    columns = [
+        "cost_factor",
+        "urban",
+        "nearest_protected_m",
+        "nearest_junction_m",
+        "supply_m",
+        "reason",
+    ]
     return gpd.GeoDataFrame(
         {
             "site_id": places["site_id"],
@@ -360,7 +381,8 @@ def _frame(
             "combined": combined,
             "district_id": districts["district_id"].astype(str).to_numpy()[district],
             "capacity_kg_day": hydrogen.capacity_kg_day.value,
-            "cost_cny": np.where(combined, hydrogen.combined_cny.value, alone_cny),
+            "cost_cny": np.where(combined, hydrogen.combined_cny.value, alone_cny)
+            * places["cost_factor"].to_numpy(),
             **{column: places[column].to_numpy() for column in columns},
             "clauses": clauses,
         },

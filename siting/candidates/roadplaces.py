@@ -197,6 +197,8 @@ def _beside(
     tree = shapely.STRtree(network.geometry[rows])
     at, edge = tree.query_nearest(shapes, max_distance=limit, all_matches=False)
     edge = rows[edge]
+    if not len(edge):
+        return _placed(network, kind, np.zeros(0, dtype=np.int64), np.zeros(0))
     lines = network.geometry[edge]
     on: npt.NDArray[np.object_] = np.asarray(
         shapely.line_interpolate_point(lines, shapely.line_locate_point(lines, shapes[at])),

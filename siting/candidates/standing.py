@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 FAR = "farther than {:g} m from every road"
 """Reason of a place that no road reaches."""
 
-DROPPED = ("site_id", "name", "kind", "exclusion_id", "reason")
-"""Columns of dropped places besides the geometry."""
-
 
 def with_stations(facilities: gpd.GeoDataFrame, existing: Existing) -> gpd.GeoDataFrame:
     """
@@ -92,6 +89,7 @@ def dropped_frame(
     reasons = np.append(exclusions["reason"].to_numpy(dtype=object), FAR.format(far_m))
     frame = gpd.GeoDataFrame(
         {
+            "programme": "charging",
             "site_id": places["site_id"].to_numpy(dtype=object),
             "name": places["name"].to_numpy(dtype=object),
             "kind": places["kind"].to_numpy(dtype=object),
@@ -102,11 +100,6 @@ def dropped_frame(
         crs=crs,
     ).to_crs("EPSG:4326")
     return frame.sort_values("site_id", ignore_index=True)
-
-
-def no_dropped() -> gpd.GeoDataFrame:
-    """Return no dropped places."""
-    return gpd.GeoDataFrame({name: [] for name in DROPPED}, geometry=[], crs="EPSG:4326")
 
 
 def standing(

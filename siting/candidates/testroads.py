@@ -19,6 +19,8 @@ from siting.candidates.anchors import (
     opened_anchors,
     reached_from,
 )
+from siting.own.dropping import LAND_REASON, dropped_rows, judge_roads, land_for
+from siting.own.exclusions import no_exclusions
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from siting.candidates.corridors import Corridors
     from siting.model.testroads import TestRoads
+    from siting.own.dropping import RoadLand
 
     Bools = npt.NDArray[np.bool_]
     Floats = npt.NDArray[np.float64]
@@ -42,8 +45,8 @@ class RoadGround:
     group
         Index into `TestRoads.groups`, -1 where the class is in none, shape (e,).
     reason
-        Why a corridor can't be chosen, "" where it can: `class`, `near`, `apart` (no anchor reaches
-        it), or what the map or the planner says, shape (e,).
+        Why a corridor can't be chosen, "" where it can: `class`, `excluded_land`, `near`, `apart`
+        (no anchor reaches it), or what the map or the planner says, shape (e,).
     places
         EPSG:4326 Points of all that matters beside the roads. `place_id`, `role` (`anchor`,
         `school`, `hospital`, or the id of a scenario), `tier` (of anchors: `closed`, `pilot`,
@@ -66,6 +69,10 @@ class RoadGround:
         Places of each scenario that belong to each corridor, shape (scenarios, e).
     notes
         What isn't on the map, one sentence each.
+    cost_factor
+        What the land makes it dearer and, by kilometre, worth less; 1 for none, shape (e,).
+    dropped
+        Corridors that excluded land drops, as `Plan.dropped`.
     """
 
     group: npt.NDArray[np.int64]
@@ -79,6 +86,8 @@ class RoadGround:
     long: npt.NDArray[np.float64]
     served: csr_array
     notes: tuple[str, ...]
+    cost_factor: npt.NDArray[np.float64]
+    dropped: gpd.GeoDataFrame
 
     @property
     def usable(self) -> npt.NDArray[np.bool_]:
@@ -98,6 +107,8 @@ def road_ground(
     districts: gpd.GeoDataFrame,
     facilities: gpd.GeoDataFrame,
     settings: TestRoads,
+    *,
+    exclusions: gpd.GeoDataFrame | None = None,
 ) -> RoadGround:
     """
     Find what test roads grow from and serve.
@@ -114,6 +125,8 @@ def road_ground(
         Places of the map, as `CityMap.facilities`.
     settings
         The model's part.
+    exclusions
+        Land that test roads can't be on or are worth less on, as `exclusions.exclusion_frame`.
     """
     frame = corridors.frame
     lines = frame.geometry.to_crs(crs).to_numpy()
@@ -125,11 +138,17 @@ def road_ground(
     opened = frame["opened"].to_numpy(dtype=bool)
     reason = frame["excluded"].to_numpy(dtype=object).copy()
     reason[(reason == "") & (group < 0)] = "class"
+    land = no_exclusions() if exclusions is None else land_for(exclusions, "testroads")
+    highway = frame["highway"].to_numpy(dtype=object)
+    said = judge_roads(land, lines, highway, crs, settings.land_share.value)
+    reason[(reason == "") & (said.cut >= 0)] = LAND_REASON
     if settings.near == "exclude":
         reason[(reason == "") & near] = "near"
     reason[opened] = ""
     section, existing, ends, notes = known_sections(corridors, crs, settings)
     reason[section] = ""
+    cost_factor = np.where(opened | section, 1.0, said.cost_factor)
+    out = np.flatnonzero(reason == LAND_REASON)
     anchors, more = model_anchors(corridors, crs, settings, reason == "")
     anchors += [*ends, *opened_anchors(corridors, opened)]
     if settings.district_anchors:
@@ -150,7 +169,26 @@ def road_ground(
         long=_long(frame, settings),
         served=served,
         notes=(*notes, *more),
+        cost_factor=cost_factor,
+        dropped=_dropped(frame, said, out, land, crs),
     )
+
+
+def _dropped(
+    frame: gpd.GeoDataFrame, said: RoadLand, out: Ints, land: gpd.GeoDataFrame, crs: CRS
+) -> gpd.GeoDataFrame:
+    """List the corridors that the land drops, each by a point on it."""
+    some = frame.iloc[out]
+    ends = some["from_name"].astype(str) + " - " + some["to_name"].astype(str)
+    places = pd.DataFrame(
+        {
+            "site_id": some["corridor_id"],
+            "name": some["road"].astype(str) + " (" + ends + ")",
+            "kind": some["highway"],
+            "cut": said.cut[out],
+        }
+    )
+    return dropped_rows("testroads", places, said.point[out], land, crs)
 
 
 def _first(lines: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
@@ -285,13 +323,13 @@ def road_points(ground: RoadGround, metres: Floats, covered: Floats, settings: T
     points
         Kilometres times the worth of their sort (more in the semi-open area), times
         1 + `coverage_worth` x covered, times `long`, halved at `decay_m` from the nearest anchor,
-        times `near_factor` near schools and hospitals that are avoided; and for each place served
-        the worth of its scenario. Shape (e,), not negative.
+        over the factor of dearer land, times `near_factor` near schools and hospitals that are
+        avoided; and for each place served the worth of its scenario. Shape (e,), not negative.
     """
     worth = np.array([*(group.worth.value for group in settings.groups), 0.0])[ground.group]
     worth = worth + settings.semi_open_worth.value * ground.semi_open
     worth = worth * (1 + settings.coverage_worth.value * covered)
-    worth = worth * ground.long
+    worth = worth * ground.long / ground.cost_factor
     decay_m = settings.decay_m.value
     if decay_m > 0:
         worth = worth / (1 + ground.anchor_m / decay_m)
@@ -303,15 +341,20 @@ def road_points(ground: RoadGround, metres: Floats, covered: Floats, settings: T
 
 
 def road_costs(
-    metres: Floats, covered: Floats, opened: Bools, settings: TestRoads
+    metres: Floats,
+    covered: Floats,
+    opened: Bools,
+    settings: TestRoads,
+    cost_factor: Floats | float = 1.0,
 ) -> tuple[Ints, Ints]:
     """
     Return what opening and what retrofit of each corridor cost, whole CNY, shape (e,) each.
 
     Opening is signs and assessment; retrofit the survey for the map, and roadside units where the
-    roadside plan doesn't reach. Existing test roads cost nothing more.
+    roadside plan doesn't reach. Existing test roads cost nothing more, roads on dearer land
+    `cost_factor` times as much.
     """
-    km = np.where(opened, 0.0, metres / 1000)
+    km = np.where(opened, 0.0, metres / 1000) * cost_factor
     opening = km * (settings.signs_cny_per_km.value + settings.assessment_cny_per_km.value)
     units = settings.rsu_per_km.value * settings.rsu_cny.value * (1 - covered)
     retrofit = km * (settings.hd_map_cny_per_km.value + units)

@@ -19,7 +19,7 @@ from siting.model.testroads import MEASURES as ROAD_MEASURES
 from siting.structures import Sizing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from siting.core.outcome import Outcome
     from siting.formulate.charging import Decision
@@ -137,15 +137,74 @@ def solve_budgets(
 
 
 def without_others(model: Model, budget_cny: float | None, share: float = 1.0) -> Model:
-    """Return the model with a budget and a share of each target of the charging programme alone."""
+    """
+    Return the model with a budget and a share of each target of the charging programme alone.
+
+    Where measures have weights in `budget`, it is the share of the heaviest, see `held_share`.
+    """
     charging = model.charging.model_copy(update={"budget_cny": budget_cny})
     others = {"hydrogen_stations", *ROAD_MEASURES, *ROADSIDE_MEASURES}
+    weights = model.budget.weights if model.budget is not None else {}
     targets = tuple(
-        target.model_copy(update={"at_least": share * target.at_least})
+        target.model_copy(
+            update={"at_least": held_share(share, weights, target.measure) * target.at_least}
+        )
         for target in model.targets
         if target.measure not in others
     )
     return model.model_copy(update={"charging": charging, "targets": targets})
+
+
+def held_share(share: float, weights: Mapping[str, float], measure: str) -> float:
+    """
+    Share of a target that is held where one of the largest weight is held at `share`.
+
+    Shortfalls are as 1 to the weights, so that the largest weighted shortfall is least.
+    """
+    heaviest = max(1.0, *weights.values()) if weights else 1.0
+    return max(0.0, 1.0 - (1.0 - share) * heaviest / weights.get(measure, 1.0))
+
+
+def share_that_fits(
+    formulate: Callable[[Model], Programme], model: Model, budget_cny: float | None
+) -> Bought:
+    """
+    Plan what a budget buys that doesn't do for every target.
+
+    Parameters
+    ----------
+    formulate
+        Makes the programme of a model.
+    model
+        The planning model; its own budget is not used.
+    budget_cny
+        Budget, CNY.
+
+    Returns
+    -------
+    Bought
+        The plan that serves most with the targets at the largest common share for which a plan was
+        found; without a decision where there is none at a share of 0.
+    """
+    limits = model.solve
+    asked = without_others(model, budget_cny)
+    whole = _point(formulate, asked, None, limits.gap, max(LEAST_SECONDS, limits.seconds / STEPS))
+    return whole if whole.decision is not None else _shared(formulate, model, whole, None)
+
+
+def fits_nothing(
+    formulate: Callable[[Model], Programme], model: Model, budget_cny: float | None, share: float
+) -> bool:
+    """Tell whether it is proven that no plan holds the targets at a share within a budget."""
+    limits = model.solve
+    outcome = solve(
+        formulate(without_others(model, budget_cny, share)),
+        gap=LOOSE_GAP,
+        seconds=max(LEAST_SECONDS, limits.seconds / STEPS),
+        memory_mb=limits.memory_mb,
+        seed=limits.seed,
+    )
+    return outcome.status is Status.INFEASIBLE
 
 
 def _point(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import geopandas as gpd
 
-from siting.city.reading import input_record
+from siting.city.catalog import describe_file
 from siting.inputs.sniff import table_kind_of
 from siting.own.exclusions import exclusion_areas, exclusion_frame
 from siting.own.existing import Existing, existing_frame, existing_stations, no_stations
@@ -17,7 +17,6 @@ from siting.sources import as_points, read_layer
 
 if TYPE_CHECKING:
     from siting.city.reading import City
-    from siting.model.sources import Source
 
     Bounds = tuple[float, float, float, float]
 
@@ -64,19 +63,25 @@ def read_own_layers(city: City) -> tuple[City, OwnLayers]:
     existing, some = _existing(city)
     land, more = _exclusions(city)
     people, rest = _people(city)
-    files = [
-        city.model.sources.of(kind)
-        for kind in ("existing", "exclusions", "demand")
-        if city.model.sources.of(kind).is_file
-    ]
     known = {record["sha256"] for record in city.inputs}
-    fresh = [record for record in map(_record, files) if record["sha256"] not in known]
+    fresh = [record for record in _records(city) if record["sha256"] not in known]
     told = replace(
         city,
         inputs=(*city.inputs, *fresh),
         notes=(*city.notes, *existing.notes, *some, *more, *rest),
     )
     return told, OwnLayers(existing, land, people)
+
+
+def _records(city: City) -> list[dict[str, str]]:
+    """Describe the files for run.json; a city that was gathered has them among its inputs."""
+    kinds = ("existing", "exclusions", "demand")
+    specs = [(kind, city.model.sources.of(kind)) for kind in kinds]
+    return [
+        describe_file(kind, Path(spec.file), spec, "own layer").record
+        for kind, spec in specs
+        if spec.is_file
+    ]
 
 
 def _area(city: City) -> Bounds:
@@ -120,17 +125,6 @@ def _people(city: City) -> tuple[PeopleMap | None, tuple[str, ...]]:
         layer = read_layer("demand", spec, _area(city))
         people, notes = people_of_layer(layer.frame, path.name), layer.notes
     return people, (*notes, covered_districts(people, city.districts)[1])
-
-
-def _record(spec: Source) -> dict[str, str]:
-    """Describe a file for run.json."""
-    record = input_record(
-        Path(spec.file),
-        source=spec.source or "own layer",
-        licence=spec.licence or "see its source",
-        datum=spec.datum,
-    )
-    return {**record, "date": spec.date} if spec.date else record
 
 
 def own_frames(

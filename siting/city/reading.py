@@ -12,7 +12,6 @@ import shapely
 from siting.city.sources import gather
 from siting.datum import geodesic_length_m, metric_crs
 from siting.errors import InputError
-from siting.files import sha256_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from siting.city.sources import Found
     from siting.frames import CityMap, Roads
+    from siting.locks.matching import Match
     from siting.model.model import Hydrogen, Model
     from siting.model.roadside import Roadside
 
@@ -70,11 +70,13 @@ class City:
     target_notes
         Measure to a sentence printed with its target.
     inputs
-        For each file: `path`, `sha256`, `source`, `licence`, `datum`; where known also `date`.
+        For each file: `path`, `kind`, `sha256`, `source`, `licence`, `datum`; `date` where known.
     layers
         Own layers by kind of source (`existing`, `sites`, `grid` and so on), as
         `siting.sources.read_layer` gives their frames; a kind that the model gives no file for
         isn't there, nor is a raster.
+    locks
+        What each lock of the model was matched to, in its order; see `siting.locks`.
     """
 
     model: Model
@@ -86,6 +88,7 @@ class City:
     target_notes: dict[str, str]
     inputs: tuple[dict[str, str], ...]
     layers: dict[str, gpd.GeoDataFrame] = field(default_factory=dict)
+    locks: tuple[Match, ...] = ()
 
     @property
     def text(self) -> str:
@@ -128,18 +131,6 @@ def city_of(model: Model, found: Found) -> City:
     """Fit together what was read; see `join_city`."""
     city = join_city(model, found.map, found.districts, found.inputs)
     return replace(city, notes=(*found.notes, *city.notes), layers=found.layers)
-
-
-def input_record(path: Path, *, source: str, licence: str, datum: str) -> dict[str, str]:
-    """Describe an input file for run.json."""
-    digest = sha256_of(path)
-    return {
-        "path": path.name,
-        "sha256": digest,
-        "source": source,
-        "licence": licence,
-        "datum": datum,
-    }
 
 
 def join_city(
@@ -200,13 +191,22 @@ def join_city(
 
 
 def _cut_map(city_map: CityMap, districts: gpd.GeoDataFrame) -> CityMap:
-    """Cut roads and facilities to the districts and a margin."""
+    """Cut roads, facilities and buildings to the districts and a margin."""
     near = shapely.union_all(districts.geometry.to_numpy()).buffer(MARGIN_DEG)
     shapely.prepare(near)
     keep = shapely.intersects(near, city_map.roads.frame.geometry.to_numpy())
     at = shapely.intersects(near, city_map.facilities.geometry.to_numpy())
     facilities = city_map.facilities[at].reset_index(drop=True)
-    return replace(city_map, roads=select_roads(city_map.roads, keep), facilities=facilities)
+    buildings = city_map.buildings
+    if buildings is not None:
+        within = shapely.intersects(near, buildings.geometry.to_numpy())
+        buildings = buildings[within].reset_index(drop=True)
+    return replace(
+        city_map,
+        roads=select_roads(city_map.roads, keep),
+        facilities=facilities,
+        buildings=buildings,
+    )
 
 
 def _apportion(
@@ -258,6 +258,7 @@ def _apportion(
             "charging": charging,
             "hydrogen": _hydrogen_share(model, share),
             "roadside": _roadside_share(model, share),
+            "budget": model.budget and model.budget.scaled(share),
         }
     )
     return scaled, (note, whole), notes

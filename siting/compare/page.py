@@ -6,8 +6,10 @@ import base64
 import hashlib
 import math
 from html import escape
+from itertools import combinations
 from typing import TYPE_CHECKING
 
+from siting.compare.changes import KINDS
 from siting.report.drawing import Marks, plan_map
 from siting.units import UNKNOWN, money_text, percent_text
 
@@ -27,7 +29,12 @@ th, td { border-bottom: 0.2mm solid #ccc; padding: 0.3mm 1mm; text-align: right 
 th { background: #f3f4f6 } th:first-child, td:first-child { text-align: left }
 td.best { font-weight: bold } td.short { color: #c62828 } p { margin: 1mm 0 }
 .maps { break-before: page } .maps > input { margin-left: 4mm } .maps > div { display: none }
-svg { width: 100%; height: auto }
+svg { width: 100%; height: auto } svg text { font-size: 13px }
+.district { fill: none; stroke: #8c959f; stroke-width: 1.2 }
+.road { fill: none; stroke: #d9a441; stroke-width: .7 }
+.zone { fill: #9fdcb0; stroke: none; opacity: .7 }
+.test { fill: none; stroke: #0969da; stroke-width: 1.6 }
+.dots { fill: none; stroke-linecap: round } .bar { fill: none; stroke: #222; stroke-width: 1.5 }
 """
 _LESS_IS_BETTER = frozenset({"cost_cny"})
 
@@ -66,7 +73,7 @@ def compare_page(found: Comparison, plans: Sequence[Plan]) -> str:
             *_lines(found, "clause"),
             "<h2>区县 districts</h2>",
             *_districts(found),
-            "<h2>站址重合度 stations in common (Jaccard)</h2>",
+            "<h2>点位重合度 items in common (Jaccard)</h2>",
             *_overlap(found),
             *_maps(found, plans),
             "</body></html>",
@@ -129,28 +136,34 @@ def _value(line: Line, value: float) -> str:
 
 
 def _districts(found: Comparison) -> list[str]:
-    """Districts down, each column with a value a run across."""
+    """Districts down, figures across; a cell has the value of each run, so that six fit on A4."""
     lines = [line for line in found.lines if line.part == "district"]
     by_key = {tuple(line.key.split(" ")): line for line in lines}
     columns = list(dict.fromkeys(key[1] for key in by_key))
     names = {key[0]: line.zh.rsplit(" ", 1)[0] for key, line in by_key.items()}
     any_of = {key[1]: line for key, line in by_key.items()}
-    heads = [f"{any_of[c].zh.rsplit(' ', 1)[1]} {label}" for c in columns for label in found.labels]
+    labels = " / ".join(found.labels)
+    heads = [f"{any_of[c].zh.rsplit(' ', 1)[1]} {any_of[c].en} {labels}" for c in columns]
     rows = [_row(("", *(escape(head) for head in heads)), "th")]
     for district, name in names.items():
         cells = [escape(name)]
         for column in columns:
             line = by_key.get((district, column))
             values = line.values if line is not None else (0.0,) * len(found.labels)
-            cells += [_value(line or any_of[column], value) for value in values]
+            cells.append(" / ".join(_value(line or any_of[column], value) for value in values))
         rows.append(_row(cells))
     return ["<table>", *rows, "</table>"]
 
 
 def _overlap(found: Comparison) -> list[str]:
-    rows = [_row(("", *found.labels), "th")]
-    for label, shares in zip(found.labels, found.overlap, strict=True):
-        rows.append(_row((label, *(percent_text(float(share)) for share in shares))))
+    """Share that each pair of runs has in common, a row a programme."""
+    pairs = list(combinations(range(len(found.labels)), 2))
+    heads = (f"{found.labels[a]} ∩ {found.labels[b]}" for a, b in pairs)
+    rows = [_row(("", *heads), "th")]
+    for item, table in found.overlaps.items():
+        kind = KINDS[item]
+        shares = (percent_text(float(table[a, b])) for a, b in pairs)
+        rows.append(_row((f"{kind.zh} {kind.en}", *shares)))
     return ["<table>", *rows, "</table>"]
 
 
@@ -173,5 +186,6 @@ def _marks(plan: Plan) -> list[Marks]:
         Marks("新建充换电站", "new charging stations", "#1a7f37", plan.stations[~kept], 2.4),
         Marks("现有充换电站", "existing charging stations", "#57606a", plan.stations[kept], 2.4),
         Marks("路侧点位", "roadside sites", "#bc4c00", plan.rsus, 1.6),
+        Marks("边缘计算节点", "edge nodes", "#6639ba", plan.edge_nodes, 2.6),
         Marks("加氢站", "hydrogen stations", "#0550ae", plan.hydrogen, 4.0),
     ]

@@ -10,7 +10,9 @@ from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
+from siting.compare.changes import KINDS
 from siting.compare.page import compare_page
 from siting.errors import InputError
 from siting.files import publishing
@@ -46,6 +48,9 @@ DISTRICT = {
     "cost_cny": ("投资", "cost"),
     "rsus": ("路侧", "RSU"),
     "built_area_km2": ("覆盖", "area"),
+    "hydrogen_stations": ("加氢", "hydrogen"),
+    "edge_nodes": ("边缘", "edge nodes"),
+    "test_road_km": ("测试km", "test km"),
 }
 """Columns of the districts that are set side by side, with their names."""
 
@@ -95,6 +100,8 @@ class Comparison:
         What is compared.
     overlap
         Share of the stations of a pair of runs that both have (Jaccard), shape (runs, runs).
+    overlaps
+        The same for each programme that any run has, by item, see `changes.KINDS`.
     """
 
     folder: Path
@@ -102,6 +109,7 @@ class Comparison:
     runs: tuple[dict[str, Any], ...]
     lines: tuple[Line, ...]
     overlap: npt.NDArray[np.float64]
+    overlaps: dict[str, npt.NDArray[np.float64]]
 
 
 def compare(folders: Sequence[Path], *, out: Path) -> Comparison:
@@ -141,6 +149,7 @@ def compare(folders: Sequence[Path], *, out: Path) -> Comparison:
         runs=tuple(dict(plan.run) for plan in plans),
         lines=(*_figures(plans), *_clauses(plans), *_districts(plans)),
         overlap=overlap([set(plan.stations["site_id"].astype(str)) for plan in plans]),
+        overlaps=_overlaps(plans),
     )
     with publishing(out) as part:
         (part / "compare.html").write_text(compare_page(found, plans), encoding="utf-8")
@@ -155,6 +164,36 @@ def overlap(chosen: Sequence[set[str]]) -> npt.NDArray[np.float64]:
         for m, other in enumerate(chosen[:n]):
             every = one | other
             table[n, m] = table[m, n] = len(one & other) / len(every) if every else 1.0
+    return table
+
+
+def _overlaps(plans: Sequence[Plan]) -> dict[str, npt.NDArray[np.float64]]:
+    """Compare the ids of each programme that any run has."""
+    found = {}
+    for item, kind in KINDS.items():
+        frames = [getattr(plan, kind.layer) for plan in plans]
+        ids = [set(f[kind.id_column].astype(str)) if len(f) else set() for f in frames]
+        if any(ids):
+            found[item] = overlap(ids)
+    return found
+
+
+def _by_district(plan: Plan) -> pd.DataFrame:
+    """Districts with what the layers of the other programmes come to in each."""
+    table = pd.DataFrame(plan.districts.drop(columns=plan.districts.geometry.name))
+    table = table.set_index(table["district_id"].astype(str))
+    km = plan.test_roads["length_m"] / 1000 if len(plan.test_roads) else None
+    parts = {
+        "hydrogen_stations": (plan.hydrogen, None),
+        "edge_nodes": (plan.edge_nodes, None),
+        "test_road_km": (plan.test_roads, km),
+    }
+    for column, (frame, amount) in parts.items():
+        if not len(frame):
+            continue
+        by = frame["district_id"].astype(str)
+        sums = by.value_counts() if amount is None else amount.groupby(by).sum()
+        table = table.assign(**{column: table.index.map(sums).fillna(0.0)})
     return table
 
 
@@ -198,7 +237,7 @@ def _clauses(plans: Sequence[Plan]) -> list[Line]:
 
 def _districts(plans: Sequence[Plan]) -> list[Line]:
     """Columns of each district that any run has, where any run has something."""
-    tables = [plan.districts.set_index(plan.districts["district_id"].astype(str)) for plan in plans]
+    tables = [_by_district(plan) for plan in plans]
     names = {str(i): str(name) for table in tables for i, name in table["name"].items()}
     lines = []
     for district, name in names.items():
@@ -220,6 +259,6 @@ def _table(found: Comparison) -> str:
     rows.writerow(("part", "key", "zh", "en", "unit", *found.labels))
     rows.writerow(("run", "run_id", "", "", "", *(run["run_id"] for run in found.runs)))
     for line in found.lines:
-        values = ("" if math.isnan(value) else value for value in line.values)
+        values = ("" if math.isnan(value) else value for value in line.values)  # noqa: PD011
         rows.writerow((line.part, line.key, line.zh, line.en, line.unit, *values))
     return text.getvalue()

@@ -129,6 +129,12 @@ def shrink(covering: Covering) -> Shrunk:
     )
 
 
+def effects_text(effects: Mapping[str, tuple[int, int]]) -> str:
+    """Say what each reduction changed, `rows 50,000 to 28,918, ...`; "" where nothing did."""
+    changed = [(name, pair) for name, pair in effects.items() if pair[0] != pair[1]]
+    return ", ".join(f"{name} {before:,} to {after:,}" for name, (before, after) in changed)
+
+
 def aggregate(
     pattern: csr_array, weight: npt.NDArray[np.float64], live: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.int64], csr_array, npt.NDArray[np.float64]]:

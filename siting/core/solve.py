@@ -9,99 +9,41 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from siting.core.handover import FEASIBILITY, flatten, objective_of, split, violation
-from siting.core.outcome import Outcome, Status, TracePoint
-from siting.core.worker import Report, run_in_child
+from siting.core.answer import Limits
+from siting.core.building.route import building_route
+from siting.core.connected.route import connected_route
+from siting.core.covering.route import covering_route
+from siting.core.general import general_route
+from siting.core.handover import FEASIBILITY, flatten, objective_of, violation
+from siting.core.outcome import Outcome, Status
+from siting.core.sizing.route import sizing_route
 from siting.errors import SolverError
+from siting.structures import Building, Connected, Covering, Sizing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import numpy.typing as npt
-
+    from siting.core.answer import Answer, Progress
     from siting.core.handover import ArrayModel
+    from siting.core.worker import Report
     from siting.programme import Programme
 
-    Progress = Callable[[TracePoint], None]
+    Route = Callable[[Programme, ArrayModel, Limits], tuple[Answer, Report]]
 
+ROUTES: Mapping[type, Route] = {
+    Sizing: sizing_route,
+    Covering: covering_route,
+    Connected: connected_route,
+    Building: building_route,
+}
+"""Route of each structure."""
 PROVEN = 1e-6
 """Gap at which a solution is called optimal."""
-_GRACE_S = 5.0
-_GRACE_SHARE = 0.1
-_ENDINGS = {
-    "deadline": Status.NO_ANSWER,
-    "memory": Status.KILLED,
-    "interrupted": Status.KILLED,
-    "error": Status.CRASHED,
-    "crashed": Status.CRASHED,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """
-    How hard to try.
-
-    Attributes
-    ----------
-    gap
-        Relative gap to stop at.
-    seconds
-        Wall time allowed.
-    memory_mb
-        Resident memory allowed to the solve.
-    seed
-        Random seed.
-    progress
-        Called with each progress point, or None.
-    """
-
-    gap: float = 0.01
-    seconds: float = 60.0
-    memory_mb: float = 3000.0
-    seed: int = 0
-    progress: Progress | None = None
-
-    @property
-    def deadline_s(self) -> float:
-        """When the child is killed: solvers overrun their own limit a little."""
-        return self.seconds + max(_GRACE_S, _GRACE_SHARE * self.seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """
-    What a route hands to the front, before it is checked.
-
-    Attributes
-    ----------
-    status
-        How it ended where `values` is None; otherwise unused.
-    values
-        Solution by block name, or None.
-    objective, bound
-        The route's own figures; NaN where there is none.
-    route, message
-        See `Outcome`.
-    load, reductions, certificate, versions
-        See `Outcome`.
-    """
-
-    status: Status
-    values: Mapping[str, npt.NDArray[np.float64]] | None
-    objective: float
-    bound: float
-    route: str
-    message: str = ""
-    load: float = math.nan
-    reductions: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    certificate: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 def solve(
@@ -158,83 +100,16 @@ def solve(
     return replace(outcome, seconds=time.monotonic() - started)
 
 
-def _route(
-    programme: Programme,
-) -> Callable[[Programme, ArrayModel, Limits], tuple[Answer, Report]]:
+def _route(programme: Programme) -> Route:
     """Choose the route by the structure that the programme carries."""
-    name = type(programme.structure).__name__
-    if programme.structure is None:
+    structure = programme.structure
+    if structure is None:
         return general_route
-    if name == "Sizing":
-        from siting.core.sizing.route import sizing_route  # noqa: PLC0415
-
-        return sizing_route
-    if name == "Covering":
-        from siting.core.covering.route import covering_route  # noqa: PLC0415
-
-        return covering_route
-    if name == "Connected":
-        from siting.core.connected.route import connected_route  # noqa: PLC0415
-
-        return connected_route
-    if name == "Building":
-        from siting.core.building.route import building_route  # noqa: PLC0415
-
-        return building_route
-    raise SolverError("no route for this structure", where=programme.name, value=name)
-
-
-def general_route(programme: Programme, model: ArrayModel, limits: Limits) -> tuple[Answer, Report]:
-    """Solve by HiGHS's branch and bound on the whole programme."""
-    from siting.core.highs import HighsAnswer, HighsTask  # noqa: PLC0415
-
-    task = HighsTask(model, limits.gap, limits.seconds, limits.seed)
-    report = run_in_child(
-        "siting.core.highs:solve_task",
-        task,
-        seconds=limits.deadline_s,
-        memory_mb=limits.memory_mb,
-        progress=limits.progress,
-    )
-    name = f"highs ({programme.name})" if programme.name else "highs"
-    if isinstance(report.answer, HighsAnswer):
-        return _from_highs(model, report.answer, name), report
-    if report.answer is None:
-        return Answer(_ENDINGS[report.reason], None, math.nan, math.nan, name), report
-    assert isinstance(report.answer, tuple)  # noqa: S101
-    values, bound = report.answer
-    bounds = [point.bound for point in report.trace if math.isfinite(point.bound)]
-    bound = bounds[-1] if bounds else bound
-    answer = Answer(
-        Status.FEASIBLE, split(model.blocks, values), objective_of(model, values), bound, name
-    )
-    return answer, report
-
-
-def _from_highs(model: ArrayModel, found: object, route: str) -> Answer:
-    from siting.core.highs import HighsAnswer  # noqa: PLC0415
-
-    assert isinstance(found, HighsAnswer)  # noqa: S101
-    status = {
-        "infeasible": Status.INFEASIBLE,
-        "unbounded": Status.UNBOUNDED,
-        "failed": Status.CRASHED,
-    }.get(found.kind, Status.NO_ANSWER)
-    values = None if found.values is None else split(model.blocks, found.values)
-    return Answer(
-        status,
-        values,
-        found.objective,
-        found.bound,
-        route,
-        message=found.message,
-        versions={"highs": found.version},
-    )
-
-
-def ended(report: Report, route: str) -> Answer:
-    """Answer of a child that left none: the status follows from how it ended."""
-    return Answer(_ENDINGS[report.reason], None, math.nan, math.nan, route)
+    if type(structure) not in ROUTES:
+        raise SolverError(
+            "no route for this structure", where=programme.name, value=type(structure).__name__
+        )
+    return ROUTES[type(structure)]
 
 
 def _outcome(programme: Programme, model: ArrayModel, answer: Answer, report: Report) -> Outcome:

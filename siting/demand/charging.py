@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
@@ -17,7 +17,8 @@ from siting.demand.census import (
     district_people,
     spread_people,
 )
-from siting.demand.points import COLUMNS, Points, counted_points, weighted_points
+from siting.demand.housing import Homes, homes_of, housed, housing_note
+from siting.demand.points import COLUMNS, Points, counted_points, home_points, weighted_points
 from siting.errors import InputError
 from siting.facts import demand_weights
 from siting.network import snap
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from siting.frames import CityMap
-    from siting.model.model import DemandSettings
+    from siting.model.model import DemandSettings, Housing
     from siting.network import Network
     from siting.own.raster import PeopleMap
 
@@ -87,11 +88,14 @@ class Demand:
         Network node each point is snapped to, int64, shape (n,); -1 when farther than the limit.
     access_m
         Straight-line metres from the point to that node, shape (n,).
+    notes
+        What people were spread by, as shown to the user.
     """
 
     frame: gpd.GeoDataFrame
     node: npt.NDArray[np.int64]
     access_m: npt.NDArray[np.float64]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,8 @@ def charging_demand(
     cells
         The cells, when they are already laid.
     people_map
-        Where people live, by a source that counts them; None: by streets and land use.
+        Where people live, by a source that counts them; None: by mapped homes as far as these hold
+        them, else by streets and land use.
 
     Returns
     -------
@@ -169,19 +174,51 @@ def charging_demand(
         rural_cell_m=settings.rural_cell_m,
     )
     counted = counted_points(laid, districts, people_map)
-    pieces = _pieces(laid, weighted_points(laid, districts, city_map, counted))
+    homes = home_points(
+        laid, districts, homes_of(city_map.buildings, laid.crs, settings.housing), counted
+    )
+    pieces = _pieces(laid, weighted_points(laid, districts, city_map, counted, homes))
     urban, rural = district_people(districts, grid.built_up_km2(laid, len(districts)), population)
     covered = np.bincount(counted.district, minlength=len(districts)) > 0
-    known, lived = covered[pieces.district], pieces.weight["people"]
-    people = spread_people(
-        pieces.district,
-        np.where(pieces.urban, np.where(known, lived, pieces.weight["street"]), 0.0),
-        np.where(pieces.urban, 0.0, np.where(known, lived, pieces.weight["rural"])),
-        urban,
-        rural,
-    )
+    people, held = _people(pieces, covered, urban, rural, settings.housing)
     energy = _energy(pieces, people, districts, settings, share)
-    return _demand(network, laid, pieces, people, energy, districts)
+    demand = _demand(network, laid, pieces, people, energy, districts)
+    if covered.all():
+        return demand
+    known = Homes(homes.xy, homes.weight[:, COLUMNS.index("floor")])
+    count = None if city_map.buildings is None else len(city_map.buildings)
+    said = housing_note(count, known, held[~covered], (urban + rural)[~covered])
+    return replace(demand, notes=(said,))
+
+
+def _people(
+    pieces: _Pieces,
+    covered: npt.NDArray[np.bool_],
+    urban: Floats,
+    rural: Floats,
+    housing: Housing | None,
+) -> tuple[Floats, Floats]:
+    """
+    Spread the people of each district over its pieces: as counted, by homes, or by streets.
+
+    Returns
+    -------
+    people
+        Of each piece.
+    held
+        Of each district in mapped homes, where no source counts them.
+    """
+    each = housing.floor_m2_per_person.value if housing is not None else 1.0
+    counted, held = covered[pieces.district], np.zeros(len(urban))
+    weights = []
+    for reason, some, asked in (("street", pieces.urban, urban), ("rural", ~pieces.urban, rural)):
+        weight, floor, lived = (
+            np.where(some, pieces.weight[name], 0.0) for name in (reason, "floor", "people")
+        )
+        by_homes, inside = housed(pieces.district, weight, floor, asked, each)
+        weights.append(np.where(counted, lived, by_homes))
+        held += inside
+    return spread_people(pieces.district, weights[0], weights[1], urban, rural), held
 
 
 def demand_assumptions(settings: DemandSettings) -> list[dict[str, object]]:
@@ -204,6 +241,9 @@ def demand_assumptions(settings: DemandSettings) -> list[dict[str, object]]:
         for name in ("vehicles", "kwh_day", "public_share"):
             figure = getattr(fleet, name)
             rows.append({"key": f"demand.{segment}.{name}", **figure.model_dump()})
+    for name in type(settings.housing).model_fields if settings.housing is not None else ():
+        figure = getattr(settings.housing, name)
+        rows.append({"key": f"demand.housing.{name}", **figure.model_dump()})
     census = "2020 census by county, data/districts.csv"
     rows.append(_row("demand.population", "by district", "people", census, "found"))
     rows.append(_row("demand.cars_per_person", "by district", "1/person", census, "found"))

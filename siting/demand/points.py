@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
+    from siting.demand.housing import Homes
     from siting.frames import CityMap
     from siting.own.raster import PeopleMap
 
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     *("street", "rural", "arterial", "freight_road", "destination", "hub", "freight"),
-    "people",
+    *("people", "floor"),
 )
-"""Reasons for people or vehicles to be at a point; `people` where a source counts them."""
+"""Reasons for people or vehicles to be at a point; `people` where a source counts them, `floor` m2
+of mapped homes where none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +74,41 @@ def counted_points(
     return Points(xy[kept], inside[kept], weight, tier)
 
 
+def home_points(
+    laid: grid.Cells, districts: gpd.GeoDataFrame, homes: Homes, counted: Points
+) -> Points:
+    """
+    Return the homes of a map as points, in the districts that no source counts.
+
+    Parameters
+    ----------
+    laid
+        The cells.
+    districts
+        Districts, EPSG:4326.
+    homes
+        As `housing.homes_of`.
+    counted
+        As `counted_points`.
+    """
+    inside = grid.district_of(districts.geometry.to_crs(laid.crs).to_numpy(), homes.xy)
+    kept = (inside >= 0) & ~np.isin(inside, counted.district)
+    weight = np.zeros((int(kept.sum()), len(COLUMNS)))
+    weight[:, COLUMNS.index("floor")] = homes.floor_m2[kept]
+    tier = np.full(len(weight), 2, dtype=np.int8)
+    return Points(homes.xy[kept], inside[kept], weight, tier)
+
+
 def _no_points() -> Points:
     empty = np.empty(0, dtype=np.int64)
     return Points(np.empty((0, 2)), empty, np.empty((0, len(COLUMNS))), empty.astype(np.int8))
 
 
 def weighted_points(
-    laid: grid.Cells, districts: gpd.GeoDataFrame, city_map: CityMap, counted: Points
+    laid: grid.Cells, districts: gpd.GeoDataFrame, city_map: CityMap, *known: Points
 ) -> Points:
     """
-    Gather roads, facilities, land beyond the map and counted people as points with weights.
+    Gather roads, facilities, land beyond the map, people and homes as points with weights.
 
     Parameters
     ----------
@@ -91,8 +118,8 @@ def weighted_points(
         Districts, EPSG:4326; one without any point gets one.
     city_map
         Its facilities.
-    counted
-        As `counted_points`.
+    known
+        As `counted_points` and `home_points`.
     """
     polygons = districts.geometry.to_crs(laid.crs).to_numpy()
     roads = _road_points(laid)
@@ -104,7 +131,7 @@ def weighted_points(
     weight = np.zeros((len(bare), len(COLUMNS)))
     weight[:, COLUMNS.index("rural")] = 1.0
     last = Points(middle, bare, weight, np.full(len(bare), 2, dtype=np.int8))
-    parts = (roads, places, beyond, last, counted)
+    parts = (roads, places, beyond, last, *known)
     return Points(
         np.concatenate([part.xy for part in parts]),
         np.concatenate([part.district for part in parts]),

@@ -25,6 +25,7 @@ from siting.formulate.siterows import served_rows, site_rows, stands_rows, use_r
 from siting.model.roadside import MEASURES as ROADSIDE_MEASURES
 from siting.model.testroads import MEASURES as ROAD_MEASURES
 from siting.own.existing import is_dedicated, stays_open
+from siting.own.locked import FREE, locked_items
 from siting.piles import pile_table
 from siting.programme import Columns, Programme
 from siting.structures import Sizing
@@ -100,10 +101,11 @@ def charging_programme(
     question = Question(model, candidates, demand, types, places, substations)
     rows = business_rows(question)
     sizing = _sizing(question, reach, rows)
+    banned = locked_items(candidates.frame["site_id"], model.locks, "charging").banned
     problem = pulp.LpProblem("charging", pulp.LpMaximize)
     opened = [
-        problem.add_variable(f"open_{j}", int(sizing.forced[j]), 1, pulp.LpInteger)
-        for j in range(len(sizing.fixed_cny))
+        problem.add_variable(f"open_{j}", int(must), int(may), pulp.LpInteger)
+        for j, (must, may) in enumerate(zip(sizing.forced, ~banned, strict=True))
     ]
     names = list(types["type_id"])
     most = np.where(sizing.allowed, sizing.max_piles[:, None], 0)
@@ -162,7 +164,13 @@ def decode(programme: Programme, outcome: Outcome) -> Decision:
 def _sizing(question: Question, reach: Reach, rows: Sequence[Row]) -> Sizing:
     candidates, demand, model = question.candidates, question.demand, question.model
     frame, charging, types = candidates.frame, model.charging, question.types
-    use = least_use(question)
+    locked = locked_items(
+        frame["site_id"], model.locks, "charging", [str(name) for name in types["type_id"]]
+    )
+    sized = locked.total != FREE
+    least, most = least_piles(candidates, model, types), frame["max_piles"].to_numpy(dtype=np.int64)
+    most = np.where(locked.banned, 0, np.where(sized, locked.total, most))
+    allowed = allowed_types(candidates, model, types)
     sites, points, kinds = len(frame), len(demand.frame), len(types)
     serves = np.array([[s in str(t).split() for s in SEGMENTS] for t in types["segments"]])
     code = {name: n for n, name in enumerate(SEGMENTS)}
@@ -174,19 +182,20 @@ def _sizing(question: Question, reach: Reach, rows: Sequence[Row]) -> Sizing:
         site=reach.site.astype(np.int64),
         point=reach.demand.astype(np.int64),
         fixed_cny=question.opening_cny,
-        min_piles=least_piles(candidates, model, types).astype(np.int64),
-        max_piles=frame["max_piles"].to_numpy(dtype=np.int64),
+        min_piles=np.where(sized, locked.total, least).astype(np.int64),
+        max_piles=most,
         kw_limit=frame["kw_limit"].fillna(np.inf).to_numpy(dtype=float),
-        forced=stays_open(frame),
-        allowed=allowed_types(candidates, model, types),
+        forced=stays_open(frame) | locked.fixed,
+        allowed=np.where(locked.typed[:, None], locked.piles > 0, allowed),
         pile_kw=types["kw"].to_numpy(dtype=float),
         pile_kwh=types["kwh_day"].to_numpy(dtype=float),
         pile_cny=types["cost_cny"].to_numpy(dtype=float),
         serves=serves.reshape(kinds, len(SEGMENTS)),
         simultaneity=charging.simultaneity.value,
         least_of_type=types["least"].to_numpy(dtype=np.int64),
-        least_use=use,
-        kept=question.kept,
+        # What a lock demands is built whether it is used enough or not.
+        least_use=np.where(locked.fixed, 0.0, least_use(question)),
+        kept=np.where(locked.typed[:, None], locked.piles, question.kept),
         row_name=tuple(row.title for row in rows),
         row_open=_stack([csr_array(row.opened[None]) for row in rows], sites),
         row_piles=_stack([csr_array(row.piles.reshape(1, -1)) for row in rows], sites * kinds),

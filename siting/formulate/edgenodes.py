@@ -37,6 +37,8 @@ class EdgeChoice:
         Most sites that a node serves, its own included.
     node_cny, fibre_cny_per_m
         Costs.
+    fixed, banned
+        Sites at which locks demand a node and forbid one, shape (I,), or None.
     """
 
     site: npt.NDArray[np.int64]
@@ -46,6 +48,8 @@ class EdgeChoice:
     capacity: int
     node_cny: float
     fibre_cny_per_m: float
+    fixed: npt.NDArray[np.bool_] | None = None
+    banned: npt.NDArray[np.bool_] | None = None
 
 
 def edge_programme(choice: EdgeChoice) -> Programme:
@@ -65,7 +69,12 @@ def edge_programme(choice: EdgeChoice) -> Programme:
     """
     sites, arcs = choice.sites, len(choice.site)
     problem = pulp.LpProblem("edge_nodes", pulp.LpMinimize)
-    nodes = tuple(problem.add_variable(f"node_{j}", 0, 1, pulp.LpInteger) for j in range(sites))
+    free = np.zeros(sites, dtype=np.bool_)
+    fixed, banned = (free if some is None else some for some in (choice.fixed, choice.banned))
+    nodes = tuple(
+        problem.add_variable(f"node_{j}", int(fixed[j]), int(not banned[j]), pulp.LpInteger)
+        for j in range(sites)
+    )
     terms = [(node, float(choice.node_cny)) for node in nodes]
     problem.setObjective(pulp.LpAffineExpression(terms))
     serve = Columns(
@@ -101,7 +110,8 @@ def edge_programme(choice: EdgeChoice) -> Programme:
         variables=nodes,
         columns=(serve,),
         rows=rows,
-        start=start,
+        # The greedy plan knows no locks.
+        start={} if (fixed | banned).any() else start,
     )
 
 

@@ -44,6 +44,8 @@ class HydrogenChoice:
         Most money, or None: then no more stations than the least number.
     clause
         Clause of the number.
+    fixed, banned
+        Sites that locks demand and that they forbid, shape (J,), or None.
     """
 
     worth: npt.NDArray[np.float64]
@@ -53,6 +55,8 @@ class HydrogenChoice:
     stations: int
     budget_cny: float | None
     clause: str = ""
+    fixed: npt.NDArray[np.bool_] | None = None
+    banned: npt.NDArray[np.bool_] | None = None
 
 
 def hydrogen_choice(
@@ -129,7 +133,12 @@ def hydrogen_programme(choice: HydrogenChoice, reach: Reach) -> Programme:
     """
     sites = len(choice.cost_cny)
     problem = pulp.LpProblem("hydrogen", pulp.LpMaximize)
-    opened = tuple(problem.add_variable(f"open_{j}", 0, 1, pulp.LpInteger) for j in range(sites))
+    free = np.zeros(sites, dtype=np.bool_)
+    fixed, banned = (free if rows is None else rows for rows in (choice.fixed, choice.banned))
+    opened = tuple(
+        problem.add_variable(f"open_{j}", int(fixed[j]), int(not banned[j]), pulp.LpInteger)
+        for j in range(sites)
+    )
     terms = [(opened[j], float(choice.bonus[j])) for j in np.flatnonzero(choice.bonus)]
     problem.setObjective(pulp.LpAffineExpression(terms))
     count = pulp.LpAffineExpression([(variable, 1.0) for variable in opened])

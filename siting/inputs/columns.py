@@ -84,6 +84,19 @@ _SIGNAL = (
     *(("toll_booth", "toll_booth"), ("收费站", "toll_booth")),
 )
 
+_LOCK_ITEM = (
+    *(("charging", "charging"), ("充电站", "charging"), ("充换电站", "charging")),
+    *(("hydrogen", "hydrogen"), ("加氢站", "hydrogen"), ("roadside", "roadside")),
+    *(("路侧", "roadside"), ("路侧单元", "roadside"), ("路口", "roadside"), ("rsu", "roadside")),
+    *(("edge_node", "edge_node"), ("边缘节点", "edge_node"), ("边缘计算节点", "edge_node")),
+    *(("test_road", "test_road"), ("测试道路", "test_road"), ("道路", "test_road")),
+)
+_LOCK_WHAT = (
+    *(("fix", "fix"), ("必建", "fix"), ("固定", "fix"), ("必须建", "fix")),
+    *(("ban", "ban"), ("禁建", "ban"), ("禁止", "ban"), ("不建", "ban")),
+    *(("size", "size"), ("定规模", "size"), ("规模", "size"), ("指定规模", "size")),
+)
+
 KINDS: dict[str, Kind] = {
     "existing": Kind(
         (
@@ -125,6 +138,7 @@ KINDS: dict[str, Kind] = {
             Column("buffer_m", ("缓冲距离", "缓冲", "退距", "buffer"), "count"),
             Column("cost_factor", ("费用系数", "factor"), "count"),
             Column("sites", ("适用类型", "site_kinds")),
+            Column("programmes", ("适用规划", "规划", "programme")),
         ),
         (POINT, LINE, AREA),
         ("exclusions", "三区三线"),
@@ -177,6 +191,41 @@ KINDS: dict[str, Kind] = {
         ),
         (POINT, AREA),
         ("substations", "grid", "变电站"),
+    ),
+    "locks": Kind(
+        (
+            Column("lock_id", ("序号", "锁定编号", "lock")),
+            Column("id", ("site_id", "编号", "站点编号", "点位编号", "路段编号", "corridor_id")),
+            Column("name", ("名称", "站名", "站点名称", "点位名称", "title")),
+            Column("item", ("对象", "类别", "设施类型", "programme"), words=_LOCK_ITEM),
+            Column("what", ("锁定", "要求", "处置", "锁定方式"), required=True, words=_LOCK_WHAT),
+            Column("piles", ("桩数", "充电桩数", "充电桩数量", "总桩数"), "count"),
+            Column("level", ("设备等级", "等级", "配置")),
+            Column("kind", ("用地类型", "site_kind")),
+            Column("road", ("道路名称", "路名", "路段")),
+            Column("from_name", ("from", "起点", "起点路")),
+            Column("to_name", ("to", "终点", "终点路")),
+            Column("reason", ("原因", "理由", "依据", "说明", "备注")),
+            Column("who", ("提出单位", "提出人", "责任单位", "by")),
+        ),
+        (POINT, LINE, AREA),
+        ("locks", "锁定"),
+        placed=False,
+        more=("piles_",),
+    ),
+    "buildings": Kind(
+        (
+            Column("building_id", ("id", "编号", "楼栋编号", "code", "objectid", "osm_id")),
+            Column("use", ("building", "用途", "建筑用途", "类型", "type", "fclass")),
+            Column(
+                "levels",
+                ("building:levels", "floor", "floors", "层数", "楼层", "地上层数", "storeys"),
+                "count",
+            ),
+            Column("height_m", ("height", "高度", "建筑高度", "楼高"), "count"),
+        ),
+        (AREA,),
+        ("buildings", "building", "建筑", "gis_osm_buildings_a_free_1"),
     ),
 }
 """Each kind of own layer beside roads and districts."""

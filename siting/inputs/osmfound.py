@@ -8,7 +8,7 @@ from sys import intern
 from typing import TYPE_CHECKING
 
 from siting.frames import ROAD_CLASSES
-from siting.inputs import tags
+from siting.inputs import buildingtags, tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +24,8 @@ AREA_TAGS = (*tags.FACILITY_TAGS, ("boundary", "administrative"))
 """Tags without one of which a relation is nothing here."""
 WAY_TAGS = tuple(dict.fromkeys((*(("highway", word) for word in sorted(_ROAD_WORDS)), *AREA_TAGS)))
 """Tags without one of which a way is at most a member of an area."""
+BUILDING_TAGS = (("building", ""),)
+"""Tags, of any value, without which a way or a relation is no building."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,31 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
+class Building:
+    """What is kept of a building: use (`buildingtags.USES`), storeys, height; NaN: unknown."""
+
+    key: str
+    use: str
+    levels: float
+    height_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class Buildings:
+    """Buildings that are closed ways, and those that relations put together of several."""
+
+    ways: Ways = field(default_factory=Ways)
+    of_ways: list[Building] = field(default_factory=list)
+    relations: list[tuple[Building, tuple[int, ...]]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """All that is found; `areas` are ways, `members` the ways that `relations` are made of."""
+    """
+    All that is found; `areas` are ways, `members` the ways that `relations` are made of.
+
+    `buildings` is None where they aren't asked for.
+    """
 
     roads: Ways = field(default_factory=Ways)
     road_text: list[tuple[str, ...]] = field(default_factory=list)
@@ -76,6 +101,30 @@ class Found:
     relations: list[tuple[Described, tuple[int, ...]]] = field(default_factory=list)
     members: Ways = field(default_factory=Ways)
     late_nodes: array[int] = field(default_factory=lambda: array("q"))
+    buildings: Buildings | None = None
+
+    @property
+    def lists(self) -> tuple[Ways, ...]:
+        """Every list of ways."""
+        known = (self.roads, self.areas, self.members)
+        return known if self.buildings is None else (*known, self.buildings.ways)
+
+    @property
+    def way_tags(self) -> tuple[tuple[str, str], ...]:
+        """Tags without one of which a way is at most a member; "" stands for any value."""
+        return WAY_TAGS if self.buildings is None else (*WAY_TAGS, *BUILDING_TAGS)
+
+    @property
+    def area_tags_wanted(self) -> tuple[tuple[str, str], ...]:
+        """Tags without one of which a relation is nothing here; "" stands for any value."""
+        return AREA_TAGS if self.buildings is None else (*AREA_TAGS, *BUILDING_TAGS)
+
+    def member_ids(self) -> set[int]:
+        """Return the ids of the ways that relations are made of."""
+        some = [keys for _, keys in self.relations]
+        if self.buildings is not None:
+            some += [keys for _, keys in self.buildings.relations]
+        return {key for keys in some for key in keys}
 
 
 def take_node(node_id: int, lon: float, lat: float, get: tags.Get, found: Found) -> None:
@@ -113,6 +162,19 @@ def take_way(way_id: int, get: tags.Get, closed: Callable[[], bool], found: Foun
     return found.areas
 
 
+def take_building(way_id: int, get: tags.Get, closed: Callable[[], bool], found: Found) -> bool:
+    """Keep what a way is as a building; tell whether it is one, so that its vertices are kept."""
+    if found.buildings is None or not buildingtags.stands(get) or not closed():
+        return False
+    found.buildings.of_ways.append(_building(f"way/{way_id}", get))
+    return True
+
+
+def _building(key: str, get: tags.Get) -> Building:
+    levels, height_m = buildingtags.levels_of(get), buildingtags.height_of(get)
+    return Building(key, buildingtags.use_of(get), levels, height_m)
+
+
 def _take_road(highway: str, get: tags.Get, found: Found) -> Ways:
     # Values repeat from road to road; each is kept once.
     text = tuple([intern(get(key) or "") for key in ROAD_TEXT])
@@ -131,6 +193,8 @@ def take_relation(
     if get("type") not in {"multipolygon", "boundary"}:
         return
     key = f"relation/{relation_id}"
+    if found.buildings is not None and buildingtags.stands(get):
+        found.buildings.relations.append((_building(key, get), ways()))
     if get("boundary") == "administrative":
         what = _boundary(key, get)
     else:

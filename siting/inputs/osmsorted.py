@@ -8,10 +8,9 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from siting.inputs.osmfound import (
-    AREA_TAGS,
     NODE_TAGS,
-    WAY_TAGS,
     Found,
+    take_building,
     take_node,
     take_relation,
     take_way,
@@ -56,16 +55,16 @@ def read_sorted(file: IO[bytes], where: Layout, found: Found) -> None:
     """
     last = 0
     for block in _blocks(file, where.relations):
-        for part in relation_blocks(block, AREA_TAGS):
+        for part in relation_blocks(block, found.area_tags_wanted):
             last = _ascending(part.all_id, last)
             _take_relations(part, found)
-    members = np.array(sorted({key for _, keys in found.relations for key in keys}), np.int64)
+    members = np.array(sorted(found.member_ids()), np.int64)
     last = 0
     for block in _blocks(file, where.ways):
-        for some in way_blocks(block, WAY_TAGS, members):
+        for some in way_blocks(block, found.way_tags, members):
             last = _ascending(some.all_id, last)
             _take_ways(some, members, found)
-    lists = (found.roads, found.areas, found.members)
+    lists = found.lists
     needed = np.unique(np.concatenate([np.array(ways.ref, dtype=np.int64) for ways in lists]))
     xy = np.full((2, len(needed)), NOWHERE, dtype=np.int64)
     last = 0
@@ -115,9 +114,12 @@ def _take_ways(block: WayBlock, members: Ints, found: Found) -> None:
         mine = refs[start[row] : start[row + 1]]
         if member[row]:
             found.members.add(key, mine, (), ())
-        ways = take_way(key, values.get, partial(_closed, mine), found)
+        closed = partial(_closed, mine)
+        ways = take_way(key, values.get, closed, found)
         if ways is not None:
             ways.add(key, mine, (), ())
+        if take_building(key, values.get, closed, found) and found.buildings is not None:
+            found.buildings.ways.add(key, mine, (), ())
 
 
 def _closed(refs: list[int]) -> bool:

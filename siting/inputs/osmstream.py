@@ -22,7 +22,16 @@ from osmium.osm.types import Node, Relation, Way
 
 from siting.errors import InputError, SitingError
 from siting.inputs import tags
-from siting.inputs.osmfound import NODE_TAGS, Found, Ways, take_node, take_relation, take_way
+from siting.inputs.osmfound import (
+    NODE_TAGS,
+    Buildings,
+    Found,
+    Ways,
+    take_building,
+    take_node,
+    take_relation,
+    take_way,
+)
 from siting.inputs.osmsorted import NOWHERE, read_sorted
 from siting.inputs.pbfblocks import DAMAGE, layout
 
@@ -46,7 +55,7 @@ class Streamed:
     generator: str
 
 
-def stream(path: Path, kind: str) -> Streamed:
+def stream(path: Path, kind: str, *, buildings: bool = False) -> Streamed:
     """
     Stream an OSM file.
 
@@ -56,6 +65,8 @@ def stream(path: Path, kind: str) -> Streamed:
         The file.
     kind
         Its libosmium format, as `siting.inputs.sniff.kind_of` tells it.
+    buildings
+        Whether to find the buildings too, most of what a whole extract holds.
 
     Raises
     ------
@@ -66,9 +77,9 @@ def stream(path: Path, kind: str) -> Streamed:
     try:
         with _short_queues():
             generator, ordered = _header(file, path)
-            found = Found()
+            found = _nothing(buildings=buildings)
             if not (ordered and kind == "pbf" and _read_sorted(path, found)):
-                found = Found()
+                found = _nothing(buildings=buildings)
                 _collect_relations(file, found)
                 _collect(file, found)
             if not ordered:
@@ -81,6 +92,10 @@ def stream(path: Path, kind: str) -> Streamed:
             "the OSM file can't be read to its end", where=path, value=error, cure=_DAMAGED
         ) from error
     return Streamed(found, generator)
+
+
+def _nothing(*, buildings: bool) -> Found:
+    return Found(buildings=Buildings() if buildings else None)
 
 
 @contextlib.contextmanager
@@ -144,7 +159,7 @@ def _collect(file: osmium.io.File, found: Found) -> None:
     Ways aren't filtered by libosmium, since the members of areas often carry no tag to know them
     by, and its filter by id takes 4 MB for every 33 million ids touched.
     """
-    members = {key for _, keys in found.relations for key in keys}
+    members = found.member_ids()
     places = osmium.index.create_map("flex_mem")
     locations = osmium.NodeLocationsForWays(places)
     locations.ignore_errors()
@@ -161,8 +176,15 @@ def _collect(file: osmium.io.File, found: Found) -> None:
                 ways = take_way(item.id, item.tags.get, item.is_closed, found)
                 if ways is not None:
                     _add_way(item, ways)
+                if take_building(item.id, item.tags.get, item.is_closed, found):
+                    _add_building(item, found)
             elif isinstance(item, Node):
                 _take_node(item, found)
+
+
+def _add_building(way: Way, found: Found) -> None:
+    if found.buildings is not None:
+        _add_way(way, found.buildings.ways)
 
 
 def _add_way(way: Way, ways: Ways) -> None:
@@ -194,10 +216,10 @@ def _locate_late(file: osmium.io.File, found: Found) -> None:
     worth another pass.
     """
     waiting: dict[int, list[tuple[Ways, int]]] = {}
-    for ways in (found.roads, found.areas, found.members):
+    for ways in found.lists:
         for index in np.flatnonzero(np.array(ways.x, dtype=np.int64) == NOWHERE).tolist():
             waiting.setdefault(ways.ref[index], []).append((ways, index))
-    total = len(found.roads.ref) + len(found.areas.ref) + len(found.members.ref)
+    total = sum(len(ways.ref) for ways in found.lists)
     few = len(waiting) < _EDGE_SHARE * total
     if not waiting or (few and min(waiting) > 0 and not found.late_nodes):
         return

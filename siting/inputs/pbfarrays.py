@@ -234,11 +234,16 @@ def _strings(table: bytes) -> list[bytes]:
 
 
 def _codes(strings: list[bytes], wanted: Collection[tuple[str, str]]) -> Ints:
-    """Return `key * strings + value` of the wanted tags that a block can spell."""
+    """Return `key * strings + value` of the wanted tags that a block can spell; "" is any value."""
     number = {text: index for index, text in enumerate(strings)}
-    pairs = ((number.get(key.encode()), number.get(value.encode())) for key, value in wanted)
-    codes = [k * len(strings) + v for k, v in pairs if k is not None and v is not None]
-    return np.array(sorted(codes), dtype=np.int64)
+    codes: list[int] = []
+    for key, value in wanted:
+        k, v = number.get(key.encode()), number.get(value.encode())
+        if k is not None and not value:
+            codes.extend(range(k * len(strings), (k + 1) * len(strings)))
+        elif k is not None and v is not None:
+            codes.append(k * len(strings) + v)
+    return np.array(sorted(set(codes)), dtype=np.int64)
 
 
 def _tags(strings: list[bytes], keys: list[int], values: list[int]) -> Tags:

@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     Bounds = tuple[float, float, float, float]
     Where = Callable[[str], str]
 
+SWAPPED = (
+    "longitude and latitude are swapped",
+    "northing and easting are swapped",
+)
+"""What is said of exchanged axes: of degrees, of metres."""
+ELSEWHERE = "the layer lies outside the area that is planned"
+"""What is said of a layer that no other axes or zone would put into its area."""
+
 _EARTH_M = 6_378_137.0
 _MERCATOR_EDGE_M = 20_037_508.35
 _DEGREES = np.array((180.0, 90.0))
@@ -157,12 +165,12 @@ def refuse_misplaced(
     if known is None or known.is_geographic:
         what, cure = "", ""
         if _share_in(lonlat[:, ::-1], area) >= _MOST_IN:
-            what = "longitude and latitude are swapped"
+            what = SWAPPED[0]
             cure = _cure_of_swap(where)
     else:
         what, cure = _misplaced_metres(xy, known, area, where)
     raise InputError(
-        what or "the layer lies outside the area that is planned",
+        what or ELSEWHERE,
         where=path,
         value=f"{_extent(lonlat)} in degrees, the area is {_box(area)}",
         cure=cure or "Check the layer's CRS, or give a layer of this city",
@@ -181,7 +189,7 @@ def _misplaced_metres(xy: Floats, crs: CRS, area: Bounds, where: Where) -> tuple
     code = fitting_crs(xy[:, ::-1], area)
     if code is not None:
         return (
-            f"northing and easting are swapped: exchanged they lie in the area as EPSG:{code}",
+            SWAPPED[1],
             _cure_of_swap(where, f" and `crs: EPSG:{code}`"),
         )
     return "", ""
@@ -205,6 +213,18 @@ def fitting_crs(xy: Floats, area: Bounds) -> int | None:
     best = {code: _share_in(_try(xy, code), area) for code in codes}
     code = max(best, key=lambda code: best[code])
     return code if best[code] >= _MOST_IN else None
+
+
+def _zone_in_easting(xy: Floats) -> int | None:
+    """Return the EPSG code of the CGCS2000 zone whose number all eastings begin with."""
+    zones = np.unique(np.floor(xy[:, 0] / 1e6))
+    if len(zones) != 1:
+        return None
+    zone = int(zones[0])
+    # 3-degree zones 25 to 45 of EPSG:4513 to 4533, 6-degree zones 13 to 23 of EPSG:4491 to 4501.
+    if 25 <= zone <= 45:  # noqa: PLR2004
+        return 4513 + zone - 25
+    return 4491 + zone - 13 if 13 <= zone <= 23 else None  # noqa: PLR2004
 
 
 def _try(xy: Floats, code: int) -> Floats:
@@ -250,6 +270,9 @@ def _transformed(xy: Floats, crs: CRS, path: Path, area: Bounds | None, where: W
     degrees = np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
     if not (np.isfinite(degrees).all() and (np.abs(degrees) <= _DEGREES).all()):
         what, cure = ("", "") if area is None else _misplaced_metres(xy, crs, area, where)
+        code = _zone_in_easting(xy)
+        if not cure and code is not None:
+            cure = _line(where, "crs", f"EPSG:{code}") + ", the zone that its eastings begin with"
         raise InputError(
             what or f"coordinates lie outside the area of their CRS ({crs.name})",
             where=path,
@@ -266,7 +289,7 @@ def _refuse_no_degrees(
         return
     if swapped_axes(xy[:, 0], xy[:, 1]):
         raise InputError(
-            "longitude and latitude are swapped",
+            SWAPPED[0],
             where=path,
             value=_extent(xy),
             cure=_cure_of_swap(where),

@@ -125,6 +125,25 @@ def make_facilities(
     return gpd.GeoDataFrame(columns, geometry=point, crs=WGS84)
 
 
+def make_buildings(
+    building_id: Sequence[str],
+    use: Sequence[str],
+    levels: Sequence[float],
+    height_m: Sequence[float],
+    shapes: Sequence[Any],
+) -> gpd.GeoDataFrame:
+    """Build buildings from a value for each column; see `CityMap.buildings`."""
+    geometry = np.empty(len(shapes), dtype=object)
+    geometry[:] = shapes
+    columns = {
+        "building_id": text_column(building_id),
+        "use": text_column(use),
+        "levels": np.array(levels, dtype=np.float64),
+        "height_m": np.array(height_m, dtype=np.float64),
+    }
+    return gpd.GeoDataFrame(columns, geometry=geometry, crs=WGS84)
+
+
 def empty_facilities() -> gpd.GeoDataFrame:
     """Return a facility frame without rows."""
     return make_facilities((), (), (), (), np.empty(0, dtype=object))

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from difflib import get_close_matches
+from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,6 +47,18 @@ class Labels:
     rows: Sequence[str]
     where: Callable[[str], str]
     """Key of the source in the model to file and line."""
+    columns: Sequence[str] = ()
+    """Columns of a table in their order, so that a cell can be found; empty for layers."""
+
+    def column(self, name: str) -> str:
+        """Return a column's name with its letter in a spreadsheet: `桩数 (column C)`."""
+        if name not in self.columns:
+            return name
+        number, letters = list(self.columns).index(name) + 1, ""
+        while number:
+            number, digit = divmod(number - 1, len(ascii_uppercase))
+            letters = ascii_uppercase[digit] + letters
+        return f"{name} (column {letters})"
 
 
 def match_columns(
@@ -203,7 +216,13 @@ def _values(
         known = dict(column.words)
         folded = [value.strip().casefold() for value in raw]
         bad = [row for row, value in enumerate(folded) if value and value not in known]
-        _note(bad, raw, f"{their} has to be one of {', '.join(known)}", labels, problems)
+        _note(
+            bad,
+            raw,
+            f"{labels.column(their)} has to be one of {', '.join(known)}",
+            labels,
+            problems,
+        )
         return pd.Series([known.get(value, "") for value in folded], dtype="str")
     if column.holds == "text":
         return pd.Series(raw, dtype="str")
@@ -211,7 +230,8 @@ def _values(
     numbers = np.array([_number(value, pattern) for value in raw])
     filled = np.array([value.strip() != "" for value in raw], dtype=np.bool_)
     bad = np.flatnonzero(filled & ~(numbers >= 0)).tolist()
-    _note(bad, raw, f"{their} has to be a number of 0 and more", labels, problems)
+    what = f"{labels.column(their)} has to be a number of 0 and more"
+    _note(bad, raw, what, labels, problems)
     return numbers
 
 

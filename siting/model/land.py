@@ -6,15 +6,39 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from siting.frames import FACILITY_KINDS
+from siting.frames import FACILITY_KINDS, ROAD_CLASSES
 from siting.model.figures import Figure, NotNegative, Part, Positive
 from siting.model.rules import Kinds  # noqa: TC001  (pydantic reads it)
 
 Policy = Literal["kept", "extendable", "closable"]
 """What may become of a station in operation."""
 
-SITE_KINDS = (*FACILITY_KINDS, "roadside")
-"""What a candidate site can be."""
+UNIT_KINDS = ("junction", "interchange", "midblock", "expressway", "tunnel", "bridge", "toll")
+"""What a site of roadside units can be, beside a service area."""
+
+SITE_KINDS = tuple(dict.fromkeys((*FACILITY_KINDS, "roadside", *UNIT_KINDS, *ROAD_CLASSES)))
+"""What a candidate can be: a place, a site of roadside units, or a class of road."""
+
+ProgrammeName = Literal["charging", "hydrogen", "roadside", "testroads"]
+"""A programme that excluded land can touch."""
+
+TAKES_LAND: tuple[ProgrammeName, ...] = ("charging", "hydrogen")
+"""Programmes that build on plots of their own. Roadside units hang on poles along roads that are
+there, and test roads are roads that are there: land touches them only where a rule says so."""
+
+PROGRAMMES = {
+    **{name: name for name in ("charging", "hydrogen", "roadside", "testroads")},
+    "充电": "charging",
+    "充电站": "charging",
+    "加氢": "hydrogen",
+    "加氢站": "hydrogen",
+    "路侧": "roadside",
+    "路侧设备": "roadside",
+    "测试道路": "testroads",
+    "all": "charging hydrogen roadside testroads",
+    "全部": "charging hydrogen roadside testroads",
+}
+"""Words for programmes in the rows of a layer -> ours, joined by a space."""
 
 
 def _known_sites(kinds: tuple[str, ...]) -> tuple[str, ...]:
@@ -63,10 +87,16 @@ class Exclusion(Part):
     buffer_m: NotNegative = Figure(value=0, unit="m", source="no distance is kept")
     """Distance kept beyond the polygon, or beyond the edge of the facility."""
     effect: Literal["cut", "dearer"] = "cut"
-    """`cut`: no new site there; `dearer`: opening one costs `cost_factor` times as much."""
+    """`cut`: no new site there; `dearer`: opening one costs `cost_factor` times as much, and a
+    kilometre of test road is worth as many times less."""
     cost_factor: float = Field(default=1.0, ge=1.0, le=100.0)
     sites: SiteKinds = ()
-    """Kinds of sites that it holds for; empty: all. Stations in operation stay whatever it says."""
+    """Kinds of sites (of roads: their classes) that it holds for; empty: all. Stations in operation
+    and existing test roads stay whatever it says."""
+    programmes: Annotated[tuple[ProgrammeName, ...], Field(min_length=1)] = TAKES_LAND
+    """Whose candidates it drops or makes dearer. Left out: `charging` and `hydrogen`, which take
+    plots of their own; `roadside` (units and the edge nodes beside them) and `testroads` use roads
+    that are there and are touched where a rule names them."""
     reason: str = ""
     """What is said of a site that it drops; empty: the name or kind of the land."""
 

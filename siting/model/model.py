@@ -16,15 +16,19 @@ from pydantic import (
 )
 
 from siting.errors import ModelError
+from siting.model.budget import Budget  # noqa: TC001  (pydantic reads it)
 from siting.model.checks import cross_problems
 from siting.model.figures import Figure, NotNegative, PartOfOne, Positive, Share
 from siting.model.figures import Part as _Part
 from siting.model.file import DEFAULTS, Written, explain, find_model, read_model, resolve_file
 from siting.model.land import Exclusion, Existing
+from siting.model.locks import Lock  # noqa: TC001  (pydantic reads it)
+from siting.model.roadside import MEASURES as ROADSIDE_MEASURES
 from siting.model.roadside import ROADSIDE_FILES, Roadside
 from siting.model.rules import ClauseId, ClauseRules, Pilots, Readings
 from siting.model.scenarios import Scenarios
 from siting.model.sources import Sources, remember_lines, source_problems
+from siting.model.testroads import MEASURES as TESTROADS_MEASURES
 from siting.model.testroads import TESTROADS_FILES, TestRoads
 from siting.model.yaml import Problem
 from siting.text import slug
@@ -61,12 +65,31 @@ class Fleet(_Part):
     """Share of that energy charged at public or dedicated piles."""
 
 
+class Housing(_Part):
+    """How many people mapped buildings hold, where no source counts people."""
+
+    floor_m2_per_person: Positive
+    """Floor of homes that one person takes."""
+    storey_m: Positive
+    """Height of a storey, where the map gives a height alone."""
+    house_levels: Positive
+    """Storeys of a house of which the map tells neither storeys nor height."""
+    flats_levels: Positive
+    """The same of flats."""
+    unmarked_levels: Positive
+    """The same of a building that doesn't say what it is for."""
+    unmarked_share: Share
+    """Share of the floor of such buildings that is homes."""
+
+
 class DemandSettings(_Part):
     """How demand is spread."""
 
     private: Fleet
     fleet: Fleet
     heavy: Fleet
+    housing: Housing | None = None
+    """What mapped buildings hold; `null`: people are spread by streets and land use alone."""
     urban_cell_m: float = Field(default=600, ge=100, le=5000)
     rural_cell_m: float = Field(default=2000, ge=200, le=20000)
 
@@ -265,6 +288,8 @@ class Model(_Part):
     name: str = Field(pattern=r"^[\w-]{1,64}$")
     title_zh: str = ""
     title_en: str = ""
+    approval: str = Field(default="", max_length=80)
+    """Map approval number (审图号) that the user obtained, shown on map and sheets."""
     area: Area = Area()
     sources: Sources = Sources()
     demand: DemandSettings
@@ -277,11 +302,37 @@ class Model(_Part):
     exclusions: tuple[Exclusion, ...] = ()
     """What excluded land does to sites; empty: polygons of `sources.exclusions` cut all of them."""
     targets: tuple[Target, ...] = ()
+    budget: Budget | None = None
+    """Money of all programmes together, by fund and by year; empty: each has its own alone."""
+    locks: tuple[Lock, ...] = ()
+    """What has to be built, can't be, or has a size; a path is short for `sources.locks`."""
+    lock_near_m: Positive = Figure(
+        value=150, unit="m", source="planner's own: the spacing of sites", confidence="memory"
+    )
+    """A lock by place means the nearest candidate up to this far."""
     notes: tuple[str, ...] = ()
     """Sentences printed with the plan, for example that the documents set no charging target."""
     solve: Solve = Solve()
     scenarios: Scenarios = Scenarios()
     """What `siting sweep` plans beside the model as it is."""
+
+    @model_validator(mode="after")
+    def _years_of_budget(self) -> Model:
+        """Batches and phases are built in years that the budget has."""
+        years = [] if self.budget is None else [year.year for year in self.budget.years]
+        asked = {target.measure for target in self.targets}
+        given: list[tuple[str, int | None]] = []
+        if self.roadside is not None and asked & set(ROADSIDE_MEASURES):
+            given += [("roadside.batches", batch.year) for batch in self.roadside.batches]
+        if self.testroads is not None and asked & set(TESTROADS_MEASURES):
+            given += [("testroads.phases", phase.year) for phase in self.testroads.phases]
+        wrong = [(where, year) for where, year in given if years and year not in years]
+        if wrong:
+            where, year = wrong[0]
+            known = ", ".join(map(str, years))
+            said = "no year" if year is None else f"the year {year}"
+            raise ValueError(f"{where} has {said}, and the budget has {known}. Give it one of them")
+        return self
 
 
 def load_model(model: str | Path, overrides: Mapping[str, Any] | None = None) -> Model:
@@ -318,6 +369,7 @@ def load_model(model: str | Path, overrides: Mapping[str, Any] | None = None) ->
         _refuse(written, [])
     written.data.setdefault("name", slug(path.stem))
     problems = [
+        *_lock_file(written),
         *source_problems(written),
         *resolve_file(written, ("charging", "substations"), ("",)),
         *(p for k in ROADSIDE_FILES for p in resolve_file(written, ("roadside", k), ("",))),
@@ -331,6 +383,17 @@ def load_model(model: str | Path, overrides: Mapping[str, Any] | None = None) ->
     _refuse(written, problems)
     remember_lines(made.sources, written)
     return made
+
+
+def _lock_file(written: Written) -> list[Problem]:
+    """Put the file that `locks:` may be in the place of `sources.locks`."""
+    if not isinstance(written.value(("locks",)), str):
+        return []
+    problems = list(resolve_file(written, ("locks",), ()))
+    path, sources = written.data.pop("locks"), written.data.setdefault("sources", {})
+    if not problems and isinstance(sources, dict):
+        sources.setdefault("locks", path)
+    return problems
 
 
 def model_schema() -> dict[str, Any]:

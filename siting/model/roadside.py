@@ -147,7 +147,10 @@ class Roadside(Part):
     tunnel_radius_m: Positive
     """Reach of a unit at a tunnel portal."""
     sight_radius_m: Positive
-    """Reach off the road where no building stands between; read where the map has buildings."""
+    """Reach off the road where no building stands between, used where the map has buildings."""
+    sight_least_built: Share
+    """Share of the land within that reach that the map has to show as built on; around a site with
+    less, the map is taken to lack buildings and its reach is along the road alone."""
     ranges: str = ""
     """CSV of measured ranges with `kind`, `highway` (either may be empty) and `radius_m`."""
     expressway_spacing_m: Positive

@@ -25,6 +25,8 @@ SOURCE_WORDS: dict[str, tuple[str, ...]] = {
     "junctions": ("osm",),
     "opened": ("none",),
     "grid": ("none",),
+    "locks": ("none",),
+    "buildings": ("osm", "none"),
 }
 """Each kind of source, with what it can be other than a file; the first is the default."""
 
@@ -67,11 +69,17 @@ class Source(_Part):
     """`lenient` repairs what is safe to repair and says so, `strict` refuses it."""
     _lines: dict[str, str] = PrivateAttr(default_factory=dict)
     _short: str = PrivateAttr(default="")
+    _folder: str = PrivateAttr(default="")
 
     @property
     def is_file(self) -> bool:
         """Whether this is a file, not a word."""
         return self.file not in _WORDS
+
+    @property
+    def folder(self) -> str:
+        """Folder of the model that names it, "" where it is in none."""
+        return self._folder
 
     def where(self, key: str = "") -> str:
         """
@@ -93,8 +101,9 @@ class Source(_Part):
         at = self.where(key)
         return f"{at}: write `{key}: {value}`" if at else f"Write `{key}: {value}` for this source"
 
-    def remember(self, lines: Mapping[str, str], short: str = "") -> None:
-        """Keep where in the model the keys were written, and the kind if it is a bare path."""
+    def remember(self, lines: Mapping[str, str], short: str = "", folder: str = "") -> None:
+        """Keep where the keys were written, the kind if it is a bare path, the model's folder."""
+        self._folder = folder
         self._lines.update(lines)
         self._short = short
 
@@ -137,6 +146,12 @@ class Sources(_Part):
     """Test roads that are open already: `none`, or a table or layer."""
     grid: AnySource = _default("grid")
     """Substations with the load that they can still take: `none`, or a table or layer."""
+    locks: AnySource = _default("locks")
+    """What has to be built, can't be, or has a size: `none`, or a table or layer; `--lock` of a
+    command goes before it. More stand in `locks:` of the model itself."""
+    buildings: AnySource = _default("buildings")
+    """Building footprints: `osm` (of the road file, read where roadside units or people need them),
+    `none`, or a polygon layer."""
 
     @model_validator(mode="before")
     @classmethod
@@ -184,7 +199,7 @@ def remember_lines(sources: Sources, written: Written) -> None:
         lines = {name: written.where(("sources", kind, *_parts(name))) for name in names}
         short = not isinstance(written.value(("sources", kind)), dict)
         known = {name: line for name, line in lines.items() if line != COMMAND}
-        source.remember(known, kind if short else "")
+        source.remember(known, kind if short else "", str(written.model.path.resolve().parent))
 
 
 def _parts(name: str) -> tuple[str, ...]:

@@ -124,6 +124,8 @@ class RoadPhase(Part):
     """Share of all kilometres that are open at its end, from the first phase on."""
     budget_cny: float | None = Field(default=None, gt=0)
     """Money of this phase; what is left goes on to the next. Empty: no limit."""
+    year: int | None = Field(default=None, ge=2000, le=2100)
+    """Year of the phase, where the budget has years."""
 
 
 def _distinct(items: Sequence[Part]) -> None:
@@ -221,6 +223,9 @@ class TestRoads(Part):
     """Distances within which a road counts as near."""
     near_factor: Share
     """What is left of the worth of a road near a school or hospital under `near: avoid`."""
+    land_share: Share
+    """Share of a road's length on excluded land (`exclusions` that name `testroads`) from which on
+    it counts as being there; a road that borders it or crosses a corner doesn't."""
     coverage_worth: NotNegative
     """How much more a kilometre that roadside equipment reaches is worth: 0.5 is half as much."""
     long_road_km: NotNegative

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,10 @@ import shapely
 
 from siting.datum import geometry_to_lonlat, geometry_to_metric
 from siting.errors import InputError
-from siting.model.land import SITE_KINDS, Exclusion
+from siting.model.land import PROGRAMMES, SITE_KINDS, Exclusion
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
     from pyproj import CRS
@@ -27,9 +28,23 @@ if TYPE_CHECKING:
 CUT, DEARER = "cut", "dearer"
 COLUMNS = (
     *("exclusion_id", "name", "kind", "origin", "effect", "margin_m"),
-    *("cost_factor", "site_kinds", "reason"),
+    *("cost_factor", "site_kinds", "programmes", "reason"),
 )
 """Columns of `exclusion_frame` besides the geometry."""
+
+CANDIDATES = {
+    "charging": "candidate sites",
+    "hydrogen": "places for hydrogen stations",
+    "roadside": "sites of roadside units",
+    "testroads": "road sections",
+}
+"""What each programme chooses from, as messages call it."""
+
+BOUND = {
+    "charging": ("service_area", "rest_area"),
+    "roadside": ("tunnel", "bridge", "toll"),
+}
+"""Kinds of which clauses ask for a share; what the land drops isn't counted there."""
 
 AREA = 2
 """Dimension of polygons."""
@@ -38,6 +53,8 @@ CORNER_SEGMENTS = 32
 """Straight pieces of a quarter circle of a published buffer."""
 
 _SHOWN = 5
+_BETWEEN = re.compile(r"[,，、;；]")
+_SITES = {kind: kind for kind in SITE_KINDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +91,8 @@ def exclusion_frame(
         Of the model; none but a layer means that all its polygons cut all sites.
     layer
         Geometries of any kind, EPSG:4326, or None. Columns, all optional: `name`, `kind`, and those
-        by which a row differs from its rule: `effect`, `buffer_m`, `cost_factor`, `sites` (kinds
-        joined by a space or comma).
+        by which a row differs from its rule: `effect`, `buffer_m`, `cost_factor`, `sites` and
+        `programmes` (joined by a space or comma).
     facilities
         `CityMap.facilities`.
     where
@@ -87,7 +104,8 @@ def exclusion_frame(
         EPSG:4326, RangeIndex, the land as drawn (a facility is its point). Columns: `exclusion_id`
         (str), `name`, `kind`, `origin` (`layer` | `map`), `effect` (`cut` | `dearer`), `margin_m`
         (how far beyond the geometry it holds: the buffer, for facilities also their own extent),
-        `cost_factor` (1 where it cuts), `site_kinds` (joined by a space, "" for all), `reason`.
+        `cost_factor` (1 where it cuts), `site_kinds` (joined by a space, "" for all), `programmes`
+        (that it touches, joined by a space), `reason`.
 
     Raises
     ------
@@ -145,7 +163,7 @@ def judge_places(
     reach = exclusions["margin_m"].to_numpy(dtype=float)
     tree = shapely.STRtree(np.asarray(shapely.points(xy)))
     row, place = tree.query(shapes, predicate="dwithin", distance=reach)
-    holds = _holds(exclusions["site_kinds"].to_numpy(dtype=object), row, kinds[place])
+    holds = kinds_hold(exclusions["site_kinds"].to_numpy(dtype=object), row, kinds[place])
     row, place = row[holds], place[holds]
     cuts = exclusions["effect"].to_numpy(dtype=object)[row] == CUT
     first = np.full(len(xy), len(exclusions), dtype=np.int64)
@@ -155,10 +173,21 @@ def judge_places(
     return Land(np.where(first < len(exclusions), first, -1), factor)
 
 
-def _holds(
+def kinds_hold(
     sites: npt.NDArray[np.object_], row: npt.NDArray[np.int64], kinds: npt.NDArray[np.object_]
 ) -> Bools:
-    """Tell whether each exclusion is one for that kind of site."""
+    """
+    Tell whether exclusions are ones for kinds of sites.
+
+    Parameters
+    ----------
+    sites
+        Kinds of each exclusion joined by a space, "" for all, shape (exclusions,).
+    row
+        Exclusion of each pair, shape (n,).
+    kinds
+        Kind of the site of each pair, shape (n,).
+    """
     texts, text = np.unique(sites.astype(str), return_inverse=True)
     known = list(SITE_KINDS)
     table = np.array([[not t or kind in t.split() for kind in known] for t in texts.tolist()])
@@ -186,6 +215,7 @@ def _around(rule: Exclusion, facilities: gpd.GeoDataFrame) -> pd.DataFrame:
             "margin_m": rule.buffer_m.value + np.sqrt(area / np.pi),
             "cost_factor": rule.cost_factor if rule.effect == DEARER else 1.0,
             "site_kinds": " ".join(rule.sites),
+            "programmes": " ".join(rule.programmes),
             "reason": reason,
             "geometry": near.geometry.to_numpy(),
         }
@@ -211,7 +241,8 @@ def _polygons(rule: Exclusion, layer: gpd.GeoDataFrame, where: str) -> pd.DataFr
     problems += [f"effect {word}" for word in effect[~np.isin(effect, [CUT, DEARER])].tolist()]
     buffer_m = _number(own, "buffer_m", rule.buffer_m.value, problems)
     factor = _number(own, "cost_factor", rule.cost_factor, problems)
-    sites = _site_kinds(own, rule, problems)
+    sites = _listed(own, "sites", rule.sites, _SITES, problems)
+    touched = _listed(own, "programmes", rule.programmes, PROGRAMMES, problems)
     low = (effect == DEARER) & ~(factor > 1)
     problems += [f"cost_factor {value:g} of dearer land" for value in factor[low].tolist()]
     if problems:
@@ -220,7 +251,8 @@ def _polygons(rule: Exclusion, layer: gpd.GeoDataFrame, where: str) -> pd.DataFr
             where=where or "sources.exclusions",
             value="; ".join(dict.fromkeys(problems[:_SHOWN])),
             cure="effect is cut or dearer, dearer needs a cost_factor above 1, "
-            "buffer_m is in m, sites are kinds of sites",
+            "buffer_m is in m, sites are kinds of sites, programmes are "
+            f"{', '.join(dict.fromkeys(PROGRAMMES.values()))}",
         )
     flat = (shapely.get_dimensions(own.geometry.to_numpy()) < AREA) & (buffer_m <= 0)
     if flat.any():
@@ -242,6 +274,7 @@ def _polygons(rule: Exclusion, layer: gpd.GeoDataFrame, where: str) -> pd.DataFr
             "margin_m": buffer_m,
             "cost_factor": np.where(effect == DEARER, factor, 1.0),
             "site_kinds": sites,
+            "programmes": touched,
             "reason": reason,
             "geometry": own.geometry.to_numpy(),
         }
@@ -264,16 +297,21 @@ def _number(frame: pd.DataFrame, name: str, otherwise: float, problems: list[str
     return np.where(np.isnan(numbers), otherwise, numbers)
 
 
-def _site_kinds(
-    frame: pd.DataFrame, rule: Exclusion, problems: list[str]
+def _listed(
+    frame: pd.DataFrame,
+    name: str,
+    otherwise: tuple[str, ...],
+    words: Mapping[str, str],
+    problems: list[str],
 ) -> npt.NDArray[np.object_]:
-    """Return the kinds of sites of each row joined by a space."""
-    own = _text(frame, "sites")
-    each: dict[str, str] = {"": " ".join(rule.sites)}
+    """Return the words of a column of lists, joined by a space; of its rule where it is empty."""
+    own = _text(frame, name)
+    each: dict[str, str] = {"": " ".join(otherwise)}
     for text in sorted(set(own.tolist()) - {""}):
-        kinds = text.replace(",", " ").replace("、", " ").split()
-        problems += [f"kind of site {kind}" for kind in kinds if kind not in SITE_KINDS]
-        each[text] = " ".join(kinds)
+        given = _BETWEEN.sub(" ", text).split()
+        problems += [f"{name} {word}" for word in given if word not in words]
+        ours = " ".join(words.get(word, word) for word in given)
+        each[text] = " ".join(dict.fromkeys(ours.split()))
     return np.array([each[text] for text in own.tolist()], dtype=object)
 
 
@@ -302,25 +340,32 @@ def exclusion_areas(exclusions: gpd.GeoDataFrame, crs: CRS) -> gpd.GeoDataFrame:
     return exclusions.set_geometry(gpd.GeoSeries(areas, crs="EPSG:4326"))
 
 
-def cut_report(exclusions: gpd.GeoDataFrame, dropped: gpd.GeoDataFrame) -> tuple[str, ...]:
+def cut_report(dropped: gpd.GeoDataFrame) -> tuple[str, ...]:
     """
-    Say how many sites the land cut, by reason.
+    Say how many candidates the land cut, by programme and reason.
 
     Parameters
     ----------
-    exclusions, dropped
-        As `Plan.exclusions` and `Plan.dropped`.
+    dropped
+        As `Plan.dropped`.
     """
-    if exclusions.empty or dropped.empty:
-        return ()
-    cut = dropped[dropped["exclusion_id"] != ""]
-    if cut.empty:
-        return ()
-    counts = cut["reason"].value_counts()
-    most = ", ".join(f"{name} ({count:,})" for name, count in counts.head(_SHOWN).items())
-    more = f" and {len(counts) - _SHOWN:,} more" if len(counts) > _SHOWN else ""
-    told = f"{len(cut):,} candidate sites were dropped by excluded land: {most}{more}"
-    bound = int(cut["kind"].isin(["service_area", "rest_area"]).sum())
-    if not bound:
-        return (told,)
-    return (told, f"{bound:,} service or rest areas lie on excluded land and aren't counted")
+    cut = dropped[dropped["exclusion_id"] != ""] if len(dropped) else dropped
+    said = []
+    for programme, what in CANDIDATES.items():
+        some = cut[cut["programme"] == programme] if len(cut) else cut
+        if not len(some):
+            continue
+        counts = some["reason"].value_counts()
+        most = ", ".join(f"{name} ({count:,})" for name, count in counts.head(_SHOWN).items())
+        more = f" and {len(counts) - _SHOWN:,} more" if len(counts) > _SHOWN else ""
+        said.append(f"{len(some):,} {what} were dropped by excluded land: {most}{more}")
+        bound = int(some["kind"].isin(BOUND[programme]).sum()) if programme in BOUND else 0
+        if bound:
+            said.append(
+                f"{bound:,} of them that clauses ask for ({_any(programme)}) aren't counted"
+            )
+    return tuple(said)
+
+
+def _any(programme: str) -> str:
+    return ", ".join(kind.replace("_", " ") for kind in BOUND[programme])

@@ -1,4 +1,4 @@
-"""Which road points a roadside unit covers, along the road and in line of sight."""
+"""Which road points a roadside unit covers along the roads, and its footprint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 from scipy.sparse import coo_array, csr_array
-from scipy.spatial import cKDTree
 
 from siting.candidates.halves import main_halves
 from siting.frames import ROAD_CLASSES
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from siting.candidates.roadside import RoadPoints, RoadsideSites
-    from siting.model.roadside import Roadside
     from siting.network import Network
 
     Bools = npt.NDArray[np.bool_]
@@ -54,21 +52,15 @@ def discs(xy: Floats, radius_m: Floats) -> npt.NDArray[np.object_]:
     return np.asarray(shapely.polygons(xy[:, None, :] + corner[:, None, None] * unit), dtype=object)
 
 
-def heard(
-    sites: RoadsideSites,
-    points: RoadPoints,
-    network: Network,
-    buildings: npt.NDArray[np.object_] | None,
-    settings: Roadside,
-) -> csr_array:
+def heard(sites: RoadsideSites, points: RoadPoints, network: Network) -> csr_array:
     """
-    Tell which site covers which road point.
+    Tell which site covers which road point along the roads.
 
     A site covers the points within its `radius_m` along the roads, from its place on its edge or
     from the nodes of its junction (as far from its middle as they lie). Roads are taken in both
-    directions, carriageways as one: radio knows no one-way street. Where building footprints are
-    given it also covers the points within `sight_radius_m` that no building hides; without them a
-    straight line says nothing of what stands in it, and the radius along the road is all.
+    directions, carriageways as one: radio knows no one-way street. A straight line says nothing of
+    what stands in it: what a site covers beside its roads is for `siting.reach.sight` to tell,
+    where the map has buildings.
 
     Parameters
     ----------
@@ -76,10 +68,6 @@ def heard(
         The candidate sites and the road points.
     network
         The network that both lie on.
-    buildings
-        Footprints, polygons in `network.crs`; None or empty where the map has none.
-    settings
-        The roadside part of a model.
 
     Returns
     -------
@@ -90,19 +78,10 @@ def heard(
     graph, place = _graph(network, points)
     site, vertex, metres = _starts(sites, network, points, place)
     site, vertex = _within(graph, site, vertex, metres, radius)
-    nodes = len(network.node_id)
-    point = vertex - nodes
+    point = vertex - len(network.node_id)
     kept = point >= 0
-    rows, columns = [point[kept]], [site[kept]]
-    if buildings is not None and len(buildings):
-        seen = _in_sight(sites.xy, points.xy, buildings, settings.sight_radius_m.value)
-        rows.append(seen[0])
-        columns.append(seen[1])
-    row, column = np.concatenate(rows), np.concatenate(columns)
-    pairs = np.unique(row * max(len(radius), 1) + column)
-    row, column = np.divmod(pairs, max(len(radius), 1))
-    ones = np.ones(len(pairs), dtype=bool)
-    return csr_array((ones, (row, column)), shape=(len(points.xy), len(radius)))
+    ones = np.ones(int(kept.sum()), dtype=bool)
+    return csr_array((ones, (point[kept], site[kept])), shape=(len(points.xy), len(radius)))
 
 
 def _graph(network: Network, points: RoadPoints) -> tuple[csr_array, Floats]:
@@ -270,18 +249,3 @@ def _least(key: Ints, metres: Floats) -> tuple[Ints, Floats]:
     key, metres = key[order], metres[order]
     lead = np.r_[True, np.diff(key) != 0] if len(key) else np.zeros(0, dtype=bool)
     return key[lead], metres[lead]
-
-
-def _in_sight(
-    sites: Floats, points: Floats, buildings: npt.NDArray[np.object_], radius_m: float
-) -> tuple[Ints, Ints]:
-    """Pairs of a point and a site within a radius that no building lies between."""
-    pairs = cKDTree(points).sparse_distance_matrix(
-        cKDTree(sites), radius_m, output_type="coo_matrix"
-    )
-    point, site = pairs.row.astype(np.int64), pairs.col.astype(np.int64)
-    ends = np.stack([sites[site], points[point]], axis=1)
-    lines = np.asarray(shapely.linestrings(ends), dtype=object)
-    hidden = np.zeros(len(lines), dtype=bool)
-    hidden[shapely.STRtree(buildings).query(lines, predicate="intersects")[0]] = True
-    return point[~hidden], site[~hidden]

@@ -63,6 +63,7 @@ def report_content(plan: Plan) -> dict[str, Any]:
         "districts": _districts(plan),
         "charts": _charts(plan),
         "investment": _investment(plan),
+        "joint": _joint(run),
         "assumptions": _assumptions(plan.assumptions),
         "method": _method(run),
         "certificates": _certificates(run),
@@ -70,6 +71,7 @@ def report_content(plan: Plan) -> dict[str, Any]:
         "rsus": _rsus(plan),
         "roads": _roads(plan),
         "hydrogen": _hydrogen(plan),
+        "locks": _locks(plan),
         "longest": LONGEST,
     }
 
@@ -226,6 +228,39 @@ def _investment(plan: Plan) -> dict[str, Any]:
     }
 
 
+def _joint(run: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Say how one budget of all programmes came out, by year; None where there is none."""
+    joint = run.get("joint")
+    if joint is None:
+        return None
+    money, years = joint["money"], joint["years"] or {"by_year": ()}
+    total = money["total_cny"]
+    return {
+        "short": joint["status"] == "short",
+        "spent": _wan(money["spent_cny"]),
+        "total": "" if total is None else _wan(total),
+        "gap_zh": percent_text(float(joint["gap"]), decimals=2),
+        "gap_en": percent_text(float(joint["gap"]), "en", decimals=2),
+        "missed": [
+            f"{one['clause'] or '自定 own'} {one['measure']} -{one['short']:,.4g} {one['unit']}"
+            for one in joint["shortfall"]["clauses"]
+        ],
+        "funds": [
+            (clip(str(fund["name"]), 60), _wan(fund["spent_cny"]), _wan(fund["most_cny"]))
+            for fund in money["funds"]
+        ],
+        "years": [
+            (
+                *(str(row["year"]), _wan(row["spent_cny"])),
+                "" if row["most_cny"] is None else _wan(row["most_cny"]),
+                *(count_text(row["in_all"]["stations"]), count_text(row["in_all"]["piles"])),
+                *(f"{row['in_all'][name]:,.1f}" for name in ("built_area_km2", "test_road_km")),
+            )
+            for row in years["by_year"]
+        ],
+    }
+
+
 def _wan(cny: float) -> str:
     return f"{cny / 1e4:,.2f}"
 
@@ -281,7 +316,8 @@ def _stations(plan: Plan) -> list[tuple[str, ...]]:
         (
             *(str(row["site_id"]), str(row["name"]), str(row["district"])),
             *(count_text(row["piles"]), count_text(row["installed_kw"])),
-            *(percent_text(row["utilisation"]), _wan(row["cost_cny"]), str(row["clauses"])),
+            *(percent_text(row["utilisation"]), str(row.get("year") or ""), _wan(row["cost_cny"])),
+            str(row["clauses"]),
         )
         for row in ordered.to_dict("records")
     ]
@@ -308,11 +344,24 @@ def _roads(plan: Plan) -> list[tuple[str, ...]]:
     ]
 
 
+def _locks(plan: Plan) -> list[tuple[str, ...]]:
+    """List the locks with what became of them."""
+    return [
+        (
+            *(str(lock["number"]), str(lock["item"]), str(lock["what"])),
+            *(str(lock["name"]) or " ".join(lock["ids"][:3]), f"{lock['did_zh']} {lock['did_en']}"),
+            " ".join(filter(None, (str(lock["reason"]), str(lock["who"])))),
+        )
+        for lock in plan.run.get("locks", ())[:LONGEST]
+    ]
+
+
 def _hydrogen(plan: Plan) -> list[tuple[str, ...]]:
     return [
         (
             *(str(row["name"]), str(row["district"]), "合建" if row["combined"] else "新建"),
-            *(count_text(row["capacity_kg_day"]), _wan(row["cost_cny"])),
+            *(count_text(row["capacity_kg_day"]), str(row.get("year") or "")),
+            _wan(row["cost_cny"]),
         )
         for row in plan.hydrogen.to_dict("records")
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,10 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from siting.core.solve import solve
+from siting.errors import InfeasibleError
 from siting.formulate.edgenodes import EdgeChoice, edge_programme, served_from
 from siting.reach.distance import network_reach
+from siting.roadside.edgebound import price_sites
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -18,8 +21,14 @@ if TYPE_CHECKING:
     from siting.core.outcome import Outcome
     from siting.model.roadside import EdgeNodes
     from siting.network import Network
+    from siting.own.locked import Locked
 
+    Bools = npt.NDArray[np.bool_]
     Ints = npt.NDArray[np.int64]
+
+
+AGREE = 1e-6
+"""Relative difference below which two bounds are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +44,41 @@ class EdgePlan:
         Fibre along roads from each site to its node, 0 at the node itself, shape (I,).
     outcome
         How the solve ended; None where there is no site.
+    price
+        Prices of the sites that prove `priced_bound`, shape (I,).
+    priced_bound
+        CNY; branch and bound may have proven more, never what contradicts it.
     """
 
     host: npt.NDArray[np.int64]
     fibre_m: npt.NDArray[np.float64]
     outcome: Outcome | None
+    price: npt.NDArray[np.float64]
+    priced_bound: float
+
+    @property
+    def bound(self) -> float:
+        """The better of both bounds, NaN without sites."""
+        if self.outcome is None:
+            return math.nan
+        # Of two bounds that agree the plain one is told.
+        tree = self.outcome.bound
+        return tree if self.by_branches else min(self.priced_bound, self.outcome.objective)
+
+    @property
+    def by_branches(self) -> bool:
+        """Whether branch and bound proved more than the prices do."""
+        if self.outcome is None or not math.isfinite(self.outcome.bound):
+            return False
+        return self.outcome.bound > self.priced_bound + AGREE * abs(self.priced_bound)
+
+    @property
+    def gap(self) -> float:
+        """Relative gap of the better bound."""
+        if self.outcome is None:
+            return math.nan
+        objective = self.outcome.objective
+        return max(0.0, objective - self.bound) / max(abs(objective), 1e-9)
 
 
 def plan_edge_nodes(
@@ -51,6 +90,7 @@ def plan_edge_nodes(
     seconds: float,
     memory_mb: float,
     seed: int = 0,
+    locked: Locked | None = None,
 ) -> EdgePlan:
     """
     Serve every equipped site by an edge node within fibre reach, at least cost.
@@ -65,6 +105,8 @@ def plan_edge_nodes(
         Capacity, reach and costs.
     gap, seconds, memory_mb, seed
         How hard to try.
+    locked
+        What locks say of a node at each site.
 
     Returns
     -------
@@ -75,20 +117,41 @@ def plan_edge_nodes(
     ------
     SolverError
         No plan was found in the time given.
+    InfeasibleError
+        A site without a node of its own has no other within reach.
     """
     if not len(node):
-        return EdgePlan(np.zeros(0, dtype=np.int64), np.zeros(0), None)
-    choice = edge_choice(network, node, settings)
+        return EdgePlan(np.zeros(0, dtype=np.int64), np.zeros(0), None, np.zeros(0), 0.0)
+    choice = edge_choice(network, node, settings, None if locked is None else locked.banned)
+    if locked is not None:
+        choice = replace(choice, fixed=locked.fixed, banned=locked.banned)
     programme = edge_programme(choice)
     outcome = solve(programme, gap=gap, seconds=seconds, memory_mb=memory_mb, seed=seed)
+    if outcome.status == "infeasible":
+        raise InfeasibleError(
+            "the locks on edge nodes leave sites without one within fibre reach",
+            where="locks",
+            value=f"{settings.fibre_m.value:,.0f} m, {settings.capacity_sites} sites a node",
+            cure="Lift a ban on an edge node, or raise `edge_nodes.fibre_m`",
+        )
     host = served_from(programme, outcome, choice)
     fibre_m = np.zeros(len(node))
     at = choice.host == host[choice.site]
     fibre_m[choice.site[at]] = choice.fibre_m[at]
-    return EdgePlan(host, fibre_m, outcome)
+    each = settings.fibre_cny_per_m.value * fibre_m
+    spent = choice.node_cny * (host == np.arange(len(node))) + each
+    stars = np.bincount(host, weights=spent, minlength=len(node))[host]
+    start = stars / np.bincount(host, minlength=len(node))[host]
+    price, bound = price_sites(choice, start, outcome.objective)
+    return EdgePlan(host, fibre_m, outcome, price, bound)
 
 
-def edge_choice(network: Network, node: npt.NDArray[np.int64], settings: EdgeNodes) -> EdgeChoice:
+def edge_choice(
+    network: Network,
+    node: npt.NDArray[np.int64],
+    settings: EdgeNodes,
+    banned: Bools | None = None,
+) -> EdgeChoice:
     """
     List the arcs that a cheapest plan may use.
 
@@ -103,6 +166,8 @@ def edge_choice(network: Network, node: npt.NDArray[np.int64], settings: EdgeNod
         Network node of each site, shape (I,).
     settings
         Capacity, reach and costs.
+    banned
+        Sites that can't have a node of their own, shape (I,): they use the whole reach.
 
     Returns
     -------
@@ -113,6 +178,9 @@ def edge_choice(network: Network, node: npt.NDArray[np.int64], settings: EdgeNod
     each_m = settings.fibre_cny_per_m.value
     if each_m > 0:
         reach_m = min(reach_m, settings.node_cny.value / each_m)
+    far_m = np.full(len(node), reach_m)
+    if banned is not None:
+        far_m[banned] = settings.fibre_m.value
     access = np.zeros(len(node))
     reach = network_reach(
         replace(network, travel=both_ways(network)),
@@ -120,7 +188,7 @@ def edge_choice(network: Network, node: npt.NDArray[np.int64], settings: EdgeNod
         access,
         node,
         access,
-        np.full(len(node), reach_m),
+        far_m,
         len(node),
     )
     other = reach.site != reach.demand

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siting.datum import geometry_to_lonlat
+from siting.datum import geometry_to_lonlat, geometry_to_metric
 from siting.frames import ROAD_CLASSES
 
 if TYPE_CHECKING:
@@ -65,6 +65,10 @@ class Ground:
         Candidate sites, road points, cells.
     heard
         Which site hears which point, bool, CSR of shape (p, s).
+    seen
+        The pairs among them that only a line of sight gives, bool, CSR of shape (p, s).
+    buildings
+        What such lines are held against, as `CityMap.buildings`; empty where it isn't known.
     cells
         The cells as an instance of built area, for what a set of sites builds.
     discs, planned
@@ -78,6 +82,8 @@ class Ground:
     points: RoadPoints
     zones: Zones
     heard: csr_array
+    seen: csr_array
+    buildings: gpd.GeoDataFrame
     cells: Building
     discs: npt.NDArray[np.object_]
     planned: shapely.Geometry
@@ -122,6 +128,7 @@ class RoadsideFrames:
     edge_nodes: gpd.GeoDataFrame
     zones: gpd.GeoDataFrame
     road_points: gpd.GeoDataFrame
+    buildings: gpd.GeoDataFrame
     obu_routes: pd.DataFrame
     junctions: pd.DataFrame
     batches: pd.DataFrame
@@ -166,7 +173,8 @@ def roadside_frames(
         roadside_candidates=candidates,
         edge_nodes=nodes,
         zones=cells,
-        road_points=point_frame(districts, sites, zones, ground.points, decided),
+        road_points=point_frame(districts, sites, zones, ground.points, decided, ground.seen),
+        buildings=building_frame(ground, decided.equipped),
         obu_routes=routes,
         junctions=junction_table(rsus, sites, junctions, decided.equipped),
         batches=batch_table(rsus, nodes, cells, footprint_km2, batches, platform_cny),
@@ -308,6 +316,7 @@ def point_frame(
     zones: Zones,
     points: RoadPoints,
     decided: Decided,
+    seen: csr_array,
 ) -> gpd.GeoDataFrame:
     """Describe the road points with a site that hears each, as `Plan.road_points`."""
     links = zones.point.tocoo()
@@ -315,7 +324,6 @@ def point_frame(
     zone[links.col] = zones.zone_id[links.row]
     hears = decided.heard[:, np.flatnonzero(decided.equipped)]
     ids = sites.frame["site_id"].to_numpy(dtype=object)[decided.equipped]
-    heard_by = [" ".join(ids[some]) for some in np.split(hears.indices, hears.indptr[1:-1])]
     return gpd.GeoDataFrame(
         {
             "point_id": np.arange(len(points.length_m)),
@@ -328,11 +336,34 @@ def point_frame(
             "section": points.section,
             "traffic": points.traffic,
             "covered": np.diff(hears.indptr) > 0,
-            "heard_by": heard_by,
+            "heard_by": _ids_of(hears, ids),
+            "seen_by": _ids_of(seen[:, np.flatnonzero(decided.equipped)], ids),
         },
         geometry=shapely.points(np.round(points.lonlat, DECIMALS)),
         crs=WGS84,
     )
+
+
+def _ids_of(pairs: csr_array, ids: npt.NDArray[np.object_]) -> list[str]:
+    """Ids of the columns of each row, joined by a space."""
+    return [" ".join(ids[some]) for some in np.split(pairs.indices, pairs.indptr[1:-1])]
+
+
+def building_frame(ground: Ground, equipped: Bools) -> gpd.GeoDataFrame:
+    """Keep the buildings around the equipped sites that see past them, as `Plan.buildings`."""
+    seers = equipped & (np.asarray(ground.seen.sum(axis=0)).ravel() > 0)
+    shapes = geometry_to_metric(ground.buildings.geometry.to_numpy(), ground.network.crs)
+    places = np.asarray(shapely.points(ground.sites.xy[seers]), dtype=object)
+    near = shapely.STRtree(shapes).query(
+        places, predicate="dwithin", distance=ground.settings.sight_radius_m.value
+    )[1]
+    frame = ground.buildings.iloc[np.unique(near)].reset_index(drop=True)
+    # What is thinner than a centimetre is nothing.
+    rounded = shapely.set_precision(frame.geometry.to_numpy(), 10.0**-DECIMALS)
+    kept = ~shapely.is_empty(rounded)
+    return gpd.GeoDataFrame(
+        frame.drop(columns="geometry")[kept], geometry=rounded[kept], crs=WGS84
+    ).reset_index(drop=True)
 
 
 def junction_table(

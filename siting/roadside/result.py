@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from siting.core.building.area import built_cells
 from siting.datum import equal_area_crs, geometry_to_lonlat, geometry_to_metric
+from siting.own.locked import locked_items
 from siting.reach.radio import discs
 from siting.roadside.batches import Units, Works, needed_sites, plan_batches
 from siting.roadside.edgenodes import plan_edge_nodes
@@ -18,12 +19,15 @@ from siting.roadside.fleetroutes import draw_trips, fleet_routes
 from siting.roadside.frames import Decided
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import geopandas as gpd
     import numpy.typing as npt
     import pandas as pd
 
     from siting.candidates.roadside import RoadsideSites
     from siting.demand.charging import Demand
+    from siting.model.locks import Lock
     from siting.model.model import Solve
     from siting.network import Network
     from siting.roadside.edgenodes import EdgePlan
@@ -37,7 +41,7 @@ SENSING = ("sensing", "full")
 """Levels that need computing near by."""
 
 
-def decide(ground: Ground, equipped: Bools, limits: Solve) -> Decided:
+def decide(ground: Ground, equipped: Bools, limits: Solve, locks: Sequence[Lock] = ()) -> Decided:
     """
     Serve the equipped sites by edge nodes, order them in batches and find what is built.
 
@@ -49,6 +53,8 @@ def decide(ground: Ground, equipped: Bools, limits: Solve) -> Decided:
         Sites that get a unit, shape (s,).
     limits
         How hard to try.
+    locks
+        Those on edge nodes hold where their site is equipped.
 
     Returns
     -------
@@ -64,10 +70,12 @@ def decide(ground: Ground, equipped: Bools, limits: Solve) -> Decided:
     sites = ground.sites
     needs = sites.frame["level"].isin(SENSING).to_numpy() | (sites.junction >= 0)
     served = np.flatnonzero(equipped & needs)
+    locked = locked_items(sites.frame["site_id"].to_numpy()[served], locks, "edge_node")
     edges = plan_edge_nodes(
         ground.network,
         sites.node[served],
         ground.settings.edge_nodes,
+        locked=locked,
         gap=limits.gap,
         seconds=limits.seconds,
         memory_mb=limits.memory_mb,

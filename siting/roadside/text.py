@@ -22,6 +22,8 @@ JUNCTIONS_A_KM2 = (1.4, 2.6)
 HEXAGON = 1.5 * math.sqrt(3)
 """Area of a hexagon over its radius squared: discs that leave no gap cover this much each."""
 HALF = 0.5
+PROVEN = 1e-6
+"""Gap at which a plan is called optimal."""
 MEANING = {
     "cost": "cost of the roadside sites, CNY",
     "benefit": "traffic on the roads of built area, relative",
@@ -154,10 +156,12 @@ def record(
         "edge_nodes": None
         if edges is None
         else {
-            "status": str(edges.status),
+            "status": "optimal" if decided.edges.gap <= PROVEN else "feasible",
             "objective": edges.objective,
-            "bound": _known(edges.bound),
-            "gap": _known(edges.gap),
+            "bound": _known(decided.edges.bound),
+            "gap": _known(decided.edges.gap),
+            "bound_by": "branch and bound" if decided.edges.by_branches else "prices",
+            "priced_bound": _known(decided.edges.priced_bound),
             "route": edges.route,
             "seconds": round(edges.seconds, 3),
             "platform_cny": platform_cny(settings),
@@ -293,6 +297,50 @@ def warnings(
         if without:
             found.append(f"districts without a roadside site: {len(without)} of {len(bare)}")
     return tuple(found)
+
+
+def sight_text(settings: Roadside, frames: RoadsideFrames, buildings: int | None) -> str:
+    """
+    Say whether units were taken to reach past buildings, one sentence.
+
+    Parameters
+    ----------
+    settings, frames
+        The model's part and the plan's layers.
+    buildings
+        How many are known; None where they weren't read.
+    """
+    alone = "each unit has the reach of its kind along the road alone"
+    if not buildings:
+        known = "the map has no building" if buildings == 0 else "buildings weren't read"
+        return f"line of sight: {known}, so {alone}"
+    seen = frames.road_points["seen_by"]
+    sites = len({name for names in seen for name in names.split()})
+    least = settings.sight_least_built.value
+    if not sites:
+        return (
+            f"line of sight: {buildings:,} buildings are known, and around no equipped site with "
+            f"something to gain is {least:.0%} of the land built on by the map; {alone}"
+        )
+    points = int((seen != "").sum())
+    return (
+        f"line of sight: {sites:,} of {len(frames.rsus):,} equipped sites also cover what no "
+        f"building hides within {settings.sight_radius_m.value:,.0f} m, {points:,} road points; "
+        f"{len(frames.buildings):,} of {buildings:,} buildings stand there. Where the map shows "
+        f"less than {least:.0%} of the land built on, {alone}"
+    )
+
+
+def sight_assumption(text: str, *, buildings: bool) -> dict[str, object]:
+    """Put what is assumed of the view past buildings as a row of `Plan.assumptions`."""
+    return {
+        "key": "roadside.line_of_sight",
+        "value": text.partition(": ")[2],
+        "unit": "",
+        "source": "building footprints" if buildings else "no building footprints: kind's default",
+        "confidence": "found",
+        "unsourced": False,
+    }
 
 
 def sentence(

@@ -29,7 +29,7 @@ LAYERS = ("stations", "candidates", "demand", "districts", "roads")
 OPTIONAL = (
     *("places", "substations", "existing", "exclusions", "dropped"),
     *("hydrogen", "hydrogen_candidates", "hydrogen_demand", "protected"),
-    *("rsus", "roadside_candidates", "edge_nodes", "zones", "road_points"),
+    *("rsus", "roadside_candidates", "edge_nodes", "zones", "road_points", "buildings"),
     *("test_roads", "test_road_catalogue", "test_road_corridors"),
     *("test_road_nodes", "test_road_places"),
 )

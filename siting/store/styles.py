@@ -88,6 +88,14 @@ LOOKS = {
     "test_road_corridors": Look("候选路段", "#adc6e0", 0.4),
     "test_road_nodes": Look("测试道路节点", "#adc6e0", 0.8),
     "test_road_places": Look("测试场地与场景", "#8250df", 1.6),
+    "buildings": Look(
+        *("视线内建筑", "#d0c4bb", 0.1, "use"),
+        (
+            ("flats", "住宅楼", "#d9c2a7"),
+            ("house", "独栋住宅", "#e6d5bf"),
+            ("other", "非住宅", "#c5c9cf"),
+        ),
+    ),
     "exclusions": Look(
         *("限制用地", "#f2b8b5", 0.2, "effect"),
         (("cut", "禁止", "#f2b8b5"), ("dearer", "限制", "#fae5b0")),

@@ -114,7 +114,7 @@ def _roadside(plan: Plan) -> list[pd.DataFrame]:
         parts.append(_part("edge_nodes", nodes, nodes["cost_cny"]))
     known = sum(int(part["cost_cny"].sum()) for part in parts)
     rest = int(plan.run["totals"].get("roadside_cost_cny", known)) - known
-    years = sites["year"].min() if "year" in sites.columns else 0
+    years = plan.batches["year"].min() if len(plan.batches) else 0
     row = pd.DataFrame({"district_id": [""], "year": [years]})
     return [*parts, _part("platform", row, pd.Series([rest]))]
 

@@ -153,6 +153,30 @@ def _pile_columns(plan: Plan) -> tuple[Column, ...]:
     )
 
 
+_DEEDS = {"fix": "必建", "ban": "禁建", "size": "定规模"}
+_ITEMS = {
+    "charging": "充换电站",
+    "hydrogen": "加氢站",
+    "roadside": "路侧点位",
+    "edge_node": "边缘节点",
+    "test_road": "测试道路",
+}
+
+
+def _locks(plan: Plan) -> pd.DataFrame:
+    """List the locks of the run."""
+    rows = [
+        {
+            **lock,
+            "item": _ITEMS.get(lock["item"], lock["item"]),
+            "what": _DEEDS.get(lock["what"], lock["what"]),
+            "ids": " ".join(lock["ids"]),
+        }
+        for lock in plan.run.get("locks", ())
+    ]
+    return pd.DataFrame(rows)
+
+
 SHEETS = (
     Sheet(
         "条款对照",
@@ -209,6 +233,16 @@ SHEETS = (
             *(Column("区", "district"), Column("类别", "sort_zh"), Column("等级", "grade")),
             *(Column("开放阶段", make=_phase), Column("开放费用（万元）", "opening_cny", "wan")),
             *(Column("改造费用（万元）", "retrofit_cny", "wan"), Column("备注", "note")),
+        ),
+    ),
+    Sheet(
+        "锁定",
+        _locks,
+        _fixed(
+            *(Column("序号", "number", "count"), Column("对象", "item"), Column("要求", "what")),
+            *(Column("编号", "ids"), Column("名称", "name"), Column("桩数", "piles", "count")),
+            *(Column("设备配置", "level"), Column("结果", "did_zh"), Column("原因", "reason")),
+            *(Column("提出单位", "who"), Column("出处", "origin")),
         ),
     ),
     Sheet(

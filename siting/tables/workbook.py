@@ -16,10 +16,12 @@ import pandas as pd
 
 from siting.tables.headline import headline
 from siting.tables.investment import CATEGORIES, contingency_cny, investment
+from siting.tables.joint import joint_lines, joint_table
 from siting.tables.sheets import SHEETS, Column
 from siting.text import cell
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from openpyxl.worksheet.worksheet import Worksheet
@@ -35,7 +37,7 @@ _HEAD = "DCE6F1"
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class Table:
     """A sheet filled: its title, columns, rows, and how many rows at the end are totals."""
 
     title: str
@@ -57,23 +59,41 @@ def write_tables(plan: Plan, path: Path) -> None:
     path
         The xlsx file.
     """
+    yearly = joint_table(plan.run)
+    joint = [] if yearly is None else [Table("统一预算分年表", *yearly, totals=1)]
+    filled = [_summary(plan), *_layers(plan), *joint, _investment(plan), _by_district(plan)]
+    write_book(filled, path, plan.run)
+
+
+def write_book(tables: Sequence[Table], path: Path, run: Mapping[str, Any]) -> None:
+    """
+    Write tables as the sheets of one workbook.
+
+    Parameters
+    ----------
+    tables
+        A sheet each.
+    path
+        The xlsx file.
+    run
+        The run record that the workbook takes its title, its maker and its date from.
+    """
     from openpyxl import Workbook  # noqa: PLC0415
 
     book = Workbook()
     book.remove(book.worksheets[0])
-    made = datetime.fromisoformat(str(plan.run["created"])).astimezone(UTC).replace(tzinfo=None)
-    book.properties.creator = f"siting {plan.run['versions']['siting']}"
-    book.properties.title = str(plan.run["title_zh"] or plan.run["model"])
+    made = datetime.fromisoformat(str(run["created"])).astimezone(UTC).replace(tzinfo=None)
+    book.properties.creator = f"siting {run['versions']['siting']}"
+    book.properties.title = str(run["title_zh"] or run["model"])
     book.properties.created = book.properties.modified = made
-    filled = [_summary(plan), *_layers(plan), _investment(plan), _by_district(plan)]
-    for table in filled:
+    for table in tables:
         _write(book.create_sheet(table.title), table)
     with io.BytesIO() as raw:
         book.save(raw)
         path.write_bytes(_dated(raw.getvalue(), made))
 
 
-def _summary(plan: Plan) -> _Table:
+def _summary(plan: Plan) -> Table:
     """Give the headline figures and what a reader has to know of the run."""
     run = plan.run
     rows: list[list[object]] = [
@@ -88,6 +108,7 @@ def _summary(plan: Plan) -> _Table:
         ["含预备费总投资", cost + spare, "元"],
         ["求解状态", str(run["status"]), ""],
         ["已证明差距", round(float(run["gap"]) * 100, 3), "%"],
+        *joint_lines(run),
         ["独立核验", "通过" if run["verified"] else "未核验", ""],
         ["道路数据", "合成示例，非真实路网" if run["synthetic_roads"] else "真实路网", ""],
         ["数据来源", str(run["attribution"]), ""],
@@ -95,20 +116,20 @@ def _summary(plan: Plan) -> _Table:
         ["说明", "内部工作用图表；经纬度为 WGS-84", ""],
     ]
     columns = (Column("项目"), Column("数值", kind="figure"), Column("单位"))
-    return _Table("概要", columns, rows)
+    return Table("概要", columns, rows)
 
 
-def _layers(plan: Plan) -> list[_Table]:
+def _layers(plan: Plan) -> list[Table]:
     """Fill the sheets whose layer has something on it."""
     return [_filled(sheet, plan) for sheet in SHEETS if len(sheet.frame(plan))]
 
 
-def _filled(sheet: Sheet, plan: Plan) -> _Table:
+def _filled(sheet: Sheet, plan: Plan) -> Table:
     frame = sheet.frame(plan)
     columns = sheet.columns(plan)
     values = [_plain(column.of(frame)) for column in columns]
     rows = [list(row) for row in zip(*values, strict=True)]
-    return _Table(sheet.title, tuple(columns), rows)
+    return Table(sheet.title, tuple(columns), rows)
 
 
 def _plain(column: pd.Series) -> list[object]:
@@ -119,7 +140,7 @@ def _plain(column: pd.Series) -> list[object]:
     return [None if isinstance(v, float) and not math.isfinite(v) else v for v in found]
 
 
-def _investment(plan: Plan) -> _Table:
+def _investment(plan: Plan) -> Table:
     """List the investment by category, district and year, with totals that tie to the run."""
     table = investment(plan)
     total = int(plan.run["totals"]["cost_cny"])
@@ -148,10 +169,10 @@ def _investment(plan: Plan) -> _Table:
         *(Column("类别"), Column("行政区"), Column("年份"), Column("数量", kind="count")),
         *(Column("投资（万元）", kind="wan"), Column("投资（元）", kind="count")),
     )
-    return _Table("投资估算", columns, rows, totals=4 if more else 3)
+    return Table("投资估算", columns, rows, totals=4 if more else 3)
 
 
-def _by_district(plan: Plan) -> _Table:
+def _by_district(plan: Plan) -> Table:
     """Cross districts and categories, 万元."""
     table = investment(plan)
     crossed = table.pivot_table(
@@ -168,7 +189,7 @@ def _by_district(plan: Plan) -> _Table:
     rows.append(["合计", *(value / 1e4 for value in sums), sum(sums) / 1e4])
     money = (Column(CATEGORIES[name][0], kind="wan") for name in names)
     columns = (Column("行政区"), *money, Column("合计（万元）", kind="wan"))
-    return _Table("投资分区表", columns, rows, totals=1)
+    return Table("投资分区表", columns, rows, totals=1)
 
 
 _FORMATS = {
@@ -181,7 +202,7 @@ _FORMATS = {
 }
 
 
-def _write(sheet: Worksheet, table: _Table) -> None:
+def _write(sheet: Worksheet, table: Table) -> None:
     """Write one table with a frozen head, a filter, number formats and widths."""
     from openpyxl.styles import Alignment, Font, PatternFill  # noqa: PLC0415
     from openpyxl.utils import get_column_letter  # noqa: PLC0415

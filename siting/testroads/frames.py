@@ -140,6 +140,7 @@ def _every(
         opened=ground.opened,
         anchor_m=ground.anchor_m,
         long=ground.long,
+        cost_factor=ground.cost_factor,
         covered=pick.covered,
         places=np.asarray(ground.served.sum(axis=0)).ravel().astype(np.int64),
         points=pick.points,

@@ -7,13 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from siting.candidates.corridors import CorridorRules, find_corridors
-from siting.candidates.roadlists import mark_roads
-from siting.candidates.testroads import road_costs, road_ground, road_points
 from siting.core.solve import solve
-from siting.errors import InfeasibleError, ModelError
+from siting.errors import InfeasibleError
 from siting.evidence import connected_evidence
-from siting.formulate.roadrows import RoadAsked, RoadFacts, road_rows
 from siting.formulate.roadstart import road_start
 from siting.formulate.testroads import (
     CHOOSE,
@@ -23,9 +19,9 @@ from siting.formulate.testroads import (
     road_programme,
 )
 from siting.model.figures import Figure
-from siting.model.testroads import MEASURES
 from siting.testroads.frames import RoadFrames, RoadPick, road_frames
 from siting.testroads.measures import road_leanings, road_measures, road_notes
+from siting.testroads.question import asked_corridors, road_question, testroad_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,9 +31,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from siting.candidates.corridors import Corridors
-    from siting.candidates.testroads import RoadGround
     from siting.city.reading import City
     from siting.core.outcome import Outcome
+    from siting.formulate.roadrows import RoadAsked
     from siting.model.model import Model
     from siting.model.testroads import TestRoads
     from siting.network import Network
@@ -49,8 +45,6 @@ if TYPE_CHECKING:
 
 KM_RULE = "centreline kilometres, each counted once: a dual carriageway is one road"
 """How kilometres are counted; printed with every total."""
-COST_WINDOW = 0.1
-"""Part of the length window that a least-cost plan may use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +74,8 @@ class TestRoadPlan:
         What the bound can be recomputed from.
     text
         What was planned, one sentence for the user.
+    dropped
+        Its part of `Plan.dropped`.
     """
 
     frames: RoadFrames
@@ -92,6 +88,7 @@ class TestRoadPlan:
     totals: Mapping[str, float]
     evidence: Mapping[str, npt.NDArray[np.generic]]
     text: str
+    dropped: gpd.GeoDataFrame
 
 
 def plan_testroads(
@@ -99,6 +96,8 @@ def plan_testroads(
     network: Network,
     junctions: Junctions,
     covered: pd.DataFrame | None = None,
+    *,
+    exclusions: gpd.GeoDataFrame | None = None,
 ) -> TestRoadPlan | None:
     """
     Plan the test roads that a model's targets ask for.
@@ -110,6 +109,8 @@ def plan_testroads(
     covered
         Points along the roads with `edge_id`, `length_m` and `covered` (whether roadside equipment
         reaches them), or None where there is no roadside plan.
+    exclusions
+        Land that test roads can't be on or are worth less on, as `exclusions.exclusion_frame`.
 
     Returns
     -------
@@ -125,26 +126,21 @@ def plan_testroads(
     SolverError
         No plan was found in the time given.
     """
-    model = city.model
-    if not any(target.measure in MEASURES for target in model.targets):
+    asked = asked_corridors(city, network, junctions)
+    if asked is None:
         return None
-    settings = _settings_of(model)
-    classes = tuple(name for group in settings.groups for name in group.classes)
-    rules = CorridorRules(classes, settings.school_m.value, settings.hospital_m.value)
-    corridors = find_corridors(network, junctions, city.districts, city.map, rules)
-    corridors, lost = mark_roads(
-        corridors,
-        network.crs,
-        opened=settings.opened,
-        excluded=settings.excluded,
-        own=city.layers.get("opened"),
-    )
-    found = plan_on_corridors(city, network, corridors, covered)
+    corridors, lost = asked
+    found = plan_on_corridors(city, network, corridors, covered, exclusions=exclusions)
     return replace(found, warnings=(*lost, *found.warnings))
 
 
 def plan_on_corridors(
-    city: City, network: Network, corridors: Corridors, covered: pd.DataFrame | None = None
+    city: City,
+    network: Network,
+    corridors: Corridors,
+    covered: pd.DataFrame | None = None,
+    *,
+    exclusions: gpd.GeoDataFrame | None = None,
 ) -> TestRoadPlan:
     """
     Plan test roads on corridors that are known; see `plan_testroads`.
@@ -155,36 +151,15 @@ def plan_on_corridors(
         What is planned on.
     corridors
         The road sections to choose from.
-    covered
+    covered, exclusions
         As for `plan_testroads`.
     """
     model = city.model
-    settings = _settings_of(model)
-    ground = road_ground(corridors, network.crs, city.districts, city.map.facilities, settings)
-    share = covered_share(corridors, covered)
-    metres = corridors.frame["length_m"].to_numpy(dtype=float)
-    costs = road_costs(metres, share, ground.opened, settings)
-    facts = _facts(corridors, ground, settings, (costs[0] + costs[1]).astype(np.float64))
-    asked = _asked(model, city.districts)
-    rows, short = road_rows(facts, asked, settings)
-    worth = road_points(ground, metres, share, settings)
-    choice = RoadChoice(
-        nodes=len(corridors.node_xy),
-        tail=corridors.tail,
-        head=corridors.head,
-        length_m=metres,
-        points=worth,
-        cost_cny=facts.cost_cny,
-        least_m=asked.least_m,
-        most_m=asked.least_m * (1 + _window(settings)),
-        anchors=ground.anchors(),
-        components=settings.components,
-        forced=ground.opened | ground.section,
-        banned=~ground.usable,
-        rows=rows,
-        objective=settings.objective,
-        clause=asked.clause.get("test_road_km", ""),
-    )
+    settings = testroad_settings(model)
+    question = road_question(city, network, corridors, covered, exclusions=exclusions)
+    ground, share, asked = question.ground, question.share, question.asked
+    costs, short, worth, choice = question.costs, question.short, question.worth, question.choice
+    metres = choice.length_m
     choice, programme, outcome = _solve(model, settings, choice)
     chosen = chosen_corridors(programme, outcome)
     pick = RoadPick(chosen, share, worth, *costs)
@@ -209,97 +184,7 @@ def plan_on_corridors(
         },
         evidence=connected_evidence(programme, outcome, "testroads"),
         text=_text(frames, km, opening, retrofit),
-    )
-
-
-def _settings_of(model: Model) -> TestRoads:
-    if model.testroads is None:
-        raise ModelError(
-            "a target asks for test roads and the model doesn't say what they are",
-            where=model.name,
-            cure="Add a `testroads:` part, as in models/defaults.yaml",
-        )
-    if not any(target.measure == "test_road_km" for target in model.targets):
-        raise ModelError(
-            "targets ask for test roads and none says how many kilometres",
-            where=model.name,
-            cure="Add a target with `measure: test_road_km`, of the planner's own if need be",
-        )
-    return model.testroads.resolved()
-
-
-def _window(settings: TestRoads) -> float:
-    part = COST_WINDOW if settings.objective == "cost" else 1.0
-    return settings.window.value * part
-
-
-def _asked(model: Model, districts: gpd.GeoDataFrame) -> RoadAsked:
-    most = dict.fromkeys(MEASURES, 0.0)
-    clause: dict[str, str] = {}
-    for target in model.targets:
-        if target.measure in most and target.at_least >= most[target.measure]:
-            most[target.measure] = target.at_least
-            clause[target.measure] = target.clause
-    return RoadAsked(
-        least_m=1000 * most["test_road_km"],
-        districts=tuple(districts["district_id"].astype(str)),
-        low_speed_share=most["low_speed_districts"],
-        tiers=round(most["base_tiers"]),
-        sorts=round(most["test_road_sorts"]),
-        grades=round(most["test_road_grades"]),
-        scenarios=round(most["test_road_scenarios"]),
-        clause=clause,
-    )
-
-
-def covered_share(corridors: Corridors, points: pd.DataFrame | None) -> Floats:
-    """
-    Measure what share of each corridor roadside equipment reaches.
-
-    Parameters
-    ----------
-    corridors
-        The road sections.
-    points
-        As for `plan_testroads`.
-
-    Returns
-    -------
-    share
-        By the length that the points on its edges stand for; 0 without any. Shape (e,).
-    """
-    if points is None or not len(points):
-        return np.zeros(len(corridors.tail))
-    edges = corridors.edges.shape[1]
-    edge = points["edge_id"].to_numpy(dtype=np.int64)
-    metres = points["length_m"].to_numpy(dtype=float)
-    reached = metres * points["covered"].to_numpy(dtype=bool)
-    belongs = corridors.edges.astype(np.float64)
-    every = belongs @ np.bincount(edge, weights=metres, minlength=edges)
-    some = belongs @ np.bincount(edge, weights=reached, minlength=edges)
-    share = np.divide(some, every, out=np.zeros(len(every)), where=every > 0)
-    return np.asarray(share, dtype=np.float64)
-
-
-def _facts(
-    corridors: Corridors, ground: RoadGround, settings: TestRoads, cost_cny: Floats
-) -> RoadFacts:
-    frame = corridors.frame
-    closed = ground.anchors("closed")
-    return RoadFacts(
-        metres=frame["length_m"].to_numpy(dtype=float),
-        group=ground.group,
-        grade=frame["grade"].to_numpy(dtype=object),
-        district=frame["district_id"].to_numpy(dtype=object),
-        low_speed=(frame["speed_kmh"] <= settings.low_speed_kmh.value).to_numpy(),
-        semi_open=ground.semi_open,
-        section=ground.section,
-        closed=np.isin(corridors.tail, closed) | np.isin(corridors.head, closed),
-        expressway=(frame["highway"] == "motorway").to_numpy(),
-        served=ground.served,
-        cost_cny=cost_cny,
-        usable=ground.usable,
-        fixed=ground.opened | ground.section,
+        dropped=ground.dropped,
     )
 
 
@@ -322,7 +207,8 @@ def _solve(
         where="testroads",
         value=f"{there / 1000:,.0f} km may be test roads, in at most {choice.components} "
         f"connected parts from {len(choice.anchors)} anchors",
-        cure="Allow more parts, lower floors and shares, or raise the budget of `testroads`",
+        cure="Allow more parts, lower floors and shares, or raise the budget of `testroads`; "
+        "`siting explain` says how far",
     )
 
 

@@ -10,11 +10,14 @@ from siting.verify.charging import charging_findings
 from siting.verify.clauses import clause_findings
 from siting.verify.finding import Finding, failures
 from siting.verify.hydrogen import hydrogen_findings
+from siting.verify.joint import joint_findings
+from siting.verify.locks import lock_findings
 from siting.verify.pilots import pilot_findings
 from siting.verify.roadside import roadside_findings
 from siting.verify.service import service_findings
 from siting.verify.standing import standing_findings
 from siting.verify.testroads import testroad_findings
+from siting.verify.years import year_findings
 
 if TYPE_CHECKING:
     from siting.plan import Plan
@@ -45,6 +48,9 @@ def verify_plan(plan: Plan) -> tuple[Finding, ...]:
         *testroad_findings(plan),
         *service_findings(plan),
         *pilot_findings(plan),
+        *lock_findings(plan),
         *certificate_findings(plan),
         *built_proof_findings(plan),
+        *joint_findings(plan),
+        *year_findings(plan),
     )

@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from siting.verify.builtbound import built_bound
 from siting.verify.finding import Finding, none, same
+from siting.verify.locks import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,10 +59,12 @@ def _check_sites(plan: Plan, a: Arrays) -> Iterator[Finding]:
         return
     wrong = ~np.isclose(a["cost"], sites.cost_cny.to_numpy(dtype=float), rtol=1e-9, atol=0.51)
     yield none("roadside evidence: costs are those of the layer", sites.site_id[wrong])
-    odd = a["forced"].astype(bool) & ~sites.mandatory.to_numpy(dtype=bool)
-    yield none("roadside evidence: only mandatory sites are forced", sites.site_id[odd])
-    kept = a["banned"].astype(bool)
-    yield none("roadside evidence: no site is kept out", sites.site_id[kept])
+    fixed = sites.site_id.isin(locked(plan, "roadside", "fix", "size")).to_numpy()
+    odd = a["forced"].astype(bool) & ~sites.mandatory.to_numpy(dtype=bool) & ~fixed
+    yield none("roadside evidence: only mandatory or locked sites are forced", sites.site_id[odd])
+    out = sites.site_id.isin(locked(plan, "roadside", "ban")).to_numpy()
+    kept = a["banned"].astype(bool) & ~out
+    yield none("roadside evidence: no site is kept out but by a lock", sites.site_id[kept])
 
 
 def _check_target(plan: Plan, a: Arrays) -> Iterator[Finding]:

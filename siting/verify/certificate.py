@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from siting.verify.finding import Finding, none, same
+from siting.verify.locks import locked, locked_piles
 from siting.verify.roads import road_graph
 from siting.verify.standing import piles_before
 
@@ -64,11 +65,12 @@ def _check_arrays(plan: Plan, a: Arrays) -> Iterator[Finding]:
     demand, sites, types = plan.demand, plan.candidates, plan.pile_types
     before = piles_before(sites, types)
     worth = before @ types.cost_cny.to_numpy(dtype=float)
+    largest, held = _with_locks(plan, before)
     pairs = (
         ("demand", a["demand_kwh"], demand.kwh_day, demand.demand_id),
         ("opening costs", a["fixed_cny"], sites.fixed_cost_cny - worth, sites.site_id),
-        ("kept piles", kept_piles(a).sum(axis=1), pd.Series(before.sum(axis=1)), sites.site_id),
-        ("largest pile counts", a["max_piles"], sites.max_piles, sites.site_id),
+        ("kept piles", kept_piles(a).sum(axis=1), held, sites.site_id),
+        ("largest pile counts", a["max_piles"], largest, sites.site_id),
         ("pile kW", a["pile_kw"], types.kw, types.type_id),
         ("pile energy", a["pile_kwh"], types.kwh_day, types.type_id),
         ("pile costs", a["pile_cny"], types.cost_cny, types.type_id),
@@ -80,6 +82,10 @@ def _check_arrays(plan: Plan, a: Arrays) -> Iterator[Finding]:
             return
         wrong = ~np.isclose(proof.astype(float), layer.to_numpy(dtype=float), rtol=1e-9)
         yield none(f"evidence: {name} are those of the layers", ids[wrong])
+    yield none(
+        "evidence: only sites that have to be open are forced",
+        sites.site_id[a["forced"].astype(bool) & ~_has_to(plan)],
+    )
     yield same("evidence: worth of a kWh", 1.0, float(a["weight"].max(initial=1.0)))
     free = sites.site_id[(a["least_use"] > 0) & (sites.existing | sites.mandatory).astype(bool)]
     yield none("evidence: least use is asked of new stations alone", free)
@@ -92,6 +98,27 @@ def _check_arrays(plan: Plan, a: Arrays) -> Iterator[Finding]:
         yield Finding(
             "evidence: budget row", bool(money.any()), f"{budget:,.0f}", f"{money.sum()} rows"
         )
+
+
+def _with_locks(plan: Plan, before: Floats) -> tuple[pd.Series[Any], pd.Series[Any]]:
+    """Most piles of each site, and piles that it has to hold of given types, with the locks."""
+    sites, sizes = plan.candidates, locked_piles(plan)
+    most = sites.max_piles.where(~sites.site_id.isin(locked(plan, "charging", "ban")), 0)
+    asked = {i: float(lock["piles"]) for i, lock in sizes.items()}
+    total = pd.Series([asked.get(i, np.nan) for i in sites.site_id], index=sites.index)
+    typed = [i for i, lock in sizes.items() if lock["piles_by_type"]]
+    held = pd.Series(before.sum(axis=1), index=sites.index)
+    return total.fillna(most), held.where(~sites.site_id.isin(typed), total)
+
+
+def _has_to(plan: Plan) -> npt.NDArray[np.bool_]:
+    """Sites that a clause, the map or a lock has open, shape (sites,)."""
+    sites = plan.candidates
+    stays = sites.existing.astype(bool)
+    if "policy" in sites:
+        stays &= sites.policy != "closable"
+    fixed = sites.site_id.isin(locked(plan, "charging", "fix", "size"))
+    return np.asarray((stays | sites.mandatory.astype(bool) | fixed).to_numpy(dtype=bool))
 
 
 def _check_choice(plan: Plan, a: Arrays) -> Iterator[Finding]:
@@ -187,7 +214,8 @@ def _can_be_used(a: Arrays, room: Floats, kwh: Floats) -> npt.NDArray[np.bool_]:
     reached = np.bincount(a["site"], kwh[a["point"]], minlength=len(room))
     smallest = np.where(room > 0, a["pile_kwh"].astype(float), np.inf).min(axis=1)
     fewest = np.maximum(a["min_piles"], 1) * np.where(np.isfinite(smallest), smallest, 0.0)
-    return np.asarray(reached >= a["least_use"] * fewest * (1 - 1e-6))
+    used = reached >= a["least_use"] * fewest * (1 - 1e-6)
+    return np.asarray(used & (a["max_piles"] >= np.maximum(a["min_piles"], 1)))
 
 
 def _room(a: Arrays, peak: Floats, kw_limit: Floats) -> Floats:

@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 
 from siting.verify.clauses import MEASURES, clause_measure, only_sites
 from siting.verify.finding import Finding, none, same
+from siting.verify.locks import locked, locked_piles
 from siting.verify.roadmeasures import MEASURES as ROADS
 from siting.verify.roads import road_graph
 from siting.verify.roadside import MEASURES as ROADSIDE
@@ -86,7 +87,10 @@ def _check_stations(plan: Plan) -> Iterator[Finding]:
     yield none("pile counts are whole numbers", stations.site_id[~whole])
     total = piles.sum(axis=1)
     yield none("piles by type add up", stations.site_id[total != stations.piles])
-    small = (total < stations.min_piles) | (total > stations.max_piles)
+    # A size that a lock gives goes before the least number of the kind, not before the land.
+    sizes = locked_piles(plan)
+    sized = stations.site_id.isin(sizes).to_numpy()
+    small = ((total < stations.min_piles) & ~sized) | (total > stations.max_piles)
     yield none("pile counts lie within the site's limits", stations.site_id[small])
     installed = piles @ plan.pile_types.kw.to_numpy(dtype=float)
     yield none(
@@ -96,7 +100,8 @@ def _check_stations(plan: Plan) -> Iterator[Finding]:
     # What stood there before may be fewer.
     fresh = piles_before(stations, plan.pile_types) == 0
     short = (piles > 0) & (piles < plan.pile_types.least.to_numpy(dtype=float))
-    few = (short & fresh).any(axis=1)
+    typed = [i for i, lock in sizes.items() if lock["piles_by_type"]]
+    few = (short & fresh).any(axis=1) & ~stations.site_id.isin(typed).to_numpy()
     yield none("piles of a type stand in their least number or more", stations.site_id[few])
     peak = installed * float(plan.run["settings"]["simultaneity"])
     yield none(
@@ -293,6 +298,7 @@ def _check_use(plan: Plan) -> Iterator[Finding]:
     use = stations.site_id.map(given).fillna(0.0).to_numpy(dtype=float) / room
     held = (stations.status == "new") & ~stations.mandatory.astype(bool)
     held &= ~stations.site_id.isin(only_sites(plan))
+    held &= ~stations.site_id.isin(locked(plan, "charging", "fix", "size"))
     low = held.to_numpy() & (use < asked * (1 - 1e-5))
     yield none(f"new stations are used to {asked:.0%} or more", stations.site_id[low])
 

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import dijkstra
 
+from siting.verify.edgebound import edge_bound_findings
 from siting.verify.finding import Finding, none, same
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def edge_findings(plan: Plan, settings: Mapping[str, Any]) -> Iterator[Finding]:
     yield from _check_fibre(plan, settings, served & known)
     yield from _check_load(plan, settings)
     yield from _check_bound(plan, settings)
+    yield from edge_bound_findings(plan, settings["edge_nodes"], *both_ways(plan.roads))
 
 
 def needs_node(rsus: gpd.GeoDataFrame) -> Bools:

@@ -91,6 +91,8 @@ def _check_costs(plan: Plan, settings: Mapping[str, Any]) -> Iterator[Finding]:
     yield none("combined hydrogen stations sell fuel", wrong)
     alone_cny = float(settings["standalone_cny"]) + float(settings["land_cny"])
     cost = np.where(combined, float(settings["combined_cny"]), alone_cny)
+    if "cost_factor" in stations:
+        cost = cost * stations.cost_factor.to_numpy(dtype=float)
     yield none("hydrogen station costs", stations.site_id[np.abs(cost - stations.cost_cny) > 1])
     budget = settings.get("budget_cny")
     if budget is not None:

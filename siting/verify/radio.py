@@ -9,12 +9,12 @@ import geopandas
 import numpy as np
 import pandas as pd
 import shapely
-from pyproj import CRS
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
 from siting.verify.finding import Finding, none
+from siting.verify.sight import flat, heard_pairs, plane, seen_pairs, sight_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,15 +35,6 @@ So the checker's reach is never less than the plan's; a point far out of reach i
 SLACK_M = 25.0
 """What the snapping of a site and of a point to their roads may add."""
 AT_ONCE = 100
-
-
-def heard_pairs(plan: Plan) -> tuple[Ints, Ints]:
-    """Rows in `road_points` and in `rsus` of each point and a site that hears it; -1: unknown."""
-    words = plan.road_points.heard_by.astype(str).str.split()
-    count = words.str.len().to_numpy(dtype=np.int64)
-    point = np.repeat(np.arange(len(words)), count)
-    flat = np.array([word for some in words for word in some], dtype=object)
-    return point, pd.Index(plan.rsus.site_id).get_indexer(pd.Index(flat))
 
 
 def heard_points(plan: Plan, some: gpd.GeoDataFrame) -> Bools:
@@ -81,9 +72,11 @@ def radio_findings(plan: Plan, settings: Mapping[str, Any]) -> Iterator[Finding]
     if not settings["ranges"]:
         odd = ~plan.roadside_candidates.radius_m.isin(usual)
         yield none("radii are the model's", plan.roadside_candidates.site_id[odd])
-    known = site >= 0
-    point, site = point[known], site[known]
-    xy, at = _flat(plan, points), _flat(plan, rsus)
+    yield from sight_findings(plan, settings)
+    # What is seen past buildings need not be near along the roads.
+    along = (site >= 0) & ~seen_pairs(plan, point, site)
+    point, site = point[along], site[along]
+    xy, at = flat(plan, points), flat(plan, rsus)
     radius = rsus.radius_m.to_numpy(dtype=float)
     straight = np.hypot(*(xy[point] - at[site]).T)
     far = straight > radius[site] + SLACK_M
@@ -93,20 +86,6 @@ def radio_findings(plan: Plan, settings: Mapping[str, Any]) -> Iterator[Finding]
     yield none("points are heard along the roads", points.point_id.iloc[lost])
     near = _at_site(at, xy, points, rsus) & ~said
     yield none("points beside a site are covered", points.point_id[near])
-
-
-def _plane(plan: Plan) -> CRS:
-    """Return a plane true to distance near the middle of the districts."""
-    west, south, east, north = plan.districts.total_bounds
-    return CRS.from_proj4(
-        f"+proj=laea +lat_0={(south + north) / 2} +lon_0={(west + east) / 2} +datum=WGS84 +units=m"
-    )
-
-
-def _flat(plan: Plan, frame: gpd.GeoDataFrame) -> Floats:
-    """Coordinates on a plane true to distance near the middle of the districts, metres."""
-    found: Floats = shapely.get_coordinates(frame.geometry.to_crs(_plane(plan)).to_numpy())
-    return found
 
 
 def _at_site(at: Floats, xy: Floats, points: gpd.GeoDataFrame, rsus: gpd.GeoDataFrame) -> Bools:
@@ -160,7 +139,7 @@ def _over_the_road(
     most `ACROSS_M`, and along it.
     """
     limit = float(plan.rsus.radius_m.max())
-    lines = plan.roads.geometry.iloc[row].to_crs(_plane(plan)).to_numpy()
+    lines = plan.roads.geometry.iloc[row].to_crs(plane(plan)).to_numpy()
     places, which = np.unique(site, return_inverse=True)
     trees = _trees(roads, at[places], [begins[k] for k in places.tolist()], limit)
     near = cKDTree(roads.ends)
@@ -187,8 +166,8 @@ def _along(plan: Plan, edge_id: pd.Series[Any], spot: gpd.GeoSeries) -> tuple[In
     """Row of the road of each place, and metres from there to its tail and its head."""
     row = pd.Index(plan.roads.edge_id).get_indexer(edge_id)
     # On the plane: along a bent line degrees of longitude and of latitude don't add up.
-    lines = plan.roads.geometry.to_crs(_plane(plan)).to_numpy()[row]
-    places = spot.to_crs(_plane(plan)).to_numpy()
+    lines = plan.roads.geometry.to_crs(plane(plan)).to_numpy()[row]
+    places = spot.to_crs(plane(plan)).to_numpy()
     share = shapely.line_locate_point(lines, places, normalized=True)
     length = plan.roads.length_m.to_numpy(dtype=float)[row]
     return row.astype(np.int64), share * length, (1 - share) * length
@@ -202,7 +181,7 @@ def _begins(plan: Plan, roads: _Roads, at: Floats) -> Begins:
     every road that passes within `ACROSS_M`.
     """
     site, place, away = _seeds(plan, roads, at)
-    lines = plan.roads.geometry.to_crs(_plane(plan)).to_numpy()
+    lines = plan.roads.geometry.to_crs(plane(plan)).to_numpy()
     spots = np.asarray(shapely.points(place), dtype=object)
     seed, road = shapely.STRtree(lines).query(spots, predicate="dwithin", distance=ACROSS_M)
     gap = away[seed] + shapely.distance(lines[road], spots[seed])
@@ -261,7 +240,7 @@ def _joined_roads(plan: Plan) -> _Roads:
     for side, node in ((0, tail), (-1, head)):
         ends[node] = shapely.get_coordinates(shapely.get_point(lines, side))
     frame = gpd_points(ends)
-    ends = _flat(plan, frame)
+    ends = flat(plan, frame)
     across = cKDTree(ends).query_pairs(ACROSS_M, output_type="ndarray")
     gap = np.hypot(*(ends[across[:, 0]] - ends[across[:, 1]]).T)
     table = pd.DataFrame(
@@ -332,16 +311,16 @@ def covered_edges(plan: Plan, roads: gpd.GeoDataFrame) -> pd.Series[Any]:
     parts = np.maximum(1, np.round(length / step)).astype(np.int64)
     owner = np.repeat(np.arange(len(roads)), parts)
     place = np.concatenate([(np.arange(k) + 0.5) / k for k in parts])
-    lines = roads.geometry.to_crs(_plane(plan)).to_numpy()
+    lines = roads.geometry.to_crs(plane(plan)).to_numpy()
     spots = shapely.line_interpolate_point(lines[owner], place, normalized=True)
-    inside = in_discs(plan, geopandas.GeoDataFrame(geometry=spots, crs=_plane(plan)))
+    inside = in_discs(plan, geopandas.GeoDataFrame(geometry=spots, crs=plane(plan)))
     share = np.bincount(owner, weights=inside, minlength=len(roads)) / parts
     return pd.Series(share, index=roads.edge_id)
 
 
 def in_discs(plan: Plan, points: gpd.GeoDataFrame) -> Bools:
     """Tell the points within the radius of an equipped site, straight, shape (points,)."""
-    at, xy = _flat(plan, plan.rsus), _flat(plan, points)
+    at, xy = flat(plan, plan.rsus), flat(plan, points)
     radius = plan.rsus.radius_m.to_numpy(dtype=float)
     pairs = cKDTree(xy).sparse_distance_matrix(
         cKDTree(at), float(radius.max(initial=0.0)), output_type="coo_matrix"

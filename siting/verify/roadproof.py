@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from siting.verify.finding import Finding, none, same
+from siting.verify.locks import locked
 from siting.verify.roadbound import roads_bound
 
 if TYPE_CHECKING:
@@ -96,13 +97,15 @@ def _check_arrays(plan: Plan, settings: Settings, a: Arrays) -> Iterator[Finding
     if len(a["tail"]) != len(every):
         yield same("test roads: corridors in the evidence", len(a["tail"]), len(every))
         return
+    fixed = every.corridor_id.isin(locked(plan, "test_road", "fix"))
+    out = every.corridor_id.isin(locked(plan, "test_road", "ban"))
     pairs = (
         ("tail", a["tail"], every.tail_id),
         ("head", a["head"], every.head_id),
         ("length", a["length_m"], every.length_m),
         ("prize", a["prize"], _prize(plan, settings)),
-        ("forced", a["forced"], (every.opened | every.section).astype(bool)),
-        ("banned", a["banned"], every.reason != ""),
+        ("forced", a["forced"], (every.opened | every.section).astype(bool) | fixed),
+        ("banned", a["banned"], (every.reason != "") | out),
     )
     for name, proof, layer in pairs:
         off = ~np.isclose(proof.astype(float), np.asarray(layer, dtype=float), rtol=1e-9, atol=1e-9)

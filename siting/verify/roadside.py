@@ -109,6 +109,8 @@ def _check_costs(plan: Plan, settings: Mapping[str, Any]) -> Iterator[Finding]:
     sites = plan.roadside_candidates
     price = sites.level.map({name: float(settings[f"{name}_cny"]) for name in _LEVELS})
     left = np.where(sites.reuse.astype(bool), 1 - float(settings["reuse_discount"]), 1.0)
+    if "cost_factor" in sites:
+        left = left * sites.cost_factor.to_numpy(dtype=float)
     off = ~(np.abs(price.to_numpy(dtype=float) * left - sites.cost_cny) <= 1)
     yield none("costs of roadside sites", sites.site_id[off])
     budget = settings["budget_cny"]

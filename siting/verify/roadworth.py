@@ -137,6 +137,8 @@ def road_points_of(plan: Plan, settings: Settings) -> Floats:
     rate = rate + float(settings["semi_open_worth"]) * every.semi_open.to_numpy(dtype=bool)
     rate *= 1 + float(settings["coverage_worth"]) * every.covered.to_numpy(dtype=float)
     rate *= every.long.to_numpy(dtype=float)
+    if "cost_factor" in every:
+        rate /= every.cost_factor.to_numpy(dtype=float)
     decay = float(settings["decay_m"])
     if decay > 0:
         rate /= 1 + every.anchor_m.to_numpy(dtype=float) / decay

@@ -1,4 +1,4 @@
-"""Recompute what stands already, what it costs, and that no new site is on excluded land."""
+"""Recompute what stands already and what it costs; with what excluded land allows."""
 
 from __future__ import annotations
 
@@ -6,26 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import shapely
-from pyproj import Geod
 
 from siting.verify.finding import Finding, none, same
+from siting.verify.land import land_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import geopandas as gpd
     import numpy.typing as npt
 
     from siting.plan import Plan
 
     Floats = npt.NDArray[np.float64]
     Bools = npt.NDArray[np.bool_]
-
-EDGE_DEG = 2e-5
-"""Places this near to the edge of land (2 m) may be told to lie on either side."""
-ROUND_SHARE = 0.01
-"""A drawn circle may lack this share of its area."""
 
 
 def standing_findings(plan: Plan) -> Iterator[Finding]:
@@ -37,10 +30,7 @@ def standing_findings(plan: Plan) -> Iterator[Finding]:
         yield from _check_existing(plan)
     yield from _check_opening(plan)
     yield from _check_split(plan)
-    if len(plan.exclusions):
-        yield from _check_land(plan)
-    if len(plan.dropped):
-        yield from _check_dropped(plan)
+    yield from land_findings(plan)
 
 
 def piles_before(frame: pd.DataFrame, pile_types: pd.DataFrame) -> Floats:
@@ -161,76 +151,3 @@ def _check_split(plan: Plan) -> Iterator[Finding]:
     yield same("kept piles", float(totals["kept_piles"]), before)
     bought = float(stations[names].to_numpy(dtype=float).sum()) - before
     yield same("new piles", float(totals["new_piles"]), bought)
-
-
-def _on_land(frame: gpd.GeoDataFrame, land: gpd.GeoDataFrame) -> tuple[pd.DataFrame, Bools]:
-    """List (place, land) pairs that hold by kind; also which places are at an edge of land."""
-    polygons, points = land.geometry.to_numpy(), frame.geometry.to_numpy()
-    row, place = shapely.STRtree(points).query(polygons, predicate="dwithin", distance=EDGE_DEG)
-    inside = shapely.intersects(polygons[row], points[place])
-    edge = shapely.dwithin(shapely.boundary(polygons[row]), points[place], EDGE_DEG)
-    kinds = frame.kind.to_numpy(dtype=object)[place]
-    named = land.site_kinds.fillna("").astype(str).to_numpy(dtype=object)[row]
-    holds = np.array(
-        [not text or kind in text.split() for text, kind in zip(named, kinds, strict=True)],
-        dtype=bool,
-    )
-    at_edge = np.zeros(len(frame), dtype=bool)
-    at_edge[place[edge & holds]] = True
-    pairs = pd.DataFrame({"place": place, "row": row})[inside & ~edge & holds]
-    return pairs, at_edge
-
-
-def _check_land(plan: Plan) -> Iterator[Finding]:
-    """Hold that new sites keep off land that cuts, and pay for land that is dearer."""
-    land = plan.exclusions.reset_index(drop=True)
-    cuts = (land.effect == "cut").to_numpy()
-    for name, frame in (("stations", plan.stations), ("sites", plan.candidates)):
-        old = frame.status == "kept" if name == "stations" else frame.existing.astype(bool)
-        pairs, _ = _on_land(frame, land)
-        barred = pairs.place[cuts[pairs.row.to_numpy()]].unique()
-        barred = barred[~old.to_numpy()[barred]]
-        ids = frame.site_id.to_numpy(dtype=object)
-        yield none(f"no new {name} on excluded land", ids[barred])
-    sites = plan.candidates
-    pairs, edge = _on_land(sites, land)
-    pairs = pairs[~cuts[pairs.row.to_numpy()]]
-    factor = np.ones(len(sites))
-    dear = land.cost_factor.to_numpy(dtype=float)[pairs.row.to_numpy()]
-    np.maximum.at(factor, pairs.place.to_numpy(), dear)
-    factor = np.where(sites.existing.astype(bool), 1.0, factor)
-    off = ~edge & ~np.isclose(factor, sites.cost_factor.to_numpy(dtype=float))
-    yield none("cost factors are those of the land", sites.site_id[off])
-    margin = land.margin_m.to_numpy(dtype=float)
-    area = np.array([abs(Geod(ellps="WGS84").geometry_area_perimeter(g)[0]) for g in land.geometry])
-    narrow = area < np.pi * margin**2 * (1 - ROUND_SHARE)
-    circle = (land.origin == "map").to_numpy()
-    narrow |= circle & (area > np.pi * margin**2 * (1 + ROUND_SHARE))
-    yield none("land reaches as far as it says", land.exclusion_id[narrow])
-
-
-def _check_dropped(plan: Plan) -> Iterator[Finding]:
-    """Hold that each dropped place has a reason that is true, and is no site."""
-    dropped, land = plan.dropped, plan.exclusions
-    yield none(
-        "dropped places are no sites",
-        dropped.site_id[dropped.site_id.isin(plan.candidates.site_id)],
-    )
-    yield none("dropped places have a reason", dropped.site_id[dropped.reason == ""])
-    cut = dropped[dropped.exclusion_id != ""].reset_index(drop=True)
-    if cut.empty:
-        return
-    named = land.drop_duplicates("exclusion_id").set_index("exclusion_id") if len(land) else land
-    lost = ~cut.exclusion_id.isin(named.index)
-    yield none("dropped places name excluded land", cut.site_id[lost])
-    cut = cut[~lost]
-    own = named.loc[cut.exclusion_id]
-    far = ~shapely.dwithin(
-        own.geometry.to_numpy(),
-        cut.geometry.to_numpy(),
-        EDGE_DEG + ROUND_SHARE * own.margin_m.to_numpy(dtype=float) / 1e5,
-    )
-    kinds = zip(own.site_kinds.fillna("").astype(str), cut.kind, strict=True)
-    other = np.array([bool(text) and kind not in text.split() for text, kind in kinds], dtype=bool)
-    wrong = far | other | (own.effect != "cut").to_numpy()
-    yield none("dropped places lie on the land that cuts them", cut.site_id[wrong])

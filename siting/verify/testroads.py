@@ -339,6 +339,8 @@ def _check_costs(plan: Plan, settings: Settings) -> Iterator[Finding]:
     """Recompute opening and retrofit to the yuan."""
     roads, totals = plan.test_roads, plan.run["totals"]
     km = np.where(roads.opened.astype(bool), 0.0, roads.length_m / 1000)
+    if "cost_factor" in roads:
+        km = km * roads.cost_factor.to_numpy(dtype=float)
     opening = km * (settings["signs_cny_per_km"] + settings["assessment_cny_per_km"])
     bare = 1 - roads.covered.to_numpy(dtype=float)
     retrofit = settings["hd_map_cny_per_km"] + settings["rsu_per_km"] * settings["rsu_cny"] * bare

@@ -12,6 +12,8 @@ import pandas as pd
 
 from siting.errors import OutputError
 from siting.text import clip
+from siting.webmap.dropped import dropped_places
+from siting.webmap.joint import joint_summary
 from siting.webmap.lines import road_sections, road_totals
 from siting.webmap.pack import (
     numbers,
@@ -22,8 +24,11 @@ from siting.webmap.pack import (
     vlq,
 )
 from siting.webmap.roadside import roadside_layers, roadside_totals
+from siting.webmap.serving import packed_serving
+from siting.webmap.when import built_when
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     import numpy.typing as npt
 
     from siting.plan import Plan
@@ -52,12 +57,17 @@ def map_data(plan: Plan) -> dict[str, Any]:
         "testroads": road_sections(plan),
         "roadside": roadside_layers(plan),
         "unchosen": pack_points(plan.candidates.geometry[~plan.candidates["chosen"].astype(bool)]),
+        "dropped": dropped_places(plan),
         "catchments": _catchments(plan, cells["of"]),
         "pile_types": _pile_types(plan),
         "clauses": _clauses(plan),
+        "serving": packed_serving(plan),
+        "places": _places(plan),
+        "locks": _locks(plan),
         "assumptions": _assumptions(plan),
         "totals": _totals(plan),
         "service": _service(plan),
+        "joint": joint_summary(plan.run),
         "run": _run(plan.run),
     }
 
@@ -112,6 +122,35 @@ def _stations(plan: Plan) -> dict[str, Any]:
         "access_m": numbers(frame["access_m"]),
         "clauses": clauses,
         "clause_sets": clause_sets,
+        "when": built_when(frame),
+        **_standing(frame),
+    }
+
+
+def _standing(frame: gpd.GeoDataFrame) -> dict[str, Any]:
+    """Return what the plan may say of the site of each station, of the columns that it has."""
+    found: dict[str, Any] = {}
+    for name in ("policy", "access", "wait_type", "substation_id"):
+        if name in frame:
+            found[name], found[f"{name}_texts"] = _coded(frame[name])
+    for name in ("kept_piles", "max_piles", "kw_limit", "fixed_cost_cny"):
+        if name in frame:
+            found[name] = numbers(frame[name])
+    if "cost_factor" in frame:
+        found["cost_factor"] = numbers(frame["cost_factor"], 2)
+    return found
+
+
+def _places(plan: Plan) -> dict[str, Any]:
+    """Return townships and key areas that clauses ask to be reached."""
+    frame = plan.places
+    packed = pack_points(frame.geometry)
+    if not len(frame):
+        return {**packed, "name": [], "measure": [], "reached": []}
+    return {
+        **packed,
+        **{name: texts(frame[name]) for name in ("name", "measure")},
+        "reached": frame["reached"].astype(int).tolist(),
     }
 
 
@@ -130,6 +169,7 @@ def _hydrogen(plan: Plan) -> dict[str, Any]:
         **{name: texts(frame[name]) for name in ("site_id", "name", "kind", "district", "clauses")},
         **known,
         "district_id": texts(frame["district_id"]),
+        "when": built_when(frame),
         "combined": frame["combined"].astype(int).tolist(),
         "urban": frame["urban"].astype(int).tolist(),
         "capacity_kg_day": numbers(frame["capacity_kg_day"], 1),
@@ -232,6 +272,23 @@ def _clauses(plan: Plan) -> list[dict[str, Any]]:
     for row in rows:
         row.update({name: row[name] or "" for name in (*words, "document", "note")})
     return rows
+
+
+def _locks(plan: Plan) -> list[dict[str, Any]]:
+    """Return locks by the ids that cards have: test roads by section, edge nodes by their own."""
+    found = []
+    for lock in plan.run.get("locks", ()):
+        ids = [str(id_) for id_ in lock["ids"]]
+        frame, own, shown = {
+            "test_road": (plan.test_roads, "corridor_id", "section_id"),
+            "edge_node": (plan.edge_nodes, "site_id", "edge_node_id"),
+        }.get(lock["item"], (None, "", ""))
+        if frame is not None:
+            rows = frame[frame[own].isin(ids)] if len(frame) else frame
+            ids = sorted(set(rows[shown])) if len(rows) else []
+        words = {name: clip(str(lock[name]), 120) for name in ("item", "what", "who", "reason")}
+        found.append({"number": int(lock["number"]), "ids": texts(ids), **words})
+    return found
 
 
 def _assumptions(plan: Plan) -> list[dict[str, Any]]:

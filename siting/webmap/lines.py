@@ -8,6 +8,7 @@ import shapely
 
 from siting.text import clip
 from siting.webmap.pack import numbers, pack_chains, texts
+from siting.webmap.when import built_when
 
 if TYPE_CHECKING:
     from siting.plan import Plan
@@ -33,6 +34,7 @@ def road_sections(plan: Plan) -> dict[str, Any]:
     return {
         "lines": pack_chains(shapely.simplify(parts, TOLERANCE_DEG)),
         "row": row.tolist(),
+        "when": built_when(frame),
         **{name: texts(frame[name]) for name in (*WORDS, "phase_name", "note")},
         "km": numbers(frame["km"], 3),
         "phase": numbers(frame["phase"]),

@@ -57,7 +57,7 @@ def asset_text(name: str) -> str:
     return asset_bytes(name).decode("utf-8").replace("\r\n", "\n")
 
 
-def compose_page(html: str, data_json: str) -> str:
+def compose_page(html: str, data_json: str, *, images: tuple[str, ...] = ()) -> str:
     """
     Turn a rendered page into one file that needs nothing else.
 
@@ -68,6 +68,8 @@ def compose_page(html: str, data_json: str) -> str:
     data_json
         JSON that holds no `<`, `>` or `&` (`siting.text.json_for_script`). It goes in last, past
         every template and parser, as an inert `application/json` block.
+    images
+        Sources of images that the policy lets through beside the page's own: those of tiles.
 
     Returns
     -------
@@ -86,7 +88,7 @@ def compose_page(html: str, data_json: str) -> str:
     refuse_remote(html)
     if html.count(DATA_SLOT) != 1 or html.count("<head>") != 1 or re.search("[<>&]", data_json):
         raise OutputError("the map page has no safe place for its data", cure="Report this")
-    head = '<head>\n    <meta charset="utf-8">\n    ' + _policy(html)
+    head = '<head>\n    <meta charset="utf-8">\n    ' + _policy(html, images)
     html = html.replace("<head>", head).replace("<html>", '<html lang="zh-CN">')
     before, _, after = html.partition(DATA_SLOT)
     block = f'<script type="application/json" id="siting-data">{data_json}</script>'
@@ -170,12 +172,13 @@ def _style(name: str) -> str:
     return f"<style>\n{text}\n</style>"
 
 
-def _policy(html: str) -> str:
+def _policy(html: str, images: tuple[str, ...]) -> str:
     """Return the policy as a meta element: default nothing, each script and style by its hash."""
     scripts = " ".join(_hashes(html, "script"))
     styles = " ".join(_hashes(html, "style"))
     rules = (
-        f"default-src 'none'; script-src {scripts}; style-src {styles}; img-src data:; "
+        f"default-src 'none'; script-src {scripts}; style-src {styles}; "
+        f"img-src {' '.join(('data:', *images))}; "
         "base-uri 'none'; form-action 'none'"
     )
     return f'<meta http-equiv="Content-Security-Policy" content="{rules}">'

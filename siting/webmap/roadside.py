@@ -8,6 +8,7 @@ import pandas as pd
 import shapely
 
 from siting.webmap.pack import numbers, pack_chains, pack_points, texts
+from siting.webmap.when import built_when
 
 if TYPE_CHECKING:
     from siting.plan import Plan
@@ -47,6 +48,7 @@ def _sites(plan: Plan) -> dict[str, Any]:
         **{name: frame[name].astype(int).tolist() for name in flags},
         "level": frame["level"].map(LEVELS.index).tolist(),
         "junction": (frame["junction_id"] != "").astype(int).tolist(),
+        "when": built_when(frame),
         "radius_m": numbers(frame["radius_m"]),
         "cost_cny": numbers(frame["cost_cny"]),
         "fibre_m": numbers(frame["fibre_m"]),
@@ -63,6 +65,7 @@ def _nodes(plan: Plan) -> dict[str, Any]:
         **packed,
         **{n: texts(frame[n]) for n in ("edge_node_id", "name", "district", "district_id")},
         **{n: frame[n].astype(int).tolist() for n in ("sites", "phase", "year")},
+        "when": built_when(frame),
         "fibre_m": numbers(frame["fibre_m"]),
         "cost_cny": numbers(frame["cost_cny"]),
     }
@@ -80,5 +83,5 @@ def _zones(plan: Plan) -> dict[str, Any]:
         "outline": pack_chains(rings),
         "ring_of": row[part].tolist(),
         "phase": built["phase"].astype(int).tolist(),
-        "year": built["year"].astype(int).tolist(),
+        "when": built_when(built),
     }

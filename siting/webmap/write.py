@@ -5,32 +5,42 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from siting.errors import OutputError
 from siting.files import replacing
 from siting.text import clip, json_for_script
 from siting.webmap.content import map_data
 from siting.webmap.page import ASSET, DATA_SLOT, asset_text, compose_page
+from siting.webmap.tiles import shifted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+    from typing import Any
 
     from siting.plan import Plan
+    from siting.webmap.tiles import Tiles
 
 SCRIPTS = (
     "core.js",
+    "time.js",
+    "serving.js",
     "basemap.js",
     "stations.js",
     "hydrogen.js",
     "testroads.js",
     "roadside.js",
+    "tiles.js",
+    "joint.js",
     "panel.js",
     "card.js",
+    "dropped.js",
     "legend.js",
     "main.js",
 )
 """The page's own scripts, in the order in which they run."""
 
 
-def write_map(
+def write_map(  # noqa: PLR0913
     plan: Plan,
     path: Path,
     *,
@@ -38,7 +48,9 @@ def write_map(
     title_en: str | None = None,
     attribution: str | None = None,
     synthetic: bool | None = None,
-    approval: str = "",
+    approval: str | None = None,
+    schemes: Mapping[str, Plan] | None = None,
+    tiles: Tiles | None = None,
 ) -> None:
     """
     Write the map of a plan as one HTML file that opens with no network.
@@ -58,13 +70,46 @@ def write_map(
         record says, and true where it says nothing.
     approval
         Map approval number (审图号) that the user obtained; empty: the map says that it is an
-        internal working map, not approved for publication.
+        internal working map, not approved for publication. Default: the run record's.
+    schemes
+        Other plans of the same area by name, which the map can switch to; `plan` is called A, or
+        by the first name when its plan is `plan` itself.
+    tiles
+        Tiles under the layers, which the page then asks for; default: none, and no request. Where
+        they lie in a shifted datum the page is of the shifted plan.
 
     Raises
     ------
     OutputError
-        The file can't be written, or the plan's tables don't belong together.
+        The file can't be written, the plan's tables don't belong together, or a scheme is of
+        another area.
     """
+    if tiles is not None and tiles.datum != "wgs84":
+        first = plan
+        plan = shifted(plan, tiles.datum)
+        schemes = {
+            name: plan if other is first else shifted(other, tiles.datum)
+            for name, other in (schemes or {}).items()
+        }
+    data = page_data(plan, title_zh=title_zh, title_en=title_en, attribution=attribution)
+    data["synthetic"] = bool(
+        plan.run.get("synthetic_roads", True) if synthetic is None else synthetic
+    )
+    number = plan.run.get("approval", "") if approval is None else approval
+    data["approval"] = clip(str(number or ""), 120)
+    add_schemes(data, plan, schemes or {})
+    data["tiles"] = None if tiles is None else tiles.page()
+    write_page(data, path, images=() if tiles is None else tiles.allowed)
+
+
+def page_data(
+    plan: Plan,
+    *,
+    title_zh: str | None = None,
+    title_en: str | None = None,
+    attribution: str | None = None,
+) -> dict[str, Any]:
+    """Return what a page of one plan holds; parameters as `write_map`."""
     run = plan.run
     titles = {
         "zh": run.get("title_zh", "") if title_zh is None else title_zh,
@@ -76,10 +121,38 @@ def write_map(
         data["title"]["zh"] = clip(str(run.get("model", "siting")), 120)
     credit = run.get("attribution", "") if attribution is None else attribution
     data["attribution"] = clip(str(credit or ""), 300)
-    data["synthetic"] = bool(run.get("synthetic_roads", True) if synthetic is None else synthetic)
-    data["approval"] = clip(approval, 120)
     data["strings"] = json.loads(asset_text("strings.json"))
-    page = compose_page(_rendered(data["bounds"]), json_for_script(data))
+    return data
+
+
+def add_schemes(data: dict[str, Any], plan: Plan, schemes: Mapping[str, Plan]) -> None:
+    """
+    Put other plans on a page: of each what differs from the first.
+
+    Raises
+    ------
+    OutputError
+        A scheme has other districts.
+    """
+    names = list(schemes)
+    data["scheme"] = clip(names[0] if names and schemes[names[0]] is plan else "A", 40)
+    data["schemes"] = []
+    for name, other in schemes.items():
+        if other is plan:
+            continue
+        if list(other.districts["district_id"]) != list(plan.districts["district_id"]):
+            raise OutputError(
+                "a scheme of another area can't be on this map",
+                value=name,
+                cure="Give runs of one model",
+            )
+        differs = {key: value for key, value in map_data(other).items() if value != data[key]}
+        data["schemes"].append({"name": clip(name, 40), "data": differs})
+
+
+def write_page(data: dict[str, Any], path: Path, *, images: tuple[str, ...] = ()) -> None:
+    """Write a page of what `page_data` holds, whole or not at all."""
+    page = compose_page(_rendered(data["bounds"]), json_for_script(data), images=images)
     with replacing(path) as part:
         part.write_text(page, encoding="utf-8", newline="\n")
 

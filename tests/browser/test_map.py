@@ -210,7 +210,8 @@ def test_the_language_switch_changes_every_word(open_map: OpenMap) -> None:
     assert han == ["中文"]
     assert not [text for text in [*chinese, *english] if KEY.match(text)]
     assert (
-        page.get_attribute(".s-search input", "placeholder") == "Search a station, id or district"
+        page.get_attribute(".s-search input", "placeholder")
+        == "Search a station, road, district or id"
     )
     page.click(".s-language")
     assert (
@@ -315,7 +316,7 @@ def test_search_finds_by_name_and_id_and_opens_with_enter(hostile: Opened) -> No
     assert hostile.fields()["id"] == stations.site_id[31]
     page.fill(".s-search input", "LIXIA no such place")
     assert hostile.texts("#s-results b") == []
-    assert hostile.text("#s-results li") == "没有匹配的站点"
+    assert hostile.text("#s-results li") == "没有匹配的结果"
     page.fill(".s-search input", "历下")
     page.keyboard.press("Enter")
     assert page.get_attribute(".s-card", "data-kind") == "district"

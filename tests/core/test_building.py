@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
+from siting.core.answer import Limits
 from siting.core.building import cuts as building_cuts
 from siting.core.building.area import (
     broken_rules,
@@ -32,7 +33,7 @@ from siting.core.building.windows import solve_part, stand_alone, window
 from siting.core.certificate import recompute_bound
 from siting.core.handover import flatten
 from siting.core.outcome import Status
-from siting.core.solve import Limits, solve
+from siting.core.solve import solve
 from siting.core.worker import Report
 from siting.errors import SolverError, VerificationError
 from siting.programme import Programme

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
+from siting.core.answer import Limits
 from siting.core.connected.ascent import Prices, ascend, marginal_prices
 from siting.core.connected.certificate import packed_bound
 from siting.core.connected.check import (
@@ -30,7 +31,7 @@ from siting.core.connected.route import Found, connected_route, forest_of
 from siting.core.connected.selection import solve_connected
 from siting.core.handover import flatten
 from siting.core.outcome import Status, TracePoint
-from siting.core.solve import Limits, solve
+from siting.core.solve import solve
 from siting.core.worker import Report
 from siting.errors import SolverError, VerificationError
 from siting.programme import Columns, Programme, Rows

@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from pulp.apis.coin_api import pulp_cbc_path
 from scipy.sparse import csr_array
 
+from siting.core.answer import Limits
 from siting.core.certificate import read_certificate, recompute_bound, write_certificate
+from siting.core.covering.aside import anneal_aside
 from siting.core.covering.bound import covering_bound, fix_by_bound, improve_dual
 from siting.core.covering.merge import merge
 from siting.core.covering.problem import check_covering, check_opened, covered_rows, is_feasible
@@ -34,7 +36,7 @@ from siting.core.covering.solve import CoveringTask, solve_small
 from siting.core.lpfile import write_lp
 from siting.core.outcome import Status
 from siting.core.shrink import shrink
-from siting.core.solve import Limits, solve
+from siting.core.solve import solve
 from siting.core.worker import Stream
 from siting.errors import InputError, SolverError, VerificationError
 
@@ -268,6 +270,28 @@ def test_merging_finds_the_best_plan_of_the_union() -> None:
         inside = replace(small, cover=csr_array(small.cover[:, union]), cost=small.cost[union],
                          fixed=small.fixed[union], banned=small.banned[union])  # fmt: skip
         assert check_opened(small, merged) == pytest.approx(brute_force(inside))
+
+
+def test_annealing_in_a_process_of_its_own_gives_the_same_plan() -> None:
+    covering = shrink(city(120, 800, 9, 10, seed=6)).covering
+    first = greedy(tables(covering))
+    schedule = Schedule(1500, 400.0, 5.0, 7)
+    here = anneal(tables(covering), first, schedule)
+    there = anneal_aside(covering, first, schedule, deadline=time.monotonic() + 60)
+    assert there[0] == here[0] == check_opened(covering, there[1])
+    assert np.array_equal(there[1], here[1])
+    assert there[2] == 1500
+
+
+def test_annealing_in_a_process_of_its_own_keeps_to_the_deadline() -> None:
+    covering = shrink(city(120, 800, 9, 10, seed=6)).covering
+    first = greedy(tables(covering))
+    started = time.monotonic()
+    value, opened, _ = anneal_aside(
+        covering, first, Schedule(10**8, 400.0, 5.0, 7), deadline=started + 4
+    )
+    assert time.monotonic() - started < 8
+    assert value in (0.0, pytest.approx(check_opened(covering, opened)))
 
 
 def test_ctrl_c_returns_the_best_plan_within_a_second() -> None:

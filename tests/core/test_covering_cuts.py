@@ -100,6 +100,32 @@ def test_the_cuts_found_are_broken_by_the_point(fast: bool) -> None:  # noqa: FB
     assert (member @ covered - 1.0 - site @ relaxed > 0.0199).all()
 
 
+def test_climbing_finds_deeper_cuts_from_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    covering = shrink(city(80, 600, 8, 9, seed=4)).covering
+    relaxed = improve_dual(covering, iterations=2000).relaxed
+    covered = np.minimum((covering.cover != 0).astype(float) @ relaxed, 1.0)
+    breach = []
+    for climbs in (0, 2):
+        monkeypatch.setattr("siting.core.covering.cuts._CLIMBS", climbs)
+        found = find_cuts(covering.cover, relaxed, covering.weight, 40, np.random.default_rng(0))
+        member, site = cut_rows(covering.cover, found)
+        depth = np.asarray(member @ covered - 1.0 - site @ relaxed)
+        breach.append(float(depth @ covering.weight[found].min(axis=1)))
+    assert breach[1] > 1.1 * breach[0] > 0
+
+
+def test_only_the_foremost_climb_and_the_rest_stay_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    covering = shrink(city(80, 600, 8, 9, seed=4)).covering
+    relaxed = improve_dual(covering, iterations=2000).relaxed
+    covered = np.minimum((covering.cover != 0).astype(float) @ relaxed, 1.0)
+    monkeypatch.setattr("siting.core.covering.cuts._MOST_CLIMBING", 5)
+    found = find_cuts(covering.cover, relaxed, covering.weight, 500, np.random.default_rng(0))
+    member, site = cut_rows(covering.cover, found)
+    assert len(found) > 5
+    assert (np.diff(found, axis=1) > 0).all()
+    assert (member @ covered - 1.0 - site @ relaxed > 0.0199).all()
+
+
 @pytest.mark.parametrize("count", [2, 4])
 def test_cuts_close_the_gap_of_triangles(count: int) -> None:
     # One and a half sites cover a triangle in the relaxation; whole sites need two.

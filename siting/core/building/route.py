@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from siting.core.answer import Answer, Limits, ended
 from siting.core.building.area import broken_rules, built_cells, ones, plan_value
 from siting.core.building.check import Proof, packed, proven_bound
 from siting.core.building.solve import BuildingResult, impossible, solve_building
 from siting.core.outcome import Status
-from siting.core.solve import Answer, Limits, ended
 from siting.core.worker import Report, Stream, run_in_child
 from siting.errors import SolverError
 from siting.structures import Building

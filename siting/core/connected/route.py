@@ -10,11 +10,11 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order
 
+from siting.core.answer import Answer, Limits, ended
 from siting.core.connected.certificate import pack
 from siting.core.connected.check import check_connected
 from siting.core.connected.selection import ConnectedResult, solve_connected
 from siting.core.outcome import Status
-from siting.core.solve import Answer, Limits, ended
 from siting.core.worker import Report, Stream, run_in_child
 from siting.errors import SolverError
 from siting.structures import Connected

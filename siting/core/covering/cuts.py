@@ -9,8 +9,9 @@ with one and a half sites; whole sites need two. Adding up half of each of the t
 
 a {0, 1/2} cut (Caprara and Fischetti 1996). Relaxed with multipliers `v >= 0` beside `u`, such cuts
 give a bound as safe as that of `u` alone: see `covering_bound`. Cuts are looked for by random pairs
-of overlapping rows, each with the best third row, and the relaxation with the cuts found so far is
-solved by first-order steps in turn.
+of overlapping rows, each with the best third row; the better ones climb, exchanging one row at a
+time for the best beside the other two; and the relaxation with the cuts found so far is solved by
+first-order steps in turn.
 """
 
 from __future__ import annotations
@@ -42,8 +43,14 @@ _NEAR, _FAR = 0.15, 0.85
 """Overlap of two rows, in open sites, between which a third can make them odd."""
 _LEAST_MASS, _MOST_MASS = 0.5, 1.6
 """Open share of the sites of a row outside which no cut with it can be broken much."""
-_MOST_USES = 3
-"""New cuts a row takes part in, a round; they would share its weight."""
+_LEAST_HOPE = 1e-3
+"""Violation from which three rows are worth climbing from."""
+_CLIMBS = 2
+"""Exchanges of a row tried with each three; more find the same few deepest cuts again and again."""
+_MOST_CLIMBING = 8_000
+"""Threes that climb, the foremost; with compiled loops there are more than can."""
+_MOST_USES = 6
+"""New cuts a row takes part in, a round; they share its weight."""
 _CHUNK_ENTRIES = 4_000_000
 _SECONDS = 10
 """Second rows tried beside each first one where that is compiled."""
@@ -268,9 +275,36 @@ def find_cuts(
         found, depth = search(look, order[first : first + batch], rng)
         trios.append(found)
         depths.append(depth)
-    every = np.sort(np.vstack(trios), axis=1)
-    score = np.concatenate(depths) * worth[seen][every].min(axis=1)
-    return seen[_spread_out(every[np.argsort(-score, kind="stable")], len(seen))]
+    every, depth = _foremost(np.vstack(trios), np.concatenate(depths), worth[seen])
+    climbing, height = every[:_MOST_CLIMBING], depth[:_MOST_CLIMBING]
+    for _ in range(_CLIMBS):
+        if time.monotonic() > deadline:
+            break
+        climbing, height = _climbed(look, climbing, height, batch)
+        # The threes passed on the way are cuts too, and not as alike as those at the top.
+        every, depth = np.vstack([every, climbing]), np.concatenate([depth, height])
+    good = depth > _LEAST_BREACH
+    return seen[_foremost(np.sort(every[good], axis=1), depth[good], worth[seen])[0]]
+
+
+def _foremost(trios: Whole, depth: Vector, worth: Vector) -> tuple[Whole, Vector]:
+    """Take trios by breach and weight while no row is in too many; with their breaches."""
+    score = depth * worth[trios].min(axis=1)
+    order = np.argsort(-score, kind="stable")
+    taken = order[_spread_out(np.sort(trios[order], axis=1), len(worth))]
+    return trios[taken], depth[taken]
+
+
+def _climbed(look: _Look, trios: Whole, depth: Vector, batch: int) -> tuple[Whole, Vector]:
+    """Exchange the first row of each trio for the best beside the other two, if that is better."""
+    moved, deeper = trios[:, [1, 2, 0]], depth.copy()
+    for first in range(0, len(trios), batch):
+        part = slice(first, first + batch)
+        third, breach = _thirds(look, moved[part, 0], moved[part, 1])
+        better = breach > deeper[part]
+        moved[part, 2] = np.where(better, third, moved[part, 2])
+        deeper[part] = np.maximum(breach, deeper[part])
+    return moved, deeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +334,7 @@ def _compiled(look: _Look, rows: Whole, rng: np.random.Generator) -> tuple[Whole
         *(look.by_site.indptr.astype(np.int64), look.by_site.indices),
         *(look.cover.indptr.astype(np.int64), look.cover.indices),
     )
-    limits = (_SECONDS, _NEAR, _FAR, _LEAST_BREACH)
+    limits = (_SECONDS, _NEAR, _FAR, _LEAST_HOPE)
     found, depth = trios(arrays, look.opened, look.mass, rows, limits, int(rng.integers(2**31)))
     return found, depth
 
@@ -312,9 +346,17 @@ def _trios(look: _Look, rows: Whole, rng: np.random.Generator) -> tuple[Whole, V
     draw = np.where(inside, rng.random(overlap.nnz), 0.0)
     second, drawn = _best(overlap, draw)
     rows, second = rows[drawn > 0], second[drawn > 0]
+    third, best = _thirds(look, rows, second)
+    good = best > _LEAST_HOPE
+    return np.column_stack([rows, second, third])[good], best[good]
+
+
+def _thirds(look: _Look, rows: Whole, second: Whole) -> tuple[Whole, Vector]:
+    """Find the best third row beside each pair, and the breach of the three; 0 without one."""
     both = csr_array(look.cover[rows] + look.cover[second])
     both.data[:] = both.data == 1.0
     odd = _scaled(both, look.opened)
+    odd.eliminate_zeros()
     apart = np.asarray(odd.sum(axis=1))
     shared = csr_array(odd @ look.by_site)
     full = np.minimum(look.mass, 1.0)
@@ -322,9 +364,10 @@ def _trios(look: _Look, rows: Whole, rng: np.random.Generator) -> tuple[Whole, V
     of_third = full - look.mass
     size = np.diff(shared.indptr)
     breach = np.repeat(of_pair, size) + of_third[shared.indices] + shared.data
-    third, best = _best(shared, np.maximum(breach, 0.0))
-    good = best > _LEAST_BREACH
-    return np.column_stack([rows, second, third])[good], best[good]
+    # A row of the pair itself counts its own sites not at all: it is no third row.
+    owner = np.repeat(np.arange(len(rows)), size)
+    breach[(shared.indices == rows[owner]) | (shared.indices == second[owner])] = 0.0
+    return _best(shared, np.maximum(breach, 0.0))
 
 
 def _best(table: csr_array, score: Vector) -> tuple[Whole, Vector]:
@@ -342,7 +385,7 @@ def _best(table: csr_array, score: Vector) -> tuple[Whole, Vector]:
 
 
 def _spread_out(trios: Whole, rows: int) -> Whole:
-    """Take trios in order while no row is in too many."""
+    """Take trios in order while no row is in too many; their places."""
     used = np.zeros(rows, dtype=np.int64)
     taken = []
     _, first = np.unique(_key(trios, rows), return_index=True)
@@ -351,7 +394,7 @@ def _spread_out(trios: Whole, rows: int) -> Whole:
         if used[trio].max() < _MOST_USES:
             used[trio] += 1
             taken.append(k)
-    return trios[taken]
+    return np.array(taken, dtype=np.int64)
 
 
 class _Watch:

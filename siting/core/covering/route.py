@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from siting.core.answer import Answer, Limits, ended
 from siting.core.covering.problem import (
     check_covering,
     check_opened,
@@ -16,8 +17,7 @@ from siting.core.covering.problem import (
 )
 from siting.core.covering.solve import CoveringAnswer, CoveringTask
 from siting.core.outcome import Status
-from siting.core.shrink import Shrunk, shrink
-from siting.core.solve import Answer, Limits, ended
+from siting.core.shrink import Shrunk, effects_text, shrink
 from siting.core.worker import Report, run_in_child
 from siting.structures import Covering
 
@@ -110,7 +110,9 @@ def _answer(covering: Covering, shrunk: Shrunk, found: CoveringAnswer, model: Ar
         objective=objective,
         bound=bound,
         route=ROUTE,
-        message=f"bound by {found.bound_by}",
+        message="; ".join(
+            part for part in (f"bound by {found.bound_by}", effects_text(shrunk.effects)) if part
+        ),
         load=load_of(covering),
         reductions=shrunk.effects,
         certificate=_certificate(shrunk, found),

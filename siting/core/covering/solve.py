@@ -2,8 +2,9 @@
 Solve a shrunk covering in the child process: search and bound in rounds, then branch and bound.
 
 In a round the search runs beside the bound, in a thread of its own where its moves are compiled
-(they hold no lock then). Stages are counted in moves and steps, not in seconds, and each waits for
-the other, so that a solve that reaches its gap in time gives the same plan each time.
+(they hold no lock then), else in a process of its own where they are many. Stages are counted in
+moves and steps, not in seconds, and each waits for the other, so that a solve that reaches its gap
+in time gives the same plan each time.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from siting.core.covering.aside import anneal_aside
 from siting.core.covering.bound import (
     Cut,
     Dual,
@@ -28,6 +30,8 @@ from siting.core.covering.bound import (
 )
 from siting.core.covering.cuts import Tight, first_tight, tighten, with_cuts
 from siting.core.covering.merge import merge
+from siting.core.covering.pace import EASY_MOVES, cut_rounds, goes_aside, run_length, scale_of
+from siting.core.covering.parts import solve_parts, split
 from siting.core.covering.problem import as_model, covered_rows
 from siting.core.covering.search import (
     Schedule,
@@ -47,24 +51,16 @@ if TYPE_CHECKING:
 
     Vector = npt.NDArray[np.float64]
     Mask = npt.NDArray[np.bool_]
+    Found = tuple[float, int, Mask]
 
 _TELL_S = 0.1
 _PROVEN = 9e-7
 """Gap at which nothing is left to prove; a little under what the front calls optimal."""
-_MOVES, _EASY_MOVES = 20_000, 3_000
-_MOST_MOVES = 640_000
 _STEPS = 1_000
 _CUT_STEPS = 1_500
 """First-order steps between looks for cuts."""
-_CUT_ROWS = 30_000
+_CUT_ROWS = 24_000
 """Rows from which a round looks for cuts, at most."""
-_MOST_CUT_ROUNDS = 2
-"""Rounds of cuts beside one of the longer annealing runs."""
-_FAST_MOVES, _MOST_FAST = 75_000, 800_000
-"""Compiled moves of the first run, and of the longest."""
-_FIRST_RUNS, _FAST_RUNS_A_LENGTH = 3, 8
-"""Runs each twice as long as the last; then so many before they double again, since the plans of a
-dozen middling runs merge into a better one than those of a few long runs."""
 _HEATS = (0.05, 0.002)
 _FAST_HEATS = (0.02, 0.001)
 _BIG_HEATS = (0.03, 0.002)
@@ -79,10 +75,6 @@ _DECIDED = 0.3
 """Share of sites that the bound has to decide before the tree is worth the rest of the time."""
 _MOSTLY = 0.85
 """Share of sites from which on the tree starts at once."""
-_MOVES_ENTRIES = 80_000
-"""Entries of cover from which on annealing runs grow longer with the problem."""
-_RUNS_A_LENGTH = 4
-"""Annealing runs before they become twice as long."""
 _POOL = 12
 """Plans of annealing runs kept to be merged. Merged ones stay out: being alike, they would crowd
 out what a union can gain from."""
@@ -244,13 +236,34 @@ def solve_small(task: CoveringTask, stream: Stream) -> CoveringAnswer:
         run.take(math.inf, greedy(table, task.start))
     run.take(math.inf, greedy(table))
     _lower_by_steps(run, _STEPS)
+    if not run.over():
+        _by_parts(run)
     if not run.over() and _is_easy(task.covering):
-        _search(run, table, _EASY_MOVES, 0)
+        _search(run, table, EASY_MOVES, 0)
         if not run.over():
             _branch(run, run.left())
     _rounds(run, table)
     run.tell(now=True)
     return run.answer()
+
+
+def _by_parts(run: _Run) -> None:
+    """Solve part by part where the data splits and each part is easy."""
+    task = run.task
+    parts = split(task.covering)
+    if len(parts) < 2 or not all(_is_easy(part.covering) for part in parts):  # noqa: PLR2004
+        return
+    assert run.dual is not None  # noqa: S101
+    solve_parts(
+        task.covering,
+        parts,
+        run.dual.multiplier,
+        gap=task.gap,
+        deadline=run.deadline,
+        seed=task.seed,
+        take=run.take,
+        lower=run.lower,
+    )
 
 
 def _is_easy(covering: Covering) -> bool:
@@ -263,40 +276,47 @@ def _rounds(run: _Run, table: Tables) -> None:
     patient = run.stream.started + _SEARCH_SHARE * run.task.seconds
     branch = covering.cover.nnz <= _TREE_ENTRIES and not _is_easy(covering)
     fast = has_fast(covering)
+    aside = goes_aside(covering.cover.nnz, fast=fast)
     run.numba = version("numba") if fast else ""
-    pool: list[tuple[float, int, Mask]] = []
+    pool: list[Found] = []
     number = 0
-    scale = max(1.0, covering.cover.nnz / _MOVES_ENTRIES) ** 0.75
+    scale = scale_of(covering.cover.nnz)
     with ThreadPoolExecutor(1) as beside:
         while not run.over():
             number += 1
-            moves = _length(number, scale, fast=fast)
-            searched = beside.submit(_search, run, table, moves, number, fast=fast)
-            if not fast:
+            moves = run_length(number, scale, fast=fast)
+            searched = beside.submit(_search_and_merge, run, table, moves, number, pool, fast=fast)
+            if not fast and not aside:
                 searched.result()  # it would hold the interpreter's lock all the time
-            for _ in range(min(number, _MOST_CUT_ROUNDS)):
+            for _ in range(cut_rounds(moves, scale, fast=fast)):
                 _lower_by_cuts(run)
             value, opened = searched.result()
-            pool.append((-value, number, opened))
-            if len(pool) > 1 and not run.over():
-                others = [opened, *(plan for _, _, plan in sorted(pool, key=_rank))]
-                merged = merge(
-                    covering, run.opened, others, seconds=max(run.left(), 0.1), seed=run.task.seed
-                )
-                run.take(math.inf, merged)
-            pool = sorted(pool, key=_rank)[:_POOL]
+            pool = sorted([*pool, (-value, number, opened)], key=_rank)[:_POOL]
             if branch and not run.over() and _is_promising(run, late=time.monotonic() > patient):
                 _branch(run, run.left())
                 branch = False
 
 
-def _length(number: int, scale: float, *, fast: bool) -> int:
-    """Give the moves of an annealing run; the first has number 1."""
-    if not fast:
-        return min(int(_MOVES * scale) * (1 << number // _RUNS_A_LENGTH), _MOST_MOVES)
-    later = max(number - _FIRST_RUNS, 0) // _FAST_RUNS_A_LENGTH
-    doubled = min(number, _FIRST_RUNS) - 1 + later
-    return min(int(_FAST_MOVES * scale) * (1 << min(doubled, 30)), _MOST_FAST)
+def _search_and_merge(
+    run: _Run, table: Tables, moves: int, number: int, pool: list[Found], *, fast: bool
+) -> tuple[float, Mask]:
+    """
+    Make an annealing run, then merge what it found with the best runs before it.
+
+    Whether it merges depends on the clock alone, not on the bound beside it: plans have to repeat.
+    """
+    value, opened = _search(run, table, moves, number, fast=fast)
+    if pool and run.left() > 0:
+        others = [opened, *(plan for _, _, plan in pool)]
+        merged = merge(
+            run.task.covering,
+            run.opened,
+            others,
+            seconds=max(run.left(), 0.1),
+            seed=run.task.seed,
+        )
+        run.take(math.inf, merged)
+    return value, opened
 
 
 def _is_promising(run: _Run, *, late: bool) -> bool:
@@ -306,7 +326,7 @@ def _is_promising(run: _Run, *, late: bool) -> bool:
     return float((fixed | banned).mean()) >= (_DECIDED if late else _MOSTLY)
 
 
-def _rank(entry: tuple[float, int, Mask]) -> tuple[float, int]:
+def _rank(entry: Found) -> tuple[float, int]:
     return entry[0], entry[1]
 
 
@@ -319,8 +339,12 @@ def _search(
     big = _BIG_HEATS if table.covering.cover.nnz > _TREE_ENTRIES else _FAST_HEATS
     hot, cold = big if fast else _HEATS
     schedule = Schedule(moves, hot * weight, cold * weight, run.task.seed * 1_000 + number)
-    walk = anneal_fast if fast else anneal
-    value, opened, made = walk(table, first, schedule, deadline=run.deadline, improved=run.take)
+    if goes_aside(table.covering.cover.nnz, fast=fast) and number:
+        value, opened, made = anneal_aside(table.covering, first, schedule, deadline=run.deadline)
+        run.take(value, opened)
+    else:
+        walk = anneal_fast if fast else anneal
+        value, opened, made = walk(table, first, schedule, deadline=run.deadline, improved=run.take)
     run.moves += made
     return value, opened
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from siting.core.answer import Answer, Limits, ended
 from siting.core.outcome import Status
 from siting.core.sizing.part import Siting
 from siting.core.sizing.solve import SizingResult, solve_sizing
-from siting.core.solve import Answer, Limits, ended
 from siting.core.worker import Report, run_in_child
 from siting.structures import Sizing, some_or_none
 

@@ -1,0 +1,58 @@
+"""`siting explain`: why a model can't be planned, and the least change that makes it possible."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def explain(
+    model: Annotated[str, typer.Argument(help="A model's name (jinan) or a YAML file.")],
+    *,
+    roads: Annotated[Path | None, typer.Option(help="Road file instead of the model's.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder in which explain.json and a page appear.")
+    ] = None,
+    cache: Annotated[
+        Path, typer.Option(help="Folder that keeps the sample city between runs.")
+    ] = Path("maps"),
+    budget_cny: Annotated[float | None, typer.Option(help="Budget in yuan.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Longest time of each question.")] = None,
+    zh: Annotated[bool, typer.Option("--zh", help="Print Chinese sentences.")] = False,
+) -> None:
+    """
+    Explain why a model can't be planned, and the least change that makes it possible.
+
+    Exit code 0 where every programme has a plan, 5 where one is proven to have none, 6 where
+    neither was found in the time.
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from siting.commands.telling import stage_teller  # noqa: PLC0415
+    from siting.errors import InfeasibleError, SolverError  # noqa: PLC0415
+    from siting.explain.answering import explain as run  # noqa: PLC0415
+    from siting.explain.sentences import sentences  # noqa: PLC0415
+
+    overrides: dict[str, Any] = {}
+    if roads is not None:
+        overrides["sources"] = {"roads": str(roads.resolve())}
+    if budget_cny is not None:
+        overrides["charging"] = {"budget_cny": budget_cny}
+    if seconds is not None:
+        overrides["solve"] = {"seconds": seconds}
+    console = Console(highlight=False, soft_wrap=True)
+    found = run(model, cache=cache, out=out, overrides=overrides, report=stage_teller(console))
+    for one in found.programmes:
+        for line in sentences(one, "zh" if zh else "en"):
+            console.print(line, markup=False)
+    for note in found.notes:
+        console.print(f"note: {note[0 if zh else 1]}", markup=False)
+    if found.folder is not None:
+        console.print(f"page: {found.folder / 'explain.html'}", markup=False)
+    verdicts = {one.verdict for one in found.programmes}
+    if "infeasible" in verdicts:
+        raise typer.Exit(InfeasibleError.exit_code)
+    if "open" in verdicts:
+        raise typer.Exit(SolverError.exit_code)

@@ -1,0 +1,305 @@
+"""Explain a model: every programme analysed, told in sentences, written as JSON and a page."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from siting.clock import Event, silent, stage
+from siting.core.conflict.task import analysed
+from siting.core.solve import solve
+from siting.errors import InfeasibleError
+from siting.explain.charging import charging_puzzle
+from siting.explain.others import hydrogen_puzzle, road_puzzle, roadside_puzzle
+from siting.explain.page import explain_page
+from siting.explain.record import record_of
+from siting.explain.telling import Explained, explained
+from siting.files import publishing, remove_stale
+from siting.formulate.roadstart import road_start
+from siting.formulate.testroads import CHOOSE, road_programme
+from siting.hydrogen import hydrogen_question
+from siting.model.model import load_model
+from siting.pipeline import prepare
+from siting.roadside.planning import plan_roadside
+from siting.roadside.question import roadside_question
+from siting.structures import Building
+from siting.testroads.question import asked_corridors, road_question
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pandas as pd
+
+    from siting.explain.parts import Puzzle
+    from siting.formulate.testroads import RoadChoice
+    from siting.model.model import Model
+    from siting.pipeline import Ground
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """
+    What was found out about a model.
+
+    Attributes
+    ----------
+    model
+        Its name.
+    titles
+        Its Chinese and English title.
+    programmes
+        One a programme that the model asks for.
+    notes
+        What the user has to know, Chinese and English.
+    folder
+        Where `explain.json` and `explain.html` were written, or None.
+    seconds
+        Wall time by stage.
+    """
+
+    model: str
+    titles: tuple[str, str]
+    programmes: tuple[Explained, ...]
+    notes: tuple[tuple[str, str], ...]
+    folder: Path | None
+    seconds: Mapping[str, float]
+
+    @property
+    def feasible(self) -> bool:
+        """Whether a plan was found for every programme."""
+        return all(one.verdict == "feasible" for one in self.programmes)
+
+
+def explain(
+    model: str | Path,
+    *,
+    cache: Path = Path("maps"),
+    out: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    report: Callable[[Event], None] = silent,
+) -> Explanation:
+    """
+    Say why a model can't be planned, and the least change that makes it possible.
+
+    Parameters
+    ----------
+    model
+        Name of a model or the path of a YAML file.
+    cache
+        Folder whose `.cache` keeps the sample city between runs.
+    out
+        Folder in which `<model>-explain-<moment>` appears; nothing is written without one.
+    overrides
+        Values that replace the model's; `solve.seconds` is the time of each question.
+    report
+        Told what is going on, stage by stage.
+
+    Returns
+    -------
+    explanation
+        Of a model that can be planned too: then with the slack of each clause and what it costs.
+
+    Raises
+    ------
+    ModelError, InputError, SolverError, OutputError
+        As `pipeline.plan`.
+    """
+    seconds: dict[str, float] = {}
+    question = load_model(model, overrides)
+    ground = prepare(question, out=cache, seconds=seconds, report=report)
+    with stage("solve", seconds, report):
+        found = explain_ground(ground, report)
+    made = Explanation(
+        question.name,
+        (question.title_zh, question.title_en),
+        found,
+        _notes(ground),
+        None,
+        seconds,
+    )
+    if out is None:
+        return made
+    folder = out / f"{question.name}-explain-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    out.mkdir(parents=True, exist_ok=True)
+    remove_stale(out)
+    with publishing(folder) as place:
+        write_explanation(made, place)
+    return replace(made, folder=folder)
+
+
+def explain_ground(
+    ground: Ground, report: Callable[[Event], None] = silent
+) -> tuple[Explained, ...]:
+    """
+    Explain every programme of a ground's model.
+
+    Parameters
+    ----------
+    ground
+        What is planned on, with the model.
+    report
+        Told the verdict on each programme.
+    """
+    found = []
+    for make in (charging_puzzle, _hydrogen, _roadside, _testroads):
+        puzzle = make(ground)
+        if puzzle is None:
+            continue
+        found.append(explain_puzzle(puzzle, ground.city.model))
+        one = found[-1]
+        report(Event("solve", f"{one.programme}: {one.verdict}, {one.seconds:.0f} s"))
+    return tuple(found)
+
+
+def explain_puzzle(puzzle: Puzzle, model: Model) -> Explained:
+    """
+    Explain one programme.
+
+    Parameters
+    ----------
+    puzzle
+        The programme.
+    model
+        Its limits of time and memory are kept.
+    """
+    begin = time.monotonic()
+    limits = model.solve
+    analysis = analysed(
+        puzzle.case, seconds=limits.seconds, memory_mb=limits.memory_mb, seed=limits.seed
+    )
+    return explained(puzzle, analysis, time.monotonic() - begin)
+
+
+def _hydrogen(ground: Ground) -> Puzzle | None:
+    question = hydrogen_question(
+        ground.city,
+        ground.network,
+        ground.demand,
+        ground.candidates,
+        ground.cells,
+        exclusions=ground.own.exclusions,
+    )
+    if question is None:
+        return None
+    hydrogen = ground.city.model.hydrogen
+    assert hydrogen is not None  # noqa: S101
+    return hydrogen_puzzle(question.choice, question.reach, hydrogen.spacing_m.value)
+
+
+def _roadside(ground: Ground) -> Puzzle | None:
+    question = roadside_question(
+        ground.city, ground.network, ground.junctions, exclusions=ground.own.exclusions
+    )
+    if question is None:
+        return None
+    building = question.programme.structure
+    assert isinstance(building, Building)  # noqa: S101
+    return roadside_puzzle(building, question.area.clause if question.area else "")
+
+
+def _testroads(ground: Ground) -> Puzzle | None:
+    city, model = ground.city, ground.city.model
+    asked = asked_corridors(city, ground.network, ground.junctions)
+    if asked is None:
+        return None
+    settings = model.testroads
+    assert settings is not None  # noqa: S101
+    question = road_question(
+        city, ground.network, asked[0], _covered(ground), exclusions=ground.own.exclusions
+    )
+    names = {
+        str(row["district_id"]): (str(row["name"]), str(row["name_en"]) or str(row["name"]))
+        for row in city.districts.to_dict("records")
+    }
+    plan = _road_plan(question.choice, model)
+    return road_puzzle(question.choice, settings.resolved(), names, plan)
+
+
+def _covered(ground: Ground) -> pd.DataFrame | None:
+    """Return the road points that roadside units reach, where that changes what is paid."""
+    model = ground.city.model
+    settings = model.testroads
+    phased = settings is not None and all(p.budget_cny is not None for p in settings.phases)
+    if settings is None or not (settings.budget_cny is not None or (settings.phases and phased)):
+        return None
+    try:
+        found = plan_roadside(
+            ground.city,
+            ground.network,
+            ground.junctions,
+            ground.demand,
+            exclusions=ground.own.exclusions,
+        )
+    except InfeasibleError:
+        return None
+    return None if found is None else found.frames.road_points
+
+
+def _road_plan(choice: RoadChoice, model: Model) -> Mapping[str, Any] | None:
+    """Look for test roads by the route that knows their structure."""
+    settings = model.testroads
+    assert settings is not None  # noqa: S101
+    if float(choice.length_m[~choice.banned].sum()) < choice.least_m:
+        return None
+    programme = road_programme(choice)
+    start = road_start(choice)
+    if start is not None:
+        programme = replace(programme, start={CHOOSE: start.astype(np.float64)})
+    resolved = settings.resolved()
+    outcome = solve(
+        programme,
+        gap=1.0,
+        seconds=resolved.seconds.value,
+        memory_mb=model.solve.memory_mb,
+        seed=model.solve.seed,
+    )
+    return outcome.values or None  # noqa: PD011  (no frame)
+
+
+def _notes(ground: Ground) -> tuple[tuple[str, str], ...]:
+    """Say what the explanation leaves as it is."""
+    notes = [
+        (
+            "各规划分别解释：一个规划放松后，其余规划不变",
+            "each programme is explained by itself; what gives way in one leaves the others alone",
+        ),
+        (
+            "缺口按各目标的相对量相加；一个目标分到多区或多处的，取其均值",
+            "shortfalls add up as shares of what is asked; those of many places as their mean",
+        ),
+    ]
+    if ground.city.map.synthetic:
+        notes.append(("道路与设施为合成示例", "roads and facilities are synthetic"))
+    return tuple(notes)
+
+
+def write_explanation(found: Explanation, folder: Path) -> None:
+    """
+    Write `explain.json` and `explain.html`.
+
+    Parameters
+    ----------
+    found
+        What was found out.
+    folder
+        Where to write; made when missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {
+        "model": found.model,
+        "title_zh": found.titles[0],
+        "title_en": found.titles[1],
+        "feasible": found.feasible,
+        "notes": [{"zh": zh, "en": en} for zh, en in found.notes],
+        "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
+        "programmes": [record_of(one) for one in found.programmes],
+    }
+    text = json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False)
+    (folder / "explain.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "explain.html").write_text(explain_page(record), encoding="utf-8")

@@ -1,0 +1,288 @@
+"""Why a model can't be planned: clauses, districts and numbers that arithmetic knows."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from test_formulate_charging import city, model_of
+from test_formulate_hydrogen import question as hydrogen_of
+from test_formulate_testroads import every_plan
+from test_formulate_testroads import question as roads_of
+from tiny import write_model
+from typer.testing import CliRunner
+
+from siting.cli import app
+from siting.core.conflict.task import analysed
+from siting.errors import InfeasibleError
+from siting.explain.answering import Explanation, explain, write_explanation
+from siting.explain.arithmetic import cheapest_cny
+from siting.explain.charging import sizing_puzzle
+from siting.explain.others import hydrogen_puzzle, road_puzzle, roadside_puzzle
+from siting.explain.page import explain_page
+from siting.explain.parts import amount_text
+from siting.explain.record import record_of
+from siting.explain.sentences import sentences
+from siting.explain.telling import Explained, explained
+from siting.formulate.charging import business_rows, charging_programme
+from siting.formulate.clauses import Question
+from siting.model.model import Target
+from siting.piles import pile_table
+from siting.pipeline import plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from siting.explain.parts import Puzzle
+    from siting.model.model import Model
+
+DISTRICTS = {"370102": ("历下区", "Lixia"), "370103": ("市中区", "Shizhong")}
+FIXED = 50_000.0
+"""Cost of a new site of the hand-made city, CNY."""
+
+
+def charging(model: Model, *, seed: int = 3) -> Puzzle:
+    """Write of eight sites in a hand-made city, one of which exists; two piles and more at each."""
+    candidates, demand, reach = city(8, 10, seed)
+    sizing = charging_programme(candidates, demand, reach, model).structure
+    rows = business_rows(Question(model, candidates, demand, pile_table(model.charging)))
+    return sizing_puzzle(rows, sizing, DISTRICTS)  # type: ignore[arg-type]
+
+
+def told(puzzle: Puzzle) -> Explained:
+    analysis = analysed(puzzle.case, seconds=20.0, memory_mb=2000.0)
+    return explained(puzzle, analysis, 0.0)
+
+
+def target(measure: str, at_least: float, clause: str = "") -> Target:
+    return Target.model_validate({"measure": measure, "at_least": at_least, "clause": clause})
+
+
+def members(found: Explained) -> list[set[str]]:
+    return [{lack.part.key for lack in one.members} for one in found.conflicts]
+
+
+def test_a_budget_short_by_a_known_amount_names_the_clauses_and_the_least_that_works() -> None:
+    """Six stations: one exists, five are new with two piles each, slow ones where they may be."""
+    candidates, _, _ = city(8, 10, 3)
+    slow = candidates.allowed[:, 0] & ~candidates.frame["existing"].to_numpy()
+    cheap, fast = pile_table(model_of().charging)["cost_cny"].to_numpy(dtype=float)
+    cost = np.where(slow, FIXED + 2 * cheap, FIXED + 2 * fast)
+    new = np.sort(cost[~candidates.frame["existing"].to_numpy()])[:5].sum()
+    least = float(new + 2 * cheap)
+    model = model_of(target("stations", 6, "JN23-06"), budget=least - 30_000.0)
+    found = told(charging(model))
+    assert found.verdict == "infeasible"
+    assert members(found) == [{"c8_budget", "c9_stations"}]
+    assert found.conflicts[0].smallest
+    assert found.budget is not None
+    assert found.budget.high_cny == pytest.approx(least, abs=1.0)
+    assert found.budget.closed
+    enough = model_of(target("stations", 6), budget=math.ceil(found.budget.high_cny))
+    assert told(charging(enough)).verdict == "feasible"
+    less = model_of(target("stations", 6), budget=0.99 * found.budget.high_cny)
+    assert told(charging(less)).verdict == "infeasible"
+    by_key = {lack.part.key: lack for lack in found.conflicts[0].members}
+    assert by_key["c8_budget"].high == pytest.approx(30_000.0, abs=1.0)
+    assert by_key["c9_stations"].low == by_key["c9_stations"].high == 1.0
+
+
+def test_the_smallest_relative_step_is_ranked_first() -> None:
+    found = told(charging(model_of(target("stations", 6), budget=250_000.0)))
+    shares = [lack.share for lack in found.conflicts[0].members]
+    assert shares == sorted(shares)
+    assert len(shares) > 1
+
+
+def test_a_district_with_fewer_sites_than_its_floor_is_named_with_its_number() -> None:
+    candidates, _, _ = city(8, 10, 3)
+    here = candidates.frame["district_id"].value_counts()
+    few = str(here.idxmin())
+    asked = int(here.min()) + 2
+    puzzle = charging(model_of(target("district_stations", asked, "ZB21-32"), budget=None))
+    key = f"c13_stations_{few}"
+    fact = next(en for _, en in puzzle.facts if DISTRICTS[few][1] in en)
+    assert f"{asked} stations asked for" in fact
+    assert f"hold at most {here.min()} stations" in fact
+    found = told(puzzle)
+    assert {key} in members(found)
+    one = next(c for c in found.conflicts if c.members[0].part.key == key)
+    assert one.members[0].high == one.members[0].low == 2.0
+    assert any("ZB21-32" in line and DISTRICTS[few][0] in line for line in sentences(found, "zh"))
+
+
+def test_two_clauses_that_collide_without_a_budget_are_both_named() -> None:
+    """As many piles as land and grid hold are mostly slow: they can't be fast as well."""
+    candidates, _, _ = city(8, 10, 3)
+    limit, most = (candidates.frame[name].to_numpy() for name in ("kw_limit", "max_piles"))
+    fast = np.minimum(most, np.floor(limit / (0.65 * 120)))
+    slow = np.minimum(most, np.floor(limit / (0.65 * 7)))
+    every = float(np.where(candidates.allowed[:, 0], slow, fast).sum())
+    assert fast.sum() < 0.95 * every
+    both = target("piles", every, "JN23-07"), target("dc_share", 0.95, "JN23-28")
+    model = model_of(*both, budget=None)
+    found = told(charging(model))
+    assert found.verdict == "infeasible"
+    assert members(found) == [{"c10_piles", "c11_dc_share"}]
+    assert found.budget is None
+    text = " ".join(sentences(found, "en"))
+    assert "JN23-07" in text
+    assert "JN23-28" in text
+
+
+def test_a_target_above_all_candidates_is_told_before_any_solver() -> None:
+    puzzle = charging(model_of(target("piles", 9_999, "JN23-07"), budget=None))
+    candidates, _, _ = city(8, 10, 3)
+    most = int(candidates.frame["max_piles"].sum())
+    zh, en = puzzle.facts[0]
+    assert "9,999" in zh
+    assert "JN23-07" in en
+    assert f"{int(re.findall(r'at most ([0-9,]+)', en)[0].replace(',', ''))}" == str(most)
+
+
+def test_a_budget_below_the_cheapest_piles_is_told_before_any_solver() -> None:
+    puzzle = charging(model_of(target("piles", 40, "JN23-07"), budget=60_000.0))
+    assert any("the budget is" in en and "40 piles" in en for _, en in puzzle.facts)
+    assert not charging(model_of(target("piles", 40), budget=9e8)).facts
+
+
+def test_the_cheapest_way_takes_the_cheapest_offers_first() -> None:
+    gain, cost = np.array([3.0, 2.0, 5.0]), np.array([4.0, 1.0, 9.0])
+    assert cheapest_cny(gain, cost, 6.0) == 2 * 1 + 3 * 4 + 1 * 9
+
+
+def test_a_feasible_model_has_slack_and_prices_and_no_conflict() -> None:
+    found = told(charging(model_of(target("stations", 4), budget=3e6)))
+    assert found.verdict == "feasible"
+    assert found.conflicts == ()
+    by_key = {one.part.key: one for one in found.slacks}
+    assert by_key["c9_stations"].slack >= 0
+    assert by_key["c9_stations"].cny_per_unit > 0
+    assert any("multiplier" in line for line in sentences(found, "en"))
+
+
+def test_hydrogen_stations_collide_with_their_spacing_or_their_money() -> None:
+    choice, reach = hydrogen_of(1, stations=7, spacing_m=450)
+    found = told(hydrogen_puzzle(choice, reach, 450.0))
+    assert members(found) == [{"h3_stations", "h5_spacing"}]
+    choice, reach = hydrogen_of(1, stations=3, spacing_m=0, budget_cny=12e6)
+    found = told(hydrogen_puzzle(choice, reach, 0.0))
+    least = float(np.sort(choice.cost_cny)[:3].sum())
+    assert members(found) == [{"h3_stations", "h4_budget"}]
+    assert found.facts
+    assert found.budget is not None
+    assert found.budget.high_cny == pytest.approx(least, rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_test_roads_are_possible_exactly_where_some_choice_is(seed: int) -> None:
+    choice = roads_of(seed, edges=8)
+    possible = bool(every_plan(choice))
+    found = told(road_puzzle(choice))
+    assert (found.verdict == "feasible") == possible
+    assert (found.verdict == "infeasible") != possible
+
+
+def test_test_roads_longer_than_all_roads_are_short_by_the_difference() -> None:
+    choice = roads_of(3, edges=8)
+    free = replace(choice, most_m=1e9)
+    longest = max(choice.length_m[chosen].sum() for chosen in every_plan(free))
+    asked = replace(choice, least_m=longest + 700.0, most_m=longest + 1700.0)
+    found = told(road_puzzle(asked))
+    assert found.verdict == "infeasible"
+    lack = next(
+        lack for one in found.conflicts for lack in one.members if lack.part.key == "t2_length"
+    )
+    assert lack.high >= lack.low > 0
+    assert lack.part.unit == "km"
+
+
+def test_built_area_beyond_the_money_and_beyond_the_map() -> None:
+    from core.buildings import town  # noqa: PLC0415
+
+    building = town(2, sites=12, target_km2=0.5, reach=1.3)
+    free = told(roadside_puzzle(building, "QD25-01"))
+    assert free.verdict == "feasible"
+    poor = told(roadside_puzzle(replace(building, budget_cny=3.0), "QD25-01"))
+    assert members(poor) == [{"r2_area", "r8_budget"}]
+    assert poor.budget is not None
+    assert poor.budget.closed
+    works = replace(building, budget_cny=poor.budget.high_cny)
+    assert told(roadside_puzzle(works, "")).verdict == "feasible"
+    less = replace(building, budget_cny=0.99 * poor.budget.high_cny)
+    assert told(roadside_puzzle(less, "")).verdict == "infeasible"
+    area = next(lack for lack in poor.conflicts[0].members if lack.part.key == "r2_area")
+    assert area.part.clause == "QD25-01"
+    huge = told(roadside_puzzle(replace(building, target_km2=99.0), "QD25-01"))
+    assert huge.facts
+    assert members(huge) == [{"r2_area"}]
+
+
+def test_a_record_is_json_and_the_page_escapes_what_it_shows() -> None:
+    puzzle = charging(model_of(target("stations", 6), budget=250_000.0))
+    parts = tuple(
+        replace(part, zh=f"<b>{part.zh}", en="<script>x</script>") for part in puzzle.parts
+    )
+    found = told(replace(puzzle, parts=parts))
+    record = record_of(found)
+    text = json.dumps(record, allow_nan=False)
+    assert json.loads(text)["verdict"] == "infeasible"
+    whole = {"model": "<m>", "title_zh": "", "title_en": "", "notes": [], "programmes": [record]}
+    html = explain_page(whole)
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+    assert "<m>" not in html
+
+
+def test_amounts_are_in_the_words_of_their_unit() -> None:
+    assert amount_text(1, "stations", "en") == "1 station"
+    assert amount_text(2.5, "km2", "zh") == "2.50 平方公里"
+    assert amount_text(math.inf, "cny", "zh") == amount_text(math.nan, "km", "en")
+
+
+def test_nothing_is_written_half(tmp_path: Path) -> None:
+    found = Explanation("tiny", ("", ""), (), (), None, {})
+    write_explanation(found, tmp_path / "one")
+    assert sorted(p.name for p in (tmp_path / "one").iterdir()) == ["explain.html", "explain.json"]
+
+
+@pytest.mark.slow
+def test_a_whole_model_is_explained_and_its_least_budget_can_be_planned(tmp_path: Path) -> None:
+    path = write_model(tmp_path, budget=2e6)
+    with pytest.raises(InfeasibleError, match="budget") as error:
+        plan(path, out=tmp_path / "maps")
+    assert "siting explain" in str(error.value)
+    found = explain(path, cache=tmp_path, out=tmp_path / "out")
+    assert not found.feasible
+    assert found.folder is not None
+    record = json.loads((found.folder / "explain.json").read_text("utf-8"))
+    budget = record["programmes"][0]["least_budget"]
+    assert budget["one_percent_less_fails"]
+    published = plan(
+        path,
+        out=tmp_path / "maps",
+        overrides={"charging": {"budget_cny": math.ceil(budget["high_cny"])}},
+    )
+    assert published.plan.run["verified"]
+    with pytest.raises(InfeasibleError):
+        plan(
+            path,
+            out=tmp_path / "maps",
+            overrides={"charging": {"budget_cny": 0.99 * budget["high_cny"]}},
+        )
+
+
+@pytest.mark.slow
+def test_the_command_ends_with_the_code_of_its_verdict(tmp_path: Path) -> None:
+    path = write_model(tmp_path, budget=2e6)
+    runner = CliRunner()
+    short = runner.invoke(app, ["explain", str(path), "--cache", str(tmp_path), "--zh"])
+    assert short.exit_code == InfeasibleError.exit_code
+    assert "不能同时成立" in short.output
+    rich = ["explain", str(path), "--cache", str(tmp_path), "--budget-cny", "4e7"]
+    assert runner.invoke(app, rich).exit_code == 0
