@@ -13,11 +13,13 @@ import pyogrio
 import pytest
 from plans import make_plan
 
+from siting.model.model import Target
 from siting.report import write_report
 from siting.report.drawing import bars
 from siting.report.page import report_page
 from siting.store.runs import GPKG
 from siting.tables.headline import headline
+from siting.tables.names import amount_text, measure_name, measure_names
 from siting.tables.workbook import read_totals
 
 if TYPE_CHECKING:
@@ -129,3 +131,45 @@ def test_bars_are_as_long_as_their_values_say() -> None:
     lengths = [float(value) for value in re.findall(r'<rect[^>]*width="([\d.]+)"', svg)]
     assert lengths == [520.0, 260.0, 0.0]
     assert "a&lt;b" in svg
+
+
+def test_a_printed_page_has_its_number_and_no_table_wider_than_the_paper(page: str) -> None:
+    assert "counter(page)" in page
+    tables = re.findall(r"<table[^>]*>", page)
+    wide = [table for table in tables if "fixed" not in table]
+    # The table of districts alone sets its own widths: six columns of names and numbers.
+    assert len(wide) == 1
+    for widths in re.findall(r"<colgroup>(.*?)</colgroup>", page):
+        assert 95 <= sum(int(w) for w in re.findall(r'"w(\d+)"', widths)) <= 110
+    styled = set(re.findall(r"\.w(\d+) \{ width: (\d+)%", page))
+    assert all(a == b for a, b in styled)
+    assert set(re.findall(r'<col class="w(\d+)"', page)) <= {name for name, _ in styled}
+
+
+def test_every_programme_of_the_run_has_its_certificate(published: Published) -> None:
+    part = {"status": "feasible", "objective": 12.5, "bound": 13.0, "gap": 0.04}
+    run = {
+        **published.plan.run,
+        "hydrogen": {**part, "objective_meaning": "points of hydrogen"},
+        "roadside": {**part, "objective_meaning": "traffic", "edge_nodes": {**part, "gap": 0.07}},
+        "testroads": {**part, "objective_meaning": "points of roads"},
+    }
+    text = report_page(replace(published.plan, run=run))
+    section = text[text.index("六、方法与证明") : text.index("七、参数")]
+    for said in ("points of hydrogen", "traffic", "points of roads", "7.00%", "边缘计算节点"):
+        assert said in section
+    assert str(published.plan.run["objective_meaning"]) in section
+
+
+def test_amounts_carry_the_units_that_a_planner_writes() -> None:
+    assert amount_text(22_000.0, "piles") == ("22,000 台", "22,000 piles")
+    assert amount_text(209.9912, "km") == ("209.99 km", "209.99 km")
+    assert amount_text(0.99999, "share") == (">99.9%", ">99.9 %")
+    assert amount_text(float("nan"), "km") == ("—", "—")
+    assert amount_text(3.0, "moons") == ("3 moons", "3 moons")
+
+
+def test_every_measure_of_a_target_has_a_name_in_both_languages() -> None:
+    measures = Target.model_json_schema()["properties"]["measure"]["enum"]
+    assert set(measures) <= set(measure_names())
+    assert measure_name("own_measure") == ("own_measure", "own measure")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from siting.report.drawing import Marks, bars, plan_map
 from siting.tables.headline import headline
 from siting.tables.investment import CATEGORIES, contingency_cny, investment
+from siting.tables.names import amount_text, measure_name
 from siting.tables.sheets import LEVELS, STATUS
 from siting.text import clip
 from siting.units import count_text, money_text, percent_text
@@ -29,6 +30,13 @@ _STATUS_EN = {
     "context": "context",
     "not_modelled": "not modelled",
 }
+_RELATIONS = {">=": "≥", "<=": "≤", "==": "="}
+_PROGRAMMES = {
+    "hydrogen": ("加氢站", "hydrogen stations"),
+    "roadside": ("路侧设施", "roadside units"),
+    "edge_nodes": ("边缘计算节点", "edge nodes"),
+    "testroads": ("测试道路", "test roads"),
+}
 _SOLVED = {
     "optimal": ("已证明最优", "proven optimal"),
     "feasible": ("可行，差距已证明", "feasible, with a proven gap"),
@@ -48,6 +56,7 @@ def report_content(plan: Plan) -> dict[str, Any]:
         "title_en": clip(str(run["title_en"] or run["model"]), 120),
         "figures": [_figure(figure) for figure in headline(run)],
         "answer": _answer(plan),
+        "targets": _targets(plan.clauses),
         "map": plan_map(plan, _marks(plan)),
         "ledger": _ledger(plan.clauses),
         "counts": _counts(plan.clauses),
@@ -57,6 +66,7 @@ def report_content(plan: Plan) -> dict[str, Any]:
         "joint": _joint(run),
         "assumptions": _assumptions(plan.assumptions),
         "method": _method(run),
+        "certificates": _certificates(run),
         "stations": _stations(plan),
         "rsus": _rsus(plan),
         "roads": _roads(plan),
@@ -117,33 +127,45 @@ def _counts(clauses: pd.DataFrame) -> list[tuple[str, str, int]]:
     return [(STATUS[s], _STATUS_EN[s], int(counts.get(s, 0))) for s in _ORDER if s in counts]
 
 
+def _targets(clauses: pd.DataFrame) -> list[dict[str, str]]:
+    """List what was asked as a number and what the plan gives, those that are short first."""
+    asked = clauses[clauses["status"].isin(["short", "met"]) & clauses["target"].notna()]
+    return _ledger(asked)
+
+
 def _ledger(clauses: pd.DataFrame) -> list[dict[str, str]]:
     """List the clauses, those that are short first."""
     rank = {status: place for place, status in enumerate(_ORDER)}
     rows = sorted(
         clauses.to_dict("records"), key=lambda row: (rank[row["status"]], row["clause"] == "")
     )
-    return [
-        {
-            "clause": str(row["clause"]) or "自定 own",
-            "measure": str(row["measure"]),
-            "target": _number(row["target"]),
-            "planned": _number(row["planned"]),
-            "unit": str(row["unit"]),
-            "status": str(row["status"]),
-            "status_zh": STATUS[row["status"]],
-            "status_en": _STATUS_EN[row["status"]],
-            "quote": str(row["quote"]),
-            "reading": str(row["reading"]),
-            "note": str(row["note"]),
-            "document": str(row["document"]),
-        }
-        for row in rows
-    ]
+    return [_clause(row) for row in rows]
 
 
-def _number(value: float) -> str:
-    return f"{value:,.4g}" if abs(value) < 1 else f"{value:,.10g}" if value == value else ""  # noqa: PLR0124
+def _clause(row: Mapping[Any, Any]) -> dict[str, str]:
+    """Write one row of the ledger."""
+    measure = measure_name(str(row["measure"]))
+    sign = _RELATIONS.get(str(row["relation"]), str(row["relation"]))
+    target = amount_text(float(row["target"]), str(row["unit"]))
+    if row["target"] == row["target"]:  # NaN where the clause sets no number
+        target = (f"{sign} {target[0]}", f"{sign} {target[1]}")
+    planned = amount_text(float(row["planned"]), str(row["unit"]))
+    return {
+        "clause": str(row["clause"]),
+        "measure_zh": measure[0],
+        "measure_en": measure[1],
+        "target_zh": target[0],
+        "target_en": target[1],
+        "planned_zh": planned[0],
+        "planned_en": planned[1],
+        "status": str(row["status"]),
+        "status_zh": STATUS[row["status"]],
+        "status_en": _STATUS_EN[row["status"]],
+        "quote": str(row["quote"]),
+        "reading": str(row["reading"]),
+        "note": str(row["note"]),
+        "document": str(row["document"]),
+    }
 
 
 def _districts(plan: Plan) -> list[dict[str, str]]:
@@ -191,14 +213,16 @@ def _investment(plan: Plan) -> dict[str, Any]:
         if key in costs
     ]
     years = table.groupby("year")["cost_cny"].sum()
+    districts = table.groupby("district", sort=False)["cost_cny"].sum().sort_values()[::-1]
     return {
         "rows": rows,
         "total": _wan(total),
         "share": percent_text(share),
         "spare": _wan(spare),
         "whole": _wan(total + spare),
-        "years": [
-            (int(y), _wan(v)) for y, v in zip(years.index.to_numpy(), years, strict=True) if y
+        "years": [(int(y), _wan(v)) for y, v in zip(years.index.to_numpy(), years, strict=True)],
+        "districts": [
+            (str(name), _wan(v), percent_text(v / max(total, 1))) for name, v in districts.items()
         ],
         "preference": _wan(int(plan.run["totals"].get("preference_cost_cny", 0))),
     }
@@ -245,7 +269,7 @@ def _assumptions(table: pd.DataFrame) -> dict[str, Any]:
     rows = [
         {name: str(row[name]) for name in ("key", "value", "unit", "source", "confidence")}
         | {"unsourced": bool(row["unsourced"])}
-        for row in table.to_dict("records")
+        for row in table.sort_values("unsourced", ascending=False, kind="stable").to_dict("records")
     ]
     return {"rows": rows, "unsourced": sum(bool(row["unsourced"]) for row in rows)}
 
@@ -261,6 +285,29 @@ def _method(run: Mapping[str, Any]) -> dict[str, str]:
         "memory": f"{run['peak_memory_mb']:,.0f}",
         "versions": ", ".join(f"{name} {value}" for name, value in run["versions"].items()),
     }
+
+
+def _certificates(run: Mapping[str, Any]) -> list[dict[str, str]]:
+    """List what was proven of each programme: charging first, then those that were asked for."""
+    solves = [(("充换电站", "charging stations"), run)]
+    for key, names in _PROGRAMMES.items():
+        part = run.get("roadside", {}).get(key) if key == "edge_nodes" else run.get(key)
+        if part and "gap" in part:
+            solves.append((names, part))
+    return [
+        {
+            "zh": names[0],
+            "en": names[1],
+            "meaning": str(solve.get("objective_meaning", "")),
+            "objective": f"{solve['objective']:,.7g}",
+            "bound": f"{solve['bound']:,.7g}",
+            "gap_zh": percent_text(float(solve["gap"]), decimals=2),
+            "gap_en": percent_text(float(solve["gap"]), "en", decimals=2),
+            "status_zh": _SOLVED.get(str(solve["status"]), (str(solve["status"]),) * 2)[0],
+            "status_en": _SOLVED.get(str(solve["status"]), (str(solve["status"]),) * 2)[1],
+        }
+        for names, solve in solves
+    ]
 
 
 def _stations(plan: Plan) -> list[tuple[str, ...]]:
