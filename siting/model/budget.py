@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from siting.model.figures import NotNegative, Part, PartOfOne, Positive
+from siting.model.figures import Part, PartOfOne
 
 Programme = Literal["charging", "hydrogen", "roadside", "testroads"]
 """A programme that money is given to."""
@@ -46,15 +46,6 @@ class BudgetYear(Part):
     targets: tuple[Interim, ...] = ()
 
 
-class Sharing(Part):
-    """Poles and power that a roadside site shares with a charging station."""
-
-    within_m: Positive
-    """A roadside site this near to a station, straight, stands on its supply."""
-    saving_cny: NotNegative
-    """What such a site saves; never more than the site costs."""
-
-
 class Budget(Part):
     """
     Money of all programmes together, and the years that they are built in.
@@ -72,7 +63,6 @@ class Budget(Part):
     weights: dict[str, float] = Field(default_factory=dict)
     """How much a shortfall of a measure weighs beside 1, by measure: where the money doesn't do for
     every target, one that weighs 2 is missed by half the share."""
-    sharing: Sharing | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Budget:
