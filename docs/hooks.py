@@ -55,6 +55,20 @@ UNITS = {
 }
 """Units as names carry them; the longest ending counts."""
 
+COMMON = {
+    "id": "Short name by which the model and the results call it.",
+    "name": "Name, as printed.",
+    "title_zh": "Chinese title, as printed.",
+    "title_en": "English title, as printed.",
+    "label_zh": "Chinese name, as printed.",
+    "label_en": "English name, as printed.",
+    "clause": "Id of a clause in `data/clauses`; empty: the planner's own.",
+    "clauses": "Ids of clauses in `data/clauses` that speak of it.",
+    "lon": "Longitude, WGS-84.",
+    "lat": "Latitude, WGS-84.",
+}
+"""What keys mean that many parts have; the longest ending counts."""
+
 LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\(([^)\s]+)\)")
 
 
@@ -250,7 +264,7 @@ def _part(
                 inner.append((below, name, values.get(key)))
             kind = f"[{kind}](#{seen.setdefault(mark, below)})"
         unit, default, source = _default(key, spec, values.get(key, spec.get("default")))
-        said = spec.get("description", parts[name]["description"] if name else "")
+        said = spec.get("description") or _common(key) or parts.get(name, {}).get("description", "")
         needed = key in part.get("required", ()) and key not in values
         head = f"**`{key}`**" if needed else f"`{key}`"
         rows.append((head, kind, unit, default, source, said))
@@ -262,6 +276,11 @@ def _part(
         yield from _part(parts[name], parts, value, below, seen)
         if isinstance(value, list) and value:
             yield from _listed(below, value)
+
+
+def _common(key: str) -> str:
+    ending = max((end for end in COMMON if f"_{key}".endswith(f"_{end}")), key=len, default="")
+    return COMMON.get(ending, "")
 
 
 def _listed(path: str, items: list[Any]) -> Iterator[str]:

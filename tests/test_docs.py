@@ -103,6 +103,12 @@ def test_every_key_of_the_schema_stands_on_the_page_of_keys() -> None:
         assert not missing, (name, missing)
 
 
+def test_every_key_says_what_it_is() -> None:
+    rows = re.findall(r"^\| \*{0,2}`([a-z_0-9]+)`.*\| (.*) \|$", _model_page(), re.MULTILINE)
+    assert len(rows) > 300
+    assert not [key for key, said in rows if not said.strip()]
+
+
 def test_defaults_are_those_that_a_model_takes_with_unit_and_source() -> None:
     taken = load_model("jinan")
     rows = _rows(_model_page(), "demand.fleet")
