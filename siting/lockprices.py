@@ -252,7 +252,8 @@ def solve_item(ground: Ground, city: City, item: str, start: Solved | None = Non
     assert roadside is not None  # noqa: S101
     cost = roadside.totals["roadside_cost_cny"]
     if item == "edge_node":
-        return _recorded(roadside.record["edge_nodes"], cost, maximise=False)
+        none = {"objective": 0.0, "bound": 0.0, "status": "optimal"}
+        return _recorded(roadside.record["edge_nodes"] or none, cost, maximise=False)
     return _recorded(roadside.record, cost, maximise=roadside.settings["objective"] == "benefit")
 
 

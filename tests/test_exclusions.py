@@ -17,6 +17,7 @@ from pyproj import Geod
 
 from siting.errors import InputError
 from siting.model.land import Exclusion
+from siting.own.dropping import judge_roads, land_for
 from siting.own.exclusions import cut_report, exclusion_frame, judge_places
 
 CORNER = np.array([500_000.0, 4_060_000.0])
@@ -154,13 +155,56 @@ def test_a_rule_that_can_not_be_is_refused(rule: dict[str, Any]) -> None:
         Exclusion.model_validate(rule)
 
 
-def test_the_report_counts_by_reason_and_names_service_areas() -> None:
-    frame = exclusion_frame((), layer([{"box": (0, 0, 9, 9), "name": "红线"}]), NOBODY)
-    ids, kinds = ["x1", "x1", ""], ["mall", "service_area", "fuel"]
-    told = ["红线", "红线", "farther than 1500 m from every road"]
-    dropped = pd.DataFrame({"exclusion_id": ids, "kind": kinds, "reason": told})
-    first, second = cut_report(frame, dropped)
-    assert first.startswith("2 candidate sites")
-    assert "红线 (2)" in first
-    assert second.startswith("1 service")
-    assert cut_report(frame, dropped[2:]) == ()
+def test_the_report_counts_by_programme_and_reason_and_names_what_clauses_ask_for() -> None:
+    rows = [
+        ("charging", "x1", "mall", "红线"),
+        ("charging", "x1", "service_area", "红线"),
+        ("charging", "", "fuel", "farther than 1500 m from every road"),
+        ("hydrogen", "x1", "fuel", "红线"),
+        ("roadside", "x2", "bridge", "水域"),
+    ]
+    columns = ["programme", "exclusion_id", "kind", "reason"]
+    dropped: Any = pd.DataFrame(rows, columns=columns)
+    assert cut_report(dropped) == (
+        "2 candidate sites were dropped by excluded land: 红线 (2)",
+        "1 of them that clauses ask for (service area, rest area) aren't counted",
+        "1 places for hydrogen stations were dropped by excluded land: 红线 (1)",
+        "1 sites of roadside units were dropped by excluded land: 水域 (1)",
+        "1 of them that clauses ask for (tunnel, bridge, toll) aren't counted",
+    )
+    assert cut_report(dropped[2:3]) == ()
+    assert cut_report(dropped[:0]) == ()
+
+
+def test_a_rule_and_a_row_say_whom_they_touch() -> None:
+    land = layer(
+        [
+            {"box": (0, 0, 9, 9)},
+            {"box": (0, 0, 9, 9), "programmes": "路侧、测试道路"},
+            {"box": (0, 0, 9, 9), "programmes": "全部"},
+        ]
+    )
+    plain = exclusion_frame((), land, NOBODY)
+    every = "charging hydrogen roadside testroads"
+    assert plain["programmes"].tolist() == ["charging hydrogen", "roadside testroads", every]
+    named = exclusion_frame((Exclusion(programmes=("roadside",)),), land, NOBODY)
+    assert named["programmes"].tolist() == ["roadside", "roadside testroads", every]
+    assert len(land_for(named, "hydrogen")) == 1
+    with pytest.raises(InputError, match="programmes 水运"):
+        exclusion_frame((), layer([{"box": (0, 0, 1, 1), "programmes": "水运"}]), NOBODY)
+    with pytest.raises(ValidationError):
+        Exclusion.model_validate({"programmes": []})
+
+
+def test_roads_count_by_all_the_land_together_where_pieces_overlap_once() -> None:
+    pieces = layer([{"box": (0, -5, 60, 5)}, {"box": (40, -5, 120, 5)}, {"box": (900, -5, 960, 5)}])
+    frame = exclusion_frame((), pieces, NOBODY)
+    xy = np.array([[0.0, 0.0], [1000.0, 0.0]]) + CORNER
+    line = np.array([shapely.LineString(xy)], dtype=object)
+    kinds = np.array(["primary"], dtype=object)
+    # 120 m and 60 m of 1,000 m; pieces alone would be 60, 80 and 60.
+    for least, row in ((0.17, 1), (0.19, -1)):
+        said = judge_roads(frame, line, kinds, CRS_M, least)
+        assert said.cut.tolist() == [row]
+        assert (said.point[0] is None) == (row < 0)
+    assert said.cost_factor.tolist() == [1.0]

@@ -23,6 +23,8 @@ from siting.model.model import load_model
 from siting.pipeline import plan, prepare
 from siting.store.runs import read_run
 from siting.verify import failures, verify_plan
+from siting.why.asking import explain_site
+from siting.why.text import why_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +86,13 @@ def test_every_lock_is_honoured_and_said(back: Plan) -> None:
     assert four["piles_by_type"] == {"dc120": 2}
     assert back.candidates.set_index("site_id").loc["junction/136", "lock"] == "ban"
     assert any("locks.csv" in record["path"] for record in back.run["inputs"])
+
+
+def test_why_tells_of_locks(back: Plan) -> None:
+    banned = "; ".join(why_lines(explain_site(back, "junction/136")))
+    fixed = "; ".join(why_lines(explain_site(back, "node/10000")))
+    assert "not open, and can't be: a lock bans it" in banned
+    assert "open, because a lock demands it (fix)" in fixed
 
 
 def _locks(found: Plan, number: int, **changes: Any) -> Plan:

@@ -161,7 +161,16 @@ class Grounds:
                 yield f"{site['site_id']} ({site['level']}) needs no edge node"
 
     def together(self, locks: Sequence[Lock]) -> list[str]:
-        """Say what locks on hydrogen stations can't be together: too near, or too many."""
+        """Say what locks can't be together: too near, too many, a node without its site."""
+        banned = {i for one in locks if one.item == "roadside" and not one.built for i in one.ids}
+        nodes = {i for one in locks if one.item == "edge_node" and one.built for i in one.ids}
+        bare = [
+            f"an edge node is fixed at {id_}, and the roadside site there is banned"
+            for id_ in sorted(banned & nodes)
+        ]
+        return bare + self._hydrogen_together(locks)
+
+    def _hydrogen_together(self, locks: Sequence[Lock]) -> list[str]:
         fixed = {id_ for one in locks if one.item == "hydrogen" and one.built for id_ in one.ids}
         settings = self.city.model.hydrogen
         if not fixed or settings is None:

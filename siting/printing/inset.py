@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 LEAST_MM, MOST_MM = 58.0, 128.0
 """Sides of an inset on an A3 sheet."""
-NEAR_M = 14_000.0
-"""How far from the fullest square of 4 km the core is looked for, east and north."""
+NEAR_M = 12_000.0
+"""How far from its middle the core is looked for, east and north."""
+SHIFTS = 6
+"""How often the middle is moved, from the fullest square of 4 km to that of what is near it."""
 EDGE_SHARE = 0.01
 """Share of the sites near it that may lie outside of the core on each side."""
 LARGER = 1.8
@@ -80,7 +82,9 @@ def _core(ground: Ground) -> tuple[Floats, float] | None:
     cell = np.floor(xy / 4000.0).astype(np.int64)
     _, of = np.unique(cell, axis=0, return_inverse=True)
     full = int(np.argmax(np.bincount(of.ravel(), weights=weight)))
-    near = xy[np.abs(xy - xy[of.ravel() == full].mean(axis=0)).max(axis=1) < NEAR_M]
+    near = xy[of.ravel() == full]
+    for _ in range(SHIFTS):
+        near = xy[np.abs(xy - near.mean(axis=0)).max(axis=1) < NEAR_M]
     low, high = np.quantile(near, [EDGE_SHARE, 1 - EDGE_SHARE], axis=0)
     half = float((high - low).max()) / 2
     return (low + high) / 2, min(max(1.08 * half, 1500.0), 16_000.0)

@@ -236,10 +236,13 @@ def _rules(settings: Roadside, zones: Zones) -> RoadsideAsked:
 
 def _programme(model: Model, ground: Ground, area: Target | None) -> Programme:
     settings, zones = ground.settings, ground.zones
-    locked = locked_items(ground.sites.frame["site_id"], model.locks, "roadside")
+    ids = ground.sites.frame["site_id"]
+    locked = locked_items(ids, model.locks, "roadside")
+    # An edge node stands in the cabinet of an equipped site.
+    hosts = locked_items(ids, model.locks, "edge_node").fixed
     asked = replace(
         _rules(settings, zones),
-        forced=locked.fixed,
+        forced=locked.fixed | hosts,
         banned=locked.banned,
         target_km2=area.at_least if area else 0.0,
         clause=area.clause if area else "",

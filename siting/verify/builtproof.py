@@ -59,7 +59,9 @@ def _check_sites(plan: Plan, a: Arrays) -> Iterator[Finding]:
         return
     wrong = ~np.isclose(a["cost"], sites.cost_cny.to_numpy(dtype=float), rtol=1e-9, atol=0.51)
     yield none("roadside evidence: costs are those of the layer", sites.site_id[wrong])
-    fixed = sites.site_id.isin(locked(plan, "roadside", "fix", "size")).to_numpy()
+    fixed = sites.site_id.isin(
+        locked(plan, "roadside", "fix", "size") | locked(plan, "edge_node", "fix")
+    ).to_numpy()
     odd = a["forced"].astype(bool) & ~sites.mandatory.to_numpy(dtype=bool) & ~fixed
     yield none("roadside evidence: only mandatory or locked sites are forced", sites.site_id[odd])
     out = sites.site_id.isin(locked(plan, "roadside", "ban")).to_numpy()

@@ -53,7 +53,7 @@ def _programmes(land: gpd.GeoDataFrame) -> list[str]:
     """Return the programmes of each exclusion; runs before there were several: charging."""
     if "programmes" not in land:
         return ["charging"] * len(land)
-    return [str(value) for value in land.programmes]
+    return [str(text) for text in land.programmes]
 
 
 def _of(land: gpd.GeoDataFrame, programme: str) -> gpd.GeoDataFrame:

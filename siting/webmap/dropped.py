@@ -25,7 +25,7 @@ def dropped_places(plan: Plan) -> dict[str, Any]:
     packed = pack_points(frame.geometry)
     columns = ("site_id", "name", "kind", "exclusion_id")
     if not len(frame):
-        coded: dict[str, list[Any]] = {
+        coded: dict[str, list[int | str]] = {
             "programme": [],
             "programmes": [],
             "reason": [],

@@ -59,6 +59,8 @@ class ChosenSite:
         `needed` (the target is missed without it and with nothing in its place).
     named_clauses
         Ids of the clauses that its kind of site comes from.
+    lock
+        `fix` or `size` where a lock demands it, else "".
     """
 
     site_id: str
@@ -75,6 +77,7 @@ class ChosenSite:
     cost_per_kwh_cny: float
     clauses: pd.DataFrame
     named_clauses: str
+    lock: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +202,7 @@ def _chosen(around: Surroundings, site: int) -> ChosenSite:
         cost_per_kwh_cny=float(station["cost_cny"]) / served if served > 0 else float("nan"),
         clauses=_counted(plan, row),
         named_clauses=str(station["clauses"]),
+        lock=str(station.get("lock", "")),
     )
 
 
@@ -251,6 +255,8 @@ def _rejected(around: Surroundings, site: int, most: int) -> RejectedSite:
 def _obstacles(around: Surroundings, site: int, points: Ints) -> tuple[str, ...]:
     candidate, plan = around.plan.candidates.iloc[site], around.plan
     may, found = around.types_at[site], []
+    if candidate.get("lock", "") == "ban":
+        found.append("a lock bans it")
     least, most = int(candidate["min_piles"]), int(candidate["max_piles"])
     if around.site_node[site] < 0:
         found.append("no road of the network is near")

@@ -81,6 +81,8 @@ def best_swaps(
     plan = around.plan
     _, near, _ = local_transport(around, points, np.zeros(0, dtype=np.int64))
     free = (plan.stations["status"] == "new") & ~plan.stations["mandatory"].astype(bool)
+    if "lock" in plan.stations:
+        free &= plan.stations["lock"] == ""
     near = near[free.to_numpy()[near]]
     metres = metres_apart(around, site, open_sites(around)[near])
     order = np.lexsort((near, metres))[:most]

@@ -39,7 +39,9 @@ def why_lines(answer: ChosenSite | RejectedSite) -> tuple[str, ...]:
 
 def _chosen(answer: ChosenSite) -> Iterator[str]:
     reason = "the model demands it" if answer.mandatory else "it stands already"
-    if answer.mandatory or answer.status == "kept":
+    if answer.lock:
+        yield f"open, because a lock demands it ({answer.lock})"
+    elif answer.mandatory or answer.status == "kept":
         yield f"open, because {reason}"
     else:
         yield "open, chosen by the programme"
