@@ -124,3 +124,33 @@ def test_a_plan_without_anything_costs_nothing(published: Published) -> None:
     empty = replace(published.plan, stations=stations, hydrogen=published.plan.hydrogen.iloc[:0])
     assert investment(empty).empty
     assert isinstance(investment(empty), pd.DataFrame)
+
+
+def test_numbers_fit_their_columns_and_sheets_print_with_title_and_page(book: Path) -> None:
+    opened = load_workbook(book)
+    for sheet in opened:
+        assert sheet.oddHeader.center.text == sheet.title
+        assert "&P" in sheet.oddFooter.center.text
+        across = sum(dimension.width for dimension in sheet.column_dimensions.values())
+        a4, a3 = sheet.PAPERSIZE_A4, sheet.PAPERSIZE_A3
+        assert int(sheet.page_setup.paperSize) == int(a3 if across > 190 else a4)
+        for row in sheet.iter_rows(min_row=2):
+            for item in row:
+                if isinstance(item.value, (int, float)):
+                    decimals = len(item.number_format.partition(".")[2].rstrip("%"))
+                    shown = f"{item.value:,.{decimals}f}"
+                    assert len(shown) < sheet.column_dimensions[item.column_letter].width
+
+
+def test_rows_are_as_high_as_text_that_breaks(published: Published, tmp_path: Path) -> None:
+    clauses = published.plan.clauses.assign(quote="目标" * 100, reading="one\ntwo\nthree")
+    write_tables(replace(published.plan, clauses=clauses), tmp_path / "a.xlsx")
+    sheet = load_workbook(tmp_path / "a.xlsx")["条款对照"]
+    # 400 columns of text in at most 43 take ten lines of 15 points.
+    assert sheet.row_dimensions[2].height >= 150
+
+
+def test_clauses_are_named_in_chinese(book: Path) -> None:
+    rows = _rows(book, "条款对照")
+    assert {row["指标"] for row in rows} >= {"充换电站数量", "充电桩数量"}
+    assert {row["单位"] for row in rows} >= {"座", "台"}

@@ -10,6 +10,7 @@ from importlib import resources
 from siting.units import UNKNOWN, percent_text
 
 _UNITS = {
+    "share": ("占比", "share"),
     "stations": ("座", "stations"),
     "piles": ("台", "piles"),
     "vehicles": ("辆", "vehicles"),

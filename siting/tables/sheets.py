@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from siting.facts import site_kinds
+from siting.tables.names import measure_name, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,6 +119,16 @@ def _kind(frame: pd.DataFrame) -> pd.Series:
     return frame["kind"].map(site_kinds()["label_zh"]).fillna(frame["kind"])
 
 
+def _measure(frame: pd.DataFrame) -> pd.Series:
+    """Name what a clause measures in Chinese."""
+    return frame["measure"].map(lambda measure: measure_name(str(measure))[0])
+
+
+def _unit(frame: pd.DataFrame) -> pd.Series:
+    """Name the unit of a clause in Chinese."""
+    return frame["unit"].map(lambda unit: unit_name(str(unit))[0])
+
+
 def _phase(frame: pd.DataFrame) -> pd.Series:
     name = next((n for n in ("year", "phase_name", "phase") if n in frame.columns), None)
     blank = pd.Series(["未分期"] * len(frame), index=frame.index, dtype=object)
@@ -182,9 +193,9 @@ SHEETS = (
         "条款对照",
         lambda plan: plan.clauses,
         _fixed(
-            *(NUMBER, Column("条款", "clause"), Column("指标", "measure")),
+            *(NUMBER, Column("条款", "clause"), Column("指标", make=_measure)),
             *(Column("目标值", "target", "figure"), Column("规划值", "planned", "figure")),
-            *(Column("单位", "unit"), Column("状态", make=lambda f: f["status"].map(STATUS))),
+            *(Column("单位", make=_unit), Column("状态", make=lambda f: f["status"].map(STATUS))),
             *(Column("解读", "reading"), Column("原文", "quote"), Column("文件", "document")),
             Column("说明", "note"),
         ),

@@ -29,8 +29,15 @@ if TYPE_CHECKING:
     from siting.plan import Plan
     from siting.tables.sheets import Sheet
 
-WIDEST = 60
-"""Widest column, in characters."""
+WIDEST = 44
+"""Widest column, in characters; longer text breaks into lines."""
+_NARROWEST = 6
+_LINE_PT = 15
+_HIGHEST_PT = 409
+"""Highest row of a workbook, points (Excel's limit)."""
+_A3_FROM = 190
+"""Characters across from which a sheet is printed on A3: on A4 nobody could read it."""
+_STATUS = {"optimal": "已证明最优", "feasible": "可行，差距已证明"}
 _SAMPLE_ROWS = 200
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _HEAD = "DCE6F1"
@@ -106,7 +113,7 @@ def _summary(plan: Plan) -> Table:
     rows += [
         [f"预备费（{share:.1%}）", spare, "元"],
         ["含预备费总投资", cost + spare, "元"],
-        ["求解状态", str(run["status"]), ""],
+        ["求解状态", _STATUS.get(str(run["status"]), str(run["status"])), ""],
         ["已证明差距", round(float(run["gap"]) * 100, 3), "%"],
         *joint_lines(run),
         ["独立核验", "通过" if run["verified"] else "未核验", ""],
@@ -215,12 +222,15 @@ def _write(sheet: Worksheet, table: Table) -> None:
     for head in sheet[1]:
         head.font, head.fill = bold, fill
         head.alignment = Alignment(wrap_text=True, vertical="center")
+    widths: list[float] = []
     for number, column in enumerate(table.columns, start=1):
         letter = get_column_letter(number)
-        texts = [column.title, *(row[number - 1] for row in table.rows[:_SAMPLE_ROWS])]
-        sheet.column_dimensions[letter].width = min(WIDEST, 2 + max(map(_width, texts)))
+        width = _column_width(column, [row[number - 1] for row in table.rows[:_SAMPLE_ROWS]])
+        sheet.column_dimensions[letter].width = width
+        widths.append(width)
         form = _FORMATS.get(column.kind)
         for item in sheet[letter][1:]:
+            item.alignment = Alignment(wrap_text=isinstance(item.value, str), vertical="top")
             if isinstance(item.value, str):
                 # A text stays text, whatever it begins with.
                 item.data_type = "s"
@@ -231,11 +241,52 @@ def _write(sheet: Worksheet, table: Table) -> None:
             item.font = bold
     sheet.freeze_panes = "A2"
     sheet.auto_filter.ref = f"A1:{last}{max(2, len(table.rows) - table.totals + 1)}"
+    _set_heights(sheet, [[column.title for column in table.columns], *table.rows], widths)
+    _set_up_print(sheet, sum(widths))
+
+
+def _column_width(column: Column, values: list[object]) -> float:
+    """Return a width that holds the values as they are shown; a head may break in two lines."""
+    shown = _FORMATS.get(column.kind, "")
+    decimals = len(shown.partition(".")[2].rstrip("%")) if "." in shown else 0
+    widths = [
+        _width(value)
+        if isinstance(value, str) or value is None
+        else len(f"{float(str(value)):,.{decimals}f}")
+        for value in values
+    ]
+    head = math.ceil(_width(column.title) / 2) + 1
+    return float(min(WIDEST, max(_NARROWEST, head, *widths, 0) + 2))
+
+
+def _set_heights(sheet: Worksheet, rows: list[list[object]], widths: list[float]) -> None:
+    """Make rows as high as their longest text, which not every programme does by itself."""
+    for line, row in enumerate(rows, start=1):
+        lines = max(
+            (
+                sum(math.ceil(_width(part) / (width - 1)) or 1 for part in value.split("\n"))
+                for value, width in zip(row, widths, strict=True)
+                if isinstance(value, str)
+            ),
+            default=1,
+        )
+        if lines > 1:
+            sheet.row_dimensions[line].height = min(_HIGHEST_PT, _LINE_PT * lines + 1)
+
+
+def _set_up_print(sheet: Worksheet, across: float) -> None:
+    """Print a sheet across its paper, with its title, repeated heads and page numbers."""
     sheet.print_title_rows = "1:1"
     sheet.page_setup.orientation = "landscape"
-    sheet.page_setup.paperSize = sheet.PAPERSIZE_A4
+    wide = across > _A3_FROM
+    sheet.page_setup.paperSize = sheet.PAPERSIZE_A3 if wide else sheet.PAPERSIZE_A4
     sheet.page_setup.fitToHeight = 0
     sheet.sheet_properties.pageSetUpPr.fitToPage = True
+    for side in ("left", "right"):
+        setattr(sheet.page_margins, side, 0.4)
+    # An ampersand would begin a code of the header.
+    sheet.oddHeader.center.text = sheet.title.replace("&", "&&")
+    sheet.oddFooter.center.text = "第 &P 页 / 共 &N 页"
 
 
 def _width(value: object) -> int:
