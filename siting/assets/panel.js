@@ -213,7 +213,7 @@ siting.part("panel", function () {
   function render(choose, show) {
     S.one(".s-title").textContent = S.pick(data.title.zh, data.title.en);
     S.one(".s-subtitle").textContent = [S.state.language === "zh" ? data.title.en : data.title.zh].filter((other) => other && other !== S.one(".s-title").textContent).join("");
-    S.clear(S.one("#s-overview"), banner(), S.joint.banner(), figures(), heading("overview.targets"), targets(show), ...S.joint.section(), ...service(), heading("overview.piles"), pileTypes());
+    S.clear(S.one("#s-overview"), banner(), ...S.joint.banner(), figures(), heading("overview.targets"), targets(show), ...S.joint.section(), ...service(), heading("overview.piles"), pileTypes());
     S.clear(S.one("#s-clauses"), ...clauses(show));
     S.clear(S.one("#s-districts"), ...districts(choose));
     S.clear(S.one("#s-basis"), ...basis());

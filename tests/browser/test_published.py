@@ -55,3 +55,12 @@ def test_the_totals_are_those_of_the_record(opened: Opened) -> None:
     text = opened.text("#s-overview")
     assert f"{totals['stations']:,}" in text
     assert f"{totals['piles']:,}" in text
+
+
+def test_the_foot_of_the_map_is_a_line_or_two_and_the_panel_says_no_null(opened: Opened) -> None:
+    page = opened.page
+    assert page.evaluate("document.querySelector('.s-foot').getBoundingClientRect().height") < 60
+    stray = (
+        "[...document.querySelector('#s-overview').childNodes].filter(n => n.nodeType === 3).length"
+    )
+    assert page.evaluate(stray) == 0
