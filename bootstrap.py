@@ -3,6 +3,7 @@ Set up siting and run it, with nothing but Python.
 
     python3 bootstrap.py run            plan the embedded default city and print where its map lies
     python3 bootstrap.py test           run the test suite (arguments go to pytest)
+    python3 bootstrap.py docs           build the documentation site into site/
     python3 bootstrap.py setup          only set up
     python3 bootstrap.py wheels FOLDER  fetch all packages into a folder, to use offline
 
@@ -32,8 +33,10 @@ OLDEST = (3, 11)
 BEYOND = (3, 14)
 ROOT = Path(__file__).resolve().parent
 LOCK = ROOT / "requirements.lock"
+DOCS_LOCK = ROOT / "requirements-docs.lock"
 PROJECT = ROOT / "pyproject.toml"
 MARK = "siting-setup.json"
+DOCS_MARK = "siting-docs.json"
 PIP = ("-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--quiet")
 
 
@@ -41,7 +44,7 @@ def main(arguments: list[str]) -> int:
     """Do what the command line asks; return the exit code."""
     use_fitting_python(arguments)
     command, *rest = arguments or ["help"]
-    if command not in {"run", "test", "setup", "wheels"}:
+    if command not in {"run", "test", "docs", "setup", "wheels"}:
         print((__doc__ or "").strip())
         return 0 if command in {"help", "-h", "--help"} else 2
     if command == "wheels":
@@ -49,13 +52,19 @@ def main(arguments: list[str]) -> int:
     folder = ROOT / os.environ.get("SITING_VENV", ".venv")
     with only_one():
         python = set_up(folder)
+        if command == "docs":
+            add_docs(folder, python)
+            # An advertisement of the theme, which isn't ours to tell.
+            os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")
     if command == "setup":
         print(f"Ready: {folder / 'bin' / 'siting'}")
         return 0
     todo = ["pytest", *rest]
     if command == "run":
         todo = ["siting", "plan", "jinan", "--out", str(ROOT / "maps"), *rest]
-    if command == "test":
+    if command == "docs":
+        todo = ["mkdocs", "build", "--strict", *rest]
+    if command in {"test", "docs"}:
         os.chdir(ROOT)
     return become(python, ["-m", *todo])
 
@@ -107,6 +116,15 @@ def set_up(folder: Path) -> Path:
     return python
 
 
+def add_docs(folder: Path, python: Path) -> None:
+    """Add the packages that build the documentation, unless they are there."""
+    mark = folder / DOCS_MARK
+    wanted = {"packages": hashlib.sha256(DOCS_LOCK.read_bytes()).hexdigest()}
+    if read_mark(mark) != wanted:
+        install_packages(pip_for(python), DOCS_LOCK)
+        write_mark(mark, wanted)
+
+
 def make_environment(folder: Path, python: Path) -> list[str]:
     """Make an empty virtual environment; return the command that installs into it."""
     has_pip = importlib.util.find_spec("pip") is not None
@@ -136,15 +154,15 @@ def pip_for(python: Path) -> list[str]:
     return [sys.executable, "-m", "pip", "--python", str(python), *PIP[2:], "--no-user"]
 
 
-def install_packages(pip: list[str]) -> None:
-    """Install what `requirements.lock` names, nothing else, and only wheels with the right hash."""
+def install_packages(pip: list[str], lock: Path = LOCK) -> None:
+    """Install what a lock names, nothing else, and only wheels with the right hash."""
     wheels = os.environ.get("SITING_WHEELS", "")
     where = []
     if wheels:
         if not Path(wheels).is_dir():
             stop(f"SITING_WHEELS is no folder: {wheels}")
         where = ["--no-index", "--find-links", str(Path(wheels).resolve())]
-    if call([*pip, "--require-hashes", "--only-binary", ":all:", *where, "-r", str(LOCK)]) != 0:
+    if call([*pip, "--require-hashes", "--only-binary", ":all:", *where, "-r", str(lock)]) != 0:
         stop(
             "The packages couldn't be installed; the lines above say why. Without network, fetch "
             "them elsewhere with `python3 bootstrap.py wheels FOLDER`, and set "
@@ -158,8 +176,9 @@ def fetch_wheels(rest: list[str]) -> int:
         stop("Name the folder: python3 bootstrap.py wheels FOLDER")
     if importlib.util.find_spec("pip") is None:
         stop("This Python has no pip. On Debian and Ubuntu: sudo apt install python3-pip")
-    options = ["--require-hashes", "--only-binary", ":all:", "-r", str(LOCK), "--dest", rest[0]]
-    return call([sys.executable, "-m", "pip", "download", "--disable-pip-version-check", *options])
+    pip = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check"]
+    options = ["--require-hashes", "--only-binary", ":all:", "--dest", rest[0]]
+    return max(call([*pip, *options, "-r", str(lock)]) for lock in (LOCK, DOCS_LOCK))
 
 
 def stamps(folder: Path) -> tuple[str, str]:

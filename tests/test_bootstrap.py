@@ -180,6 +180,26 @@ def test_refuses_a_package_with_another_hash_and_mends_itself_after(project: Pat
 
 @needs_pip
 @pytest.mark.slow
+def test_documentation_adds_its_packages_once_and_builds_strictly(project: Path) -> None:
+    line = _write_wheel(project.parent / "wheels", "tinydocs", {"mkdocs": ECHO})
+    (project / "requirements-docs.lock").write_text(line)
+    first = _run(project, "setup", before=NO_ENSUREPIP)
+    assert first.returncode == 0, first.stderr
+    assert not list((project / ".venv").glob("lib/*/site-packages/mkdocs.py")), "only when asked"
+    done = _run(project, "docs", "--quiet", before=NO_ENSUREPIP)
+    assert done.returncode == 0, done.stderr
+    arguments, prefix, folder = json.loads(done.stdout.splitlines()[-1])
+    assert arguments == ["build", "--strict", "--quiet"]
+    assert [Path(prefix), Path(folder)] == [project / ".venv", project]
+
+    shutil.rmtree(project.parent / "wheels")
+    assert _run(project, "docs", before=NO_ENSUREPIP).returncode == 0, "nothing to install"
+    _append(project / "requirements-docs.lock")
+    assert "SITING_WHEELS is no folder" in _run(project, "docs", before=NO_ENSUREPIP).stderr
+
+
+@needs_pip
+@pytest.mark.slow
 def test_a_killed_setup_is_done_again(project: Path) -> None:
     kill = (
         "import os, subprocess; run = subprocess.run\n"

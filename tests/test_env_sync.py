@@ -36,9 +36,13 @@ def environment() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def locked() -> dict[str, list[tuple[Version, str]]]:
-    """Versions by name, each with its environment marker."""
+    return _locked("requirements.lock")
+
+
+def _locked(lock: str) -> dict[str, list[tuple[Version, str]]]:
+    """Return versions by name, each with its environment marker."""
     found: dict[str, list[tuple[Version, str]]] = {}
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8").replace("\\\n", "")
+    text = (ROOT / lock).read_text(encoding="utf-8").replace("\\\n", "")
     for line in text.splitlines():
         match = re.match(r"([A-Za-z0-9._-]+)==(\S+)( ; (.*?))?(?=\s+--hash)", line)
         if match:
@@ -102,8 +106,21 @@ def test_lock_has_one_version_of_every_package_for_each_python(
         assert len(fitting) == 1, (name, fitting)
 
 
-def test_every_locked_package_has_hashes_and_no_other_place_is_named() -> None:
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+def test_documentation_adds_packages_to_the_lock_and_changes_none(
+    project: dict[str, Any], locked: dict[str, list[tuple[Version, str]]]
+) -> None:
+    added = _locked("requirements-docs.lock")
+    for name, specifier in _names(project["dependency-groups"]["docs"]).items():
+        assert all(version in specifier for version, _ in added[name]), name
+        assert name not in locked, "what runs needs none of it"
+    for name in added.keys() & locked.keys():
+        there = {version for version, _ in locked[name]}
+        assert {version for version, _ in added[name]} <= there, name
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-docs.lock"])
+def test_every_locked_package_has_hashes_and_no_other_place_is_named(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
     blocks = re.split(r"\n(?=[a-z0-9])", text)
     assert all("--hash=sha256:" in block for block in blocks)
     assert not re.search(r"://|--index|--find-links|--trusted|^-", text, re.MULTILINE)

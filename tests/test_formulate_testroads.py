@@ -193,3 +193,25 @@ def test_no_solution_is_an_error_that_says_what_to_do() -> None:
     )
     with pytest.raises(SolverError, match="more seconds"):
         chosen_corridors(programme, outcome)
+
+
+def test_a_start_leaves_a_long_road_that_a_ceiling_has_no_room_for() -> None:
+    """An expressway of 9 km lies nearest; a fifth of at most 12 km leaves room for one of 2 km."""
+    # 0 is the anchor; 0-1 the long expressway; the short one is at the end of four arterials.
+    tail, head = np.array([0, 0, 2, 3, 4, 5, 0]), np.array([1, 2, 3, 4, 5, 6, 7])
+    metres = np.array([9000.0, 2000.0, 2000.0, 2000.0, 2000.0, 2000.0, 2000.0])
+    fast = np.array([True, False, False, False, False, True, False])
+    none = np.zeros(7, dtype=bool)
+    rows = (
+        SideRow("t9_least_expressway", metres * fast, 2000.0, np.inf),
+        SideRow("t9_most_expressway", metres * (fast - 0.2), -np.inf, 0.0),
+    )
+    choice = RoadChoice(
+        nodes=8, tail=tail, head=head, length_m=metres, points=metres, cost_cny=metres,
+        least_m=10_000.0, most_m=12_000.0, anchors=np.array([0]), components=1,
+        forced=none, banned=none, rows=rows,
+    )  # fmt: skip
+    chosen = road_start(choice)
+    assert chosen is not None
+    assert metres[chosen & fast].sum() == 2000.0
+    assert 10_000.0 <= metres[chosen].sum() <= 12_000.0

@@ -11,7 +11,7 @@ import pandas as pd
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from siting.model.model import Queueing
+    from siting.model.piletypes import Queueing
 
     Floats = npt.NDArray[np.float64]
 

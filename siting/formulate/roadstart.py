@@ -175,7 +175,7 @@ def _reach(build: _Build, gain: Floats, most: float) -> bool:
     free = build.parts < choice.components
     fresh = np.flatnonzero(build.spare & ~build.held) if free else np.zeros(0, dtype=np.int64)
     away, before = _ways(build, np.flatnonzero(build.held), fresh)
-    some = np.flatnonzero((gain > 0) & ~build.chosen & ~choice.banned)
+    some = np.flatnonzero((gain > 0) & ~build.chosen & ~choice.banned & _fits(build))
     near = np.minimum(away[choice.tail[some]], away[choice.head[some]])
     price = (near + choice.length_m[some]) / np.minimum(gain[some], most)
     if not len(some) or not np.isfinite(price.min()):
@@ -185,6 +185,20 @@ def _reach(build: _Build, gain: Floats, most: float) -> bool:
     _walk(build, before, min(ends, key=lambda node: float(away[node])))
     build.take(best)
     return True
+
+
+def _fits(build: _Build) -> Bools:
+    """Tell which corridors leave every ceiling within what the rest of the length can make good."""
+    choice, chosen = build.choice, build.chosen
+    metres = np.maximum(choice.length_m, 1.0)
+    left = choice.most_m - float(choice.length_m[chosen].sum()) - choice.length_m
+    fits = np.ones(len(chosen), dtype=bool)
+    for row in choice.rows:
+        if np.isfinite(row.upper):
+            best = min(0.0, float((row.coefficient / metres)[~choice.banned].min()))
+            value = float(row.coefficient[chosen].sum()) + row.coefficient
+            fits &= value + best * np.maximum(left, 0.0) <= row.upper + BREACH
+    return fits
 
 
 def _fill(build: _Build) -> None:

@@ -80,8 +80,6 @@ def plain_budget(model: Model) -> dict[str, Any]:
     assert budget is not None  # noqa: S101
     plain: dict[str, Any] = budget.model_dump(mode="json")
     plain["smooth"] = None if budget.smooth is None else budget.smooth.value
-    if budget.sharing is not None:
-        plain["sharing"] = {name: figure.value for name, figure in budget.sharing}
     return {**plain, "charging_cny": model.charging.budget_cny}
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from siting.model.figures import NotNegative, Part, PartOfOne, Positive
+from siting.model.figures import Part, PartOfOne
 
 Programme = Literal["charging", "hydrogen", "roadside", "testroads"]
 """A programme that money is given to."""
@@ -21,6 +21,7 @@ class Fund(Part):
     name: str = Field(min_length=1, max_length=60)
     """As printed."""
     programmes: tuple[Programme, ...] = Field(min_length=1)
+    """Whom it pays; a programme is in one fund at most."""
     most_cny: float = Field(gt=0)
     """Most that its programmes may cost together."""
     reserved: bool = True
@@ -31,6 +32,7 @@ class Interim(Part):
     """What has to be there at the end of a year."""
 
     measure: Literal["stations", "piles", "hydrogen_stations", "built_area_km2", "test_road_km"]
+    """What is counted."""
     at_least: float = Field(ge=0)
     """Counted as the target of the same measure is."""
 
@@ -39,20 +41,13 @@ class BudgetYear(Part):
     """A year of building."""
 
     year: int = Field(ge=2000, le=2100)
+    """The year; years rise."""
     most_cny: float | None = Field(default=None, gt=0)
     """Most that all programmes may cost in this year; what is left lapses. Empty: no limit."""
     funds: dict[str, float] = Field(default_factory=dict)
     """Most of a fund in this year, by its name."""
     targets: tuple[Interim, ...] = ()
-
-
-class Sharing(Part):
-    """Poles and power that a roadside site shares with a charging station."""
-
-    within_m: Positive
-    """A roadside site this near to a station, straight, stands on its supply."""
-    saving_cny: NotNegative
-    """What such a site saves; never more than the site costs."""
+    """What has to be there at its end."""
 
 
 class Budget(Part):
@@ -65,6 +60,7 @@ class Budget(Part):
     total_cny: float | None = Field(default=None, gt=0)
     """Most that all programmes may cost together; empty: no limit."""
     funds: tuple[Fund, ...] = ()
+    """Money for some programmes."""
     years: tuple[BudgetYear, ...] = ()
     """Empty: no year is set for charging and hydrogen stations."""
     smooth: PartOfOne | None = None
@@ -72,7 +68,6 @@ class Budget(Part):
     weights: dict[str, float] = Field(default_factory=dict)
     """How much a shortfall of a measure weighs beside 1, by measure: where the money doesn't do for
     every target, one that weighs 2 is missed by half the share."""
-    sharing: Sharing | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Budget:

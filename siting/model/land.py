@@ -90,6 +90,7 @@ class Exclusion(Part):
     """`cut`: no new site there; `dearer`: opening one costs `cost_factor` times as much, and a
     kilometre of test road is worth as many times less."""
     cost_factor: float = Field(default=1.0, ge=1.0, le=100.0)
+    """How many times as much a site costs there under `dearer`; more than 1."""
     sites: SiteKinds = ()
     """Kinds of sites (of roads: their classes) that it holds for; empty: all. Stations in operation
     and existing test roads stay whatever it says."""

@@ -22,7 +22,9 @@ class Lock(Part):
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
     what: Deed
+    """`fix`: built; `ban`: not built; `size`: built in the size that is given."""
     item: Item = "charging"
+    """Kind of item of the plan that it is about."""
     ids: tuple[str, ...] = ()
     """Ids of sites, facilities of the map or corridors; `id:` is short for one."""
     lon: float | None = Field(default=None, ge=-180, le=180)
@@ -31,7 +33,9 @@ class Lock(Part):
     road: str = ""
     """Road instead of an id (test roads), from one road to another or all of it."""
     from_name: str = ""
+    """Road where the stretch of `road` begins; empty: all of it."""
     to_name: str = ""
+    """Road where it ends."""
     piles: int | None = Field(default=None, ge=1)
     """Piles in all (charging), exactly."""
     piles_by_type: dict[str, int] = Field(default_factory=dict)
@@ -41,8 +45,11 @@ class Lock(Part):
     kind: str = ""
     """Kind of site that a fixed place is where no candidate is near; empty: `parking`."""
     name: str = ""
+    """Name of the item, printed with the plan."""
     reason: str = ""
+    """Why, printed with the plan."""
     who: str = ""
+    """Who asks for it, printed with the plan."""
     origin: str = ""
     """Where the lock was written, for messages; filled in where it comes from a file."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
@@ -23,6 +22,7 @@ from siting.model.figures import Part as _Part
 from siting.model.file import DEFAULTS, Written, explain, find_model, read_model, resolve_file
 from siting.model.land import Exclusion, Existing
 from siting.model.locks import Lock  # noqa: TC001  (pydantic reads it)
+from siting.model.piletypes import PileType, Queueing, distinct_piles
 from siting.model.roadside import MEASURES as ROADSIDE_MEASURES
 from siting.model.roadside import ROADSIDE_FILES, Roadside
 from siting.model.rules import ClauseId, ClauseRules, Pilots, Readings
@@ -59,6 +59,7 @@ class Fleet(_Part):
     """Vehicles of one segment and what they charge in public."""
 
     vehicles: NotNegative
+    """Vehicles that are charged in the area."""
     kwh_day: NotNegative
     """Energy a vehicle charges a day, all places, kWh."""
     public_share: Share
@@ -91,68 +92,37 @@ class DemandSettings(_Part):
     housing: Housing | None = None
     """What mapped buildings hold; `null`: people are spread by streets and land use alone."""
     urban_cell_m: float = Field(default=600, ge=100, le=5000)
+    """Side of a cell of demand in town."""
     rural_cell_m: float = Field(default=2000, ge=200, le=20000)
-
-
-class PileType(_Part):
-    """One kind of pile."""
-
-    id: str = Field(pattern=r"^[a-z][a-z0-9]{1,15}$")
-    label_zh: str
-    label_en: str
-    current: Literal["ac", "dc"] = "dc"
-    kw: float = Field(gt=0)
-    utilisation: PartOfOne
-    """Most share of the day at rated power that a plan may count on."""
-    equipment_cny: NotNegative
-    installation_cny: NotNegative
-    segments: tuple[Literal["private", "fleet", "heavy"], ...]
-    least: int = Field(default=1, ge=1)
-    """Fewest of them at a station that has any; 2 keeps a vehicle from queueing at the only one."""
-    guns: int = Field(default=1, ge=1)
-    """Vehicles that charge at it at once."""
-
-
-def _distinct(piles: tuple[PileType, ...]) -> tuple[PileType, ...]:
-    if not piles:
-        raise ValueError("there has to be a kind of pile")
-    twice = [id_ for id_, times in Counter(pile.id for pile in piles).items() if times > 1]
-    if twice:
-        raise ValueError(f"the id {twice[0]} is there twice. Give each kind of pile its own id")
-    return piles
-
-
-class Queueing(_Part):
-    """How vehicles come to piles in the busiest hour, for the waiting times of a plan."""
-
-    private_session_kwh: Positive
-    """Energy that a private car takes a visit, kWh."""
-    fleet_session_kwh: Positive
-    heavy_session_kwh: Positive
-    peak_hour_share: PartOfOne
-    """Share of a day's energy that is charged in the busiest hour."""
-    changeover_minutes: NotNegative
-    """Time that a pile is held beside charging: to park, plug in, pay and leave."""
-    longest_wait_minutes: Positive
-    """Stations with a longer mean wait are named in the notes."""
+    """Side of a cell of demand in the country."""
 
 
 class Charging(_Part):
     """The charging programme."""
 
-    piles: Annotated[tuple[PileType, ...], AfterValidator(_distinct)]
+    piles: Annotated[tuple[PileType, ...], AfterValidator(distinct_piles)]
+    """Kinds of pile that a station may have."""
     urban_radius_m: Positive
+    """Farthest, by network, that demand in town is served from."""
     rural_radius_m: Positive
+    """The same in the country."""
     heavy_radius_m: Positive
+    """The same of heavy vehicles, in town and country."""
     nearest_sites: int = Field(default=12, ge=1, le=100)
     """A demand point may be served by this many nearest sites within the radius."""
     station_fixed_cny: NotNegative
+    """Opening a new station, beside its piles."""
     rural_grid_cny: NotNegative
+    """Grid connection of a new station in the country, beside that."""
     grid_cny_per_kva: NotNegative
+    """Grid connection and transformer, by its size."""
     simultaneity: PartOfOne
+    """Share of the installed power that a station draws at its peak."""
     power_factor: PartOfOne
+    """Active power by apparent power, for kVA of transformers."""
     queueing: Queueing
     budget_cny: float | None = Field(default=None, gt=0)
+    """Most that the stations may cost; empty: no limit of their own."""
     objective: Literal["served", "worst_district"] = "served"
     """What is made best: the demand served, or first the served share of the worst-served district
     and then the demand served."""
@@ -185,6 +155,7 @@ class Hydrogen(_Part):
     land_cny: NotNegative
     """Land of a station of its own."""
     capacity_kg_day: Positive
+    """What a station sells a day."""
     stored_kg: Positive
     """Hydrogen held on site; more than `level_1_kg` is a level-1 station."""
     level_1_kg: Positive
@@ -260,7 +231,9 @@ class Target(_Part):
         "test_road_scenarios",
         "base_tiers",
     ]
+    """What is counted."""
     at_least: float = Field(ge=0)
+    """Least value; a share from 0 to 1 where the measure is one."""
     reading: str = ""
     """How the text is read where it leaves it open; printed with the target."""
 
@@ -277,15 +250,20 @@ class Solve(_Part):
     """How hard to try."""
 
     gap: float = Field(default=0.01, ge=0, lt=1)
+    """Proven relative gap at which the search stops."""
     seconds: float = Field(default=60, gt=0)
+    """Longest time of a solve."""
     memory_mb: float = Field(default=3000, ge=200)
+    """Most memory of the solving process."""
     seed: int = 0
+    """Seed of the search and of the sample city."""
 
 
 class Model(_Part):
     """A planning model."""
 
     name: str = Field(pattern=r"^[\w-]{1,64}$")
+    """Name of the model, which run folders carry; left out: that of the file."""
     title_zh: str = ""
     title_en: str = ""
     approval: str = Field(default="", max_length=80)

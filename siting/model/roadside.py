@@ -33,6 +33,7 @@ class Must(Part):
     """A kind of site that is equipped whatever it costs, and the clause that says so."""
 
     kind: Literal["tunnel", "bridge", "toll", "service_area", "interchange", "section"]
+    """What has to be equipped."""
     clause: ClauseId = ""
 
 
@@ -64,6 +65,7 @@ class EdgeNodes(Part):
     fibre_m: Positive
     """Farthest from a node to a site that it serves, along roads."""
     node_cny: NotNegative
+    """One node."""
     fibre_cny_per_m: NotNegative
     """Fibre from node to site, in ducts that are there."""
     platform_cny: NotNegative
@@ -75,6 +77,7 @@ class OnBoard(Part):
     """Vehicles with on-board units, placed on routes to see how far the coverage carries."""
 
     vehicles: int = Field(ge=0)
+    """Vehicles of the fleet."""
     routes: int = Field(ge=1)
     """Routes of the fleet; each carries an equal number of vehicles."""
     considered: int = Field(ge=1)
@@ -82,6 +85,7 @@ class OnBoard(Part):
     origins: int = Field(ge=1)
     """Depots that the routes start from, drawn by demand."""
     least_km: NotNegative
+    """Shortest route, one way."""
     most_km: Positive
     """A route is as long as this, one way."""
     vehicle_cny: NotNegative
@@ -93,6 +97,7 @@ class Batch(Part):
     """A year of building."""
 
     year: int = Field(ge=2000, le=2100)
+    """The year; years rise."""
     share: PartOfOne
     """Share of the built area, or else of the cost, that is there at its end."""
     budget_cny: float | None = Field(default=None, gt=0)
@@ -135,6 +140,7 @@ class Roadside(Part):
     priority_districts: tuple[str, ...] = ()
     """Districts, by name or id, whose traffic weighs `priority_weight`, and that go first."""
     priority_weight: Positive
+    """Worth of traffic there beside 1."""
     priority_clauses: tuple[ClauseId, ...] = ()
 
     # Sites.
@@ -172,6 +178,7 @@ class Roadside(Part):
 
     # Cells of the zone reading.
     cell_m: Positive
+    """Side of a cell."""
     covered_share: PartOfOne
     """Least share of a built cell's eligible road length that is covered."""
     least_cell_m: NotNegative

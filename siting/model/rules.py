@@ -74,6 +74,7 @@ class ClauseRules(Part):
     """Where heavy vehicles load, park or are kept; where a model asks for heavy sites, stations
     there are built of piles of `heavy_kw` and more alone."""
     heavy_kw: float = Field(default=240, gt=0)
+    """Least power of a pile for heavy vehicles."""
     heavy_piles: int = Field(default=2, ge=1)
     """Piles of `heavy_kw` and more that make a station one for heavy vehicles."""
     station_use: Share = Figure(value=0, unit="share", source="nothing is asked of a station")
@@ -110,7 +111,9 @@ class Pilots(Part):
     pv_kw_per_bay: NotNegative
     """Solar roof over one bay; all bays that may hold a pile are roofed over."""
     pv_cny_per_kw: NotNegative
+    """Price of the solar roof."""
     storage_kwh_per_peak_kw: NotNegative
     """Battery for each kW of the station's peak."""
     storage_cny_per_kwh: NotNegative
+    """Price of the battery."""
     storage_clauses: tuple[ClauseId, ...] = ()

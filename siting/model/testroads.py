@@ -68,6 +68,7 @@ class Section(Part):
     existing: bool = True
     """Whether it is open for tests already."""
     source: str = "set in the model"
+    """Where name and ends are from; printed with the plan."""
     clause: ClauseId = ""
 
 
@@ -78,6 +79,7 @@ class RoadGroup(Part):
     label_zh: str
     label_en: str
     classes: Classes
+    """Its road classes."""
     worth: NotNegative
     """Points for a kilometre."""
     at_least_km: NotNegative
@@ -93,6 +95,7 @@ class GradeFloor(Part):
     grade: str
     """A grade as `data/test_road_grades.csv` names it."""
     at_least_share: Share
+    """Least share of all test-road length."""
     clause: ClauseId = ""
 
 
@@ -103,6 +106,7 @@ class Scenario(Part):
     label_zh: str
     label_en: str
     kinds: Kinds
+    """Kinds of facilities of the map."""
     within_m: Positive
     """A place belongs to the nearest road that may be a test road, at most this far."""
     worth: NotNegative
@@ -219,8 +223,9 @@ class TestRoads(Part):
     """Roads near schools and hospitals: left out, worth less (`near_factor`), or like others.
     Existing test roads stay."""
     school_m: NotNegative
+    """Distance within which a road is near a school."""
     hospital_m: NotNegative
-    """Distances within which a road counts as near."""
+    """The same of a hospital."""
     near_factor: Share
     """What is left of the worth of a road near a school or hospital under `near: avoid`."""
     land_share: Share
@@ -250,6 +255,7 @@ class TestRoads(Part):
     budget_cny: float | None = Field(default=None, gt=0)
     """Most that opening and retrofit may cost; empty: no limit."""
     phases: Annotated[tuple[RoadPhase, ...], AfterValidator(_phases)]
+    """Steps of opening, in order; shares rise to 1."""
     explore: bool = True
     """Whether the length is a goal to explore (探索): where it can't be reached, as many kilometres
     as can be are planned and the clause is short; otherwise the plan is refused."""
