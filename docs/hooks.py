@@ -69,6 +69,9 @@ COMMON = {
 }
 """What keys mean that many parts have; the longest ending counts."""
 
+REMOTE_WORKER = "https://unpkg.com/iframe-worker/shim"
+"""What the theme's plugin `offline` would load from elsewhere."""
+
 LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\(([^)\s]+)\)")
 
 
@@ -405,3 +408,20 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return link[0] if not outside or inside else _led(folder, home, copied_pages(), link)
 
     return LINK.sub(led, markdown)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Take the theme's remote script for search in files from the site itself."""
+    from mkdocs.utils import get_relative_url  # noqa: PLC0415
+
+    del config
+    return output.replace(REMOTE_WORKER, get_relative_url("assets/worker.js", page.url))
+
+
+def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
+    """Do the same for the page of what isn't found, which lies at the top."""
+    del config
+    local = "assets/worker.js"
+    return (
+        output_content.replace(REMOTE_WORKER, local) if ".html" in template_name else output_content
+    )

@@ -99,7 +99,12 @@ def write_geojson(pack: Pack, folder: Path) -> None:
     """Write one RFC 7946 file a layer: degrees of WGS-84, rings wound as the standard asks."""
     for name, frame in pack.layers.items():
         pyogrio.write_dataframe(
-            frame, folder / f"{name}.geojson", driver="GeoJSON", RFC7946="YES", WRITE_NAME="NO"
+            frame,
+            folder / f"{name}.geojson",
+            driver="GeoJSON",
+            RFC7946="YES",
+            WRITE_NAME="NO",
+            WRITE_BBOX="YES",
         )
     write_notes(pack, folder)
 
@@ -184,7 +189,8 @@ def write_ovital(pack: Pack, path: Path) -> None:
         frame = pack.layers[name]
         lon, lat = frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy()
         titles = frame["name"] if "name" in frame.columns else frame.iloc[:, 0]
-        notes = [_note(row) for row in frame.drop(columns="geometry").to_dict("records")]
+        labels = _labels(pack, name)
+        notes = [_note(row, labels) for row in frame.drop(columns="geometry").to_dict("records")]
         lines += [
             f"{clip(str(title)) or name}\t{x:.7f}\t{y:.7f}\t{note}{mark}"
             for title, x, y, note in zip(titles, lon, lat, notes, strict=True)
@@ -194,10 +200,20 @@ def write_ovital(pack: Pack, path: Path) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
 
 
-def _note(row: Mapping[str, Any]) -> str:
-    """Say the few things of a place that fit on a mark."""
+def _labels(pack: Pack, layer: str) -> dict[str, str]:
+    """Return the Chinese names of a layer's columns."""
+    rows = pack.dictionary[pack.dictionary["layer"] == layer]
+    return dict(zip(rows["field"].astype(str), rows["zh"].astype(str), strict=True))
+
+
+def _note(row: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+    """Say the few things of a place that fit on a mark, in Chinese."""
     shown = ("site_id", "kind", "level", "district", "piles", "installed_kw", "cost_cny", "phase")
-    parts = [f"{key} {_plain(row[key])}" for key in shown if key in row and row[key] != ""]
+    parts = [
+        f"{labels.get(key, key)} {_plain(row[key])}"
+        for key in shown
+        if key in row and row[key] != ""
+    ]
     return clip("; ".join(parts), 200)
 
 

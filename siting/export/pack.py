@@ -37,6 +37,8 @@ SHOWN = (
     *("districts", "places", "substations"),
 )
 """Layers of a viewer's file; a base of roads and tens of thousands of points would choke it."""
+DRAWN = (*SHOWN, "roads", "test_roads")
+"""Layers of a drawing: what is planned over the roads, without the points that led to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,15 @@ class _Form:
         Whether it takes degrees alone.
     shifts
         Whether it may hold shifted coordinates.
-    shown
-        Whether it holds only what a viewer shows, unless layers are named.
+    most
+        Layers that it holds unless others are named; empty: all.
     """
 
     ending: str
     write: Callable[[Pack, Path], None]
     degrees: bool = False
     shifts: bool = True
-    shown: bool = False
+    most: tuple[str, ...] = ()
 
 
 def export(
@@ -118,9 +120,7 @@ def export(
             value=edition.datum,
             cure="Leave --datum out, or use csv, shp, gpkg or ovital",
         )
-    pack = read_pack(
-        folder, edition, encoding=encoding, layers=layers, most=SHOWN if writer.shown else ()
-    )
+    pack = read_pack(folder, edition, encoding=encoding, layers=layers, most=writer.most)
     out.mkdir(parents=True, exist_ok=True)
     name = f"{pack.name}{edition.suffix}_{form}"
     if writer.ending:
@@ -139,8 +139,8 @@ def _form(form: str) -> _Form:
         "shp": _Form("zip", shapefile.write_shapefiles),
         "geojson": _Form("", files.write_geojson, degrees=True, shifts=False),
         "parquet": _Form("", files.write_parquet),
-        "kml": _Form("kml", files.write_kml, degrees=True, shifts=False, shown=True),
-        "dxf": _Form("dxf", drawing.write_dxf),
+        "kml": _Form("kml", files.write_kml, degrees=True, shifts=False, most=SHOWN),
+        "dxf": _Form("dxf", drawing.write_dxf, most=DRAWN),
         "csv": _Form("", files.write_csv),
         "ovital": _Form("txt", files.write_ovital, degrees=True),
     }

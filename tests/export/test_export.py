@@ -130,6 +130,8 @@ def test_geojson_is_rfc_7946(published: Published, tmp_path: Path) -> None:
     folder = export(published.folder, "geojson", out=tmp_path)
     districts = json.loads((folder / "districts.geojson").read_text(encoding="utf-8"))
     assert "crs" not in districts
+    bounds = _layer(published, "districts").total_bounds
+    assert districts["bbox"] == pytest.approx(bounds, abs=1e-6)
     for feature in districts["features"]:
         for polygon in feature["geometry"]["coordinates"]:
             assert shapely.LinearRing(polygon[0]).is_ccw
@@ -170,6 +172,11 @@ def test_dxf_draws_every_station_and_district(published: Published, tmp_path: Pa
     assert names == set(plan["name"]) - {""}
     assert len(space.query('LWPOLYLINE[layer=="districts"]')) >= len(_layer(published, "districts"))
     assert not drawing.audit().errors
+    drawn = {layer.dxf.name for layer in drawing.layers}
+    assert "roads" in drawn
+    assert not drawn & {"demand", "candidates", "road_points"}
+    asked = export(published.folder, "dxf", out=tmp_path / "more", layers=("demand",))
+    assert "demand" in {layer.dxf.name for layer in ezdxf.readfile(asked).layers}
 
 
 def test_csv_opens_as_utf8_in_spreadsheets_and_runs_nothing(
@@ -204,6 +211,15 @@ def test_shifted_coordinates_are_in_files_that_say_so_and_shift_back(
     assert np.abs(lon[: len(plan)] - plan[:, 0]).min() > 0.003
     shapes = export(published.folder, "gpkg", out=tmp_path, edition=Edition(datum=datum))
     assert pyogrio.read_dataframe(shapes, layer="stations").crs != "EPSG:4326"
+
+
+def test_notes_of_marks_are_chinese(published: Published, tmp_path: Path) -> None:
+    path = export(published.folder, "ovital", out=tmp_path)
+    notes = [line.split("\t")[3] for line in path.read_text("utf-8-sig").splitlines()]
+    piles = _layer(published, "stations")["piles"]
+    assert all("站点编号" in note for note in notes)
+    assert f"桩数合计 {piles.iloc[0]}" in notes[0]
+    assert not any("cost_cny" in note for note in notes)
 
 
 @pytest.mark.parametrize("form", ["geojson", "kml"])
