@@ -26,7 +26,7 @@ from siting.errors import SolverError
 from siting.structures import Building, Connected, Covering, Sizing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from siting.core.answer import Answer, Progress
     from siting.core.handover import ArrayModel
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     Route = Callable[[Programme, ArrayModel, Limits], tuple[Answer, Report]]
 
-ROUTES: Mapping[type, Route] = {
+ROUTES: dict[type, Route] = {
     Sizing: sizing_route,
     Covering: covering_route,
     Connected: connected_route,

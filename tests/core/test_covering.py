@@ -36,15 +36,15 @@ from siting.core.covering.solve import CoveringTask, solve_small
 from siting.core.lpfile import write_lp
 from siting.core.outcome import Status
 from siting.core.shrink import shrink
-from siting.core.solve import solve
+from siting.core.solve import ROUTES, solve
 from siting.core.worker import Stream
 from siting.errors import InputError, SolverError, VerificationError
+from siting.structures import Covering
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from siting.core.outcome import TracePoint
-    from siting.structures import Covering
 
 QUIET = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -416,10 +416,8 @@ def test_a_certificate_file_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_mutated_solution_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    from siting.core.covering import route  # noqa: PLC0415
-
     covering = city(60, 500, 6, 8, seed=4)
-    true = route.covering_route
+    true = ROUTES[Covering]
 
     def lying(programme, model, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         answer, report = true(programme, model, limits)
@@ -427,7 +425,7 @@ def test_a_mutated_solution_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
         values["covered"][:] = 1.0
         return replace(answer, values=values), report
 
-    monkeypatch.setattr(route, "covering_route", lying)
+    monkeypatch.setitem(ROUTES, Covering, lying)
     with pytest.raises(SolverError, match="breaks row"):
         solve(programme_of(covering), seconds=10)
 
@@ -435,7 +433,7 @@ def test_a_mutated_solution_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
         answer, report = true(programme, model, limits)
         return replace(answer, bound=0.9 * answer.objective), report
 
-    monkeypatch.setattr(route, "covering_route", boasting)
+    monkeypatch.setitem(ROUTES, Covering, boasting)
     with pytest.raises(SolverError, match="contradicts"):
         solve(programme_of(covering), seconds=10)
 
