@@ -139,7 +139,7 @@ def test_ctrl_c_ends_within_a_second_with_the_best_so_far() -> None:
 def test_the_child_goes_when_its_parent_is_killed(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     code = (
-        "from siting.core.worker import Report, run_in_child, Stream\n"
+        "from siting.core.worker import run_in_child, Stream\n"
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import siting.core.worker as w\n"
         "take = w._Watch._take\n"
