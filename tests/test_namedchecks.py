@@ -59,7 +59,7 @@ def overlapping() -> gpd.GeoDataFrame:
 
 CASES: dict[str, tuple[str, str, Callable[[], Any], tuple[str, ...]]] = {
     "null_geometry": (
-        "existing", "a.csv", lambda: stations(lon=["117.011", ""]),
+        "existing", "a.csv", lambda: stations(lon=["117.011", ""], lat=["36.6606", ""]),
         ("1 of 2 rows have no geometry (line 3)",),
     ),
     "nan_coordinates": (
