@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
+from siting.core.sizing.bound import can_open
 from siting.core.sizing.part import Siting
 from siting.core.sizing.piles import _moves, _touched, mend_piles, violation_of
 from siting.core.sizing.tidy import _alike, idle_piles, tidy
@@ -105,3 +108,28 @@ def test_idle_piles_are_spread_within_each_group_of_like_sites() -> None:
     neat = tidy(sizing, plan)
     assert neat.piles[:, 0].tolist() == [4, 4, 0, 0]
     assert idle_piles(sizing, plan, piles, 0)[0] == 8
+
+
+@given(
+    land=st.integers(1, 12),
+    least=st.integers(0, 12),
+    grid_kw=st.floats(5.0, 900.0),
+    least_of_type=st.integers(1, 2),
+    rounded=st.lists(st.integers(0, 12), min_size=2, max_size=2),
+)
+def test_a_site_that_can_open_gets_piles_within_its_limits(
+    land: int, least: int, grid_kw: float, least_of_type: int, rounded: list[int]
+) -> None:
+    sizing = replace(
+        station_town(1, 0, seed=0),
+        min_piles=np.array([min(least, land)]),
+        max_piles=np.array([land]),
+        kw_limit=np.array([grid_kw]),
+        least_of_type=np.full(2, least_of_type),
+    )
+    assume(can_open(sizing).all())
+    energy = np.full((1, 1), 500.0)
+    (piles,) = mend_piles(sizing, np.array([rounded]), energy, np.zeros(0))
+    assert sizing.min_piles[0] <= piles.sum() <= land
+    assert sizing.simultaneity * piles @ sizing.pile_kw <= grid_kw + 1e-6
+    assert not ((piles > 0) & (piles < least_of_type)).any()

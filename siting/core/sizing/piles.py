@@ -248,7 +248,7 @@ def _within_site(
 ) -> npt.NDArray[np.float64]:
     """Take piles off, or put the cheapest on, until land, grid and the least number hold."""
     peak = sizing.simultaneity * sizing.pile_kw
-    limit, least = pile_limit(sizing), least_standing(sizing)
+    least = least_standing(sizing)
     piles = piles.astype(float).copy()
     cheap = np.argsort(sizing.pile_cny, kind="stable")
     for _ in range(int(sizing.max_piles.max(initial=0)) + 1):
@@ -271,7 +271,16 @@ def _within_site(
             piles @ peak + more * peak[kind] <= sizing.kw_limit + TOLERANCE
         )
         piles[:, kind] = np.where(few, np.where(room, piles[:, kind] + more, 0.0), piles[:, kind])
-    for _ in range(int(sizing.min_piles.max(initial=0)) + 1):
+    return _filled(sizing, piles, cheap)
+
+
+def _filled(
+    sizing: Sizing, piles: npt.NDArray[np.float64], cheap: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Put the cheapest piles on, for the largest where there is no room, up to the least number."""
+    peak = sizing.simultaneity * sizing.pile_kw
+    limit, least = pile_limit(sizing), least_standing(sizing)
+    for _ in range(2 * int(sizing.min_piles.max(initial=0)) + 1):
         under = np.flatnonzero(piles.sum(axis=1) < sizing.min_piles)
         if not len(under):
             break
@@ -283,4 +292,10 @@ def _within_site(
             room &= piles[under].sum(axis=1) + more <= sizing.max_piles[under]
             piles[under[room], kind] += more[room]
             under = under[~room]
+        # One large pile can take the grid of the many that a site has to have.
+        spare = piles[under] > sizing.kept[under]
+        under, spare = under[spare.any(axis=1)], spare[spare.any(axis=1)]
+        large = np.where(spare, peak, -1.0).argmax(axis=1)
+        left = piles[under, large] - 1.0
+        piles[under, large] = np.where(left >= least[under, large], left, sizing.kept[under, large])
     return piles
