@@ -47,12 +47,17 @@ def empty_plan(sizing: Sizing) -> Siting:
 
 
 def choose_open(
-    sizing: Sizing, share: npt.NDArray[np.float64], serve: npt.NDArray[np.float64]
+    sizing: Sizing,
+    share: npt.NDArray[np.float64],
+    serve: npt.NDArray[np.float64],
+    *,
+    least: float = 0.5,
 ) -> npt.NDArray[np.bool_]:
     """
     Round fractional openings: the most open site absorbs the openness of those around it.
 
-    Keeps the number of stations near the sum of the shares, and keeps stations apart.
+    With `least` 0.5 the number of stations stays near the sum of the shares; with less there are
+    more of them, nearer to one another.
 
     Parameters
     ----------
@@ -62,6 +67,8 @@ def choose_open(
         Openness of each site in the relaxation, in [0, 1], shape (J,).
     serve
         Energy on each arc in the relaxation, kWh/day, shape (A,).
+    least
+        Openness that a site has to gather to be opened.
 
     Returns
     -------
@@ -86,7 +93,7 @@ def choose_open(
         near, weight = near[usable], weight[usable]
         near = near[np.argsort(-weight, kind="stable")]
         own, pending[j] = min(pending[j], 1.0), 0.0
-        if own + pending[near].sum() < 0.5:  # noqa: PLR2004
+        if own + pending[near].sum() < least:
             continue
         opened[j] = True
         taken = np.minimum(pending[near], 2.0)

@@ -23,11 +23,12 @@ from siting.core.sizing.bound import (
 )
 from siting.core.sizing.cheap import cheapest
 from siting.core.sizing.check import check_sizing
-from siting.core.sizing.count import colliding_rows, deletion_filter, select_open
+from siting.core.sizing.count import colliding_rows, deletion_filter
 from siting.core.sizing.crew import crew
+from siting.core.sizing.first import first_plan
 from siting.core.sizing.part import Siting, keep_rows, solve_part
 from siting.core.sizing.relax import Relaxation, duals_of, iterate_of, relaxation
-from siting.core.sizing.round import choose_open, shaved, size_open
+from siting.core.sizing.round import shaved
 from siting.core.sizing.search import (
     Field,
     Goal,
@@ -285,7 +286,10 @@ def _search(
     """Round, unless a start is enough, then improve and tighten in turn to the gap."""
     plan = start
     if start is None or (warm and not run.closed()):
-        plan = _first_plan(run, point) or start
+        found = first_plan(
+            run.sizing, point, saving=run.saving, deadline=run.deadline, seed=run.seed
+        )
+        plan = found or start
     if plan is None:
         return
     run.take(plan)
@@ -342,20 +346,6 @@ def _hopeful(run: _Run, plan: Siting) -> npt.NDArray[np.bool_]:
     best = run.objective if run.plan is not None else energy_of(run.sizing, plan)
     hope = run.bound + np.minimum(value, 0.0) >= best
     return np.asarray(plan.opened | (hope & can_open(run.sizing)))
-
-
-def _first_plan(run: _Run, point: Iterate) -> Siting | None:
-    """Round the relaxation to a plan, which may still break global rows."""
-    sizing = run.sizing
-    sites, types = sizing.allowed.shape
-    share = np.clip(point.x[:sites], 0.0, 1.0)
-    serve = point.x[sites * (1 + types) :] * sizing.demand_kwh[sizing.point]
-    left = max(5.0, run.deadline - time.monotonic())
-    chosen = select_open(sizing, choose_open(sizing, share, serve), share, left)
-    if chosen is None:
-        return None
-    hurry = time.monotonic() + 0.5 * left
-    return size_open(sizing, chosen, point, saving=run.saving, deadline=hurry)
 
 
 def _small(run: _Run) -> SizingResult | None:
