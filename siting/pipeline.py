@@ -32,6 +32,7 @@ from siting.reach.substations import substations_of
 from siting.report import write_report
 from siting.store.runs import read_run, write_run
 from siting.tables.workbook import write_tables
+from siting.testroads.bases import fleet_bases
 from siting.verify import failures, verify_plan
 from siting.webmap import write_map
 
@@ -190,7 +191,8 @@ def prepare(
     Returns
     -------
     ground
-        Answers of models that differ in budgets and targets alone may share it.
+        Answers of models that differ in budgets and targets alone may share it, as long as
+        they ask for charging beside test fleets alike.
 
     Raises
     ------
@@ -228,7 +230,10 @@ def prepare(
         city, candidates = settle_locks(city, network, junctions, cells, candidates, own)
         reach = charging_reach(network, candidates, demand, city.model.charging)
         rules = city.model.charging.rules
-        places = charging_places(network, city.districts, city.map, candidates, rules, cells=cells)
+        bases = fleet_bases(city, network, junctions, own.exclusions)
+        places = charging_places(
+            network, city.districts, city.map, candidates, rules, cells=cells, bases=bases
+        )
         fed = substations_of(city.model.charging, network, candidates, city.layers.get("grid"))
         report(Event("reach", _reach_text(demand, candidates, reach)))
     city = replace(city, notes=(*city.notes, *demand.notes))

@@ -86,11 +86,13 @@ class Plan:
     run
         run.json as a mapping (`docs/run.schema.json`), without what only the store knows.
     places
-        Points, townships and key areas that clauses ask to be reached. `place_id`, `name`, `kind`,
-        `measure` (`townships` | `key_areas`), `district_id`, `urban`, `radius_m`, `access_m`,
-        `sites` (candidate sites within the radius by road), `reached` (bool), `station_id` (nearest
-        open station within the radius, "" for none), `distance_m` (to it, NaN for none),
-        `fast_piles` (piles for taxis and vans at open stations within the radius), `node_id`.
+        Points, townships, key areas and bases of test fleets that targets ask to be reached.
+        `place_id` (of a base `anchor/` and the `place_id` of the anchor), `name`, `kind`, `measure`
+        (`townships` | `key_areas` | `test_fleets`), `district_id`, `urban`, `radius_m`,
+        `access_m`, `sites` (candidate sites within the radius by road), `reached` (bool),
+        `station_id` (nearest open station within the radius, "" for none), `distance_m` (to it, NaN
+        for none), `fast_piles` (piles for taxis and vans at open stations within the radius),
+        `node_id`.
     substations
         Points. `substation_id`, `headroom_kw`, `load_kw` (peak of the stations that it feeds);
         stations then have `substation_id` too.
