@@ -10,6 +10,7 @@ import numpy as np
 
 from siting.assemble.assumptions import assumption_table
 from siting.assemble.plan import Solved, assemble_plan
+from siting.assemble.sharing import with_sharing
 from siting.candidates.charging import charging_candidates
 from siting.city.layers import read_own_layers
 from siting.city.reading import read_city
@@ -281,6 +282,7 @@ def answer(
         if settled.joint is not None:
             found = with_joint(found, ground.city.model, *settled.joint)
             report(Event("solve", joint_text(found.run["joint"])))
+        found = with_sharing(found, ground.city.model)
     with stage("check", seconds, report):
         checked = pass_only_verified(found)
     return Answered(checked, outcome)

@@ -121,7 +121,9 @@ class Plan:
         `junction_id`, `road`, `benefit`, `zone_id` (cell whose key junction it is, "" for none),
         `node_id`, `edge_id` (of the road that it stands on, -1 at a junction), `node_ids` (of its
         junction, joined by a space), `edge_node_id` ("" where it needs none), `fibre_m`,
-        `fibre_cny` (int), `phase` (batch, from 1), `year`.
+        `fibre_cny` (int), `phase` (batch, from 1), `year`; where the model shares poles and power
+        `shared_station` (site_id of the charging station, "" for none), `shared_m` (NaN for none)
+        and `shared_saving_cny` (int, not taken off the cost).
     roadside_candidates
         Points, every site that was considered, with the columns of `rsus` up to `node_ids` and
         `chosen` (bool).
