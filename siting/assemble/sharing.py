@@ -116,7 +116,9 @@ def possible_pairs(stations: gpd.GeoDataFrame, sites: gpd.GeoDataFrame, rule: Sh
     ends = [shapely.get_coordinates(frame.geometry.to_numpy()) for frame in (stations, sites)]
     near = cKDTree(_on_sphere(ends[1]))
     most = rule.within_m.value * SLACK
-    found = near.query_ball_point(_on_sphere(ends[0]), most, return_sorted=True)
+    found: list[list[int]] = list(
+        np.atleast_1d(near.query_ball_point(_on_sphere(ends[0]), most, return_sorted=True))
+    )
     station = np.repeat(np.arange(len(found)), [len(some) for some in found])
     site = np.array([row for some in found for row in some], dtype=np.int64)
     a, b = ends[0][station], ends[1][site]

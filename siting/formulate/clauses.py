@@ -286,7 +286,7 @@ def _place_rows(target: Target, question: Question) -> Iterator[Row]:
     open_anyway = stays_open(frame)
     fast = _fleet(question.types)
     most = _most(question, fast) if zone else np.ones(sites)
-    asked = np.minimum(least.get(target.measure, 1), cover @ most)
+    asked = np.minimum(least.get(target.measure, 1), np.asarray(cover @ most))
     # A place with room for fewer piles than others ask for implies nothing for them.
     full = np.flatnonzero(asked >= asked.max(initial=0.0))
     done = np.zeros(len(chosen), dtype=bool)
