@@ -10,6 +10,7 @@ import numpy as np
 
 from siting.assemble.assumptions import assumption_table
 from siting.assemble.plan import Solved, assemble_plan
+from siting.assemble.sharing import with_sharing
 from siting.candidates.charging import charging_candidates
 from siting.city.layers import read_own_layers
 from siting.city.reading import read_city
@@ -32,6 +33,7 @@ from siting.reach.substations import substations_of
 from siting.report import write_report
 from siting.store.runs import read_run, write_run
 from siting.tables.workbook import write_tables
+from siting.testroads.bases import fleet_bases
 from siting.verify import failures, verify_plan
 from siting.webmap import write_map
 
@@ -190,7 +192,8 @@ def prepare(
     Returns
     -------
     ground
-        Answers of models that differ in budgets and targets alone may share it.
+        Answers of models that differ in budgets and targets alone may share it, as long as
+        they ask for charging beside test fleets alike.
 
     Raises
     ------
@@ -228,7 +231,10 @@ def prepare(
         city, candidates = settle_locks(city, network, junctions, cells, candidates, own)
         reach = charging_reach(network, candidates, demand, city.model.charging)
         rules = city.model.charging.rules
-        places = charging_places(network, city.districts, city.map, candidates, rules, cells=cells)
+        bases = fleet_bases(city, network, junctions, own.exclusions)
+        places = charging_places(
+            network, city.districts, city.map, candidates, rules, cells=cells, bases=bases
+        )
         fed = substations_of(city.model.charging, network, candidates, city.layers.get("grid"))
         report(Event("reach", _reach_text(demand, candidates, reach)))
     city = replace(city, notes=(*city.notes, *demand.notes))
@@ -276,6 +282,7 @@ def answer(
         if settled.joint is not None:
             found = with_joint(found, ground.city.model, *settled.joint)
             report(Event("solve", joint_text(found.run["joint"])))
+        found = with_sharing(found, ground.city.model)
     with stage("check", seconds, report):
         checked = pass_only_verified(found)
     return Answered(checked, outcome)

@@ -86,11 +86,13 @@ class Plan:
     run
         run.json as a mapping (`docs/run.schema.json`), without what only the store knows.
     places
-        Points, townships and key areas that clauses ask to be reached. `place_id`, `name`, `kind`,
-        `measure` (`townships` | `key_areas`), `district_id`, `urban`, `radius_m`, `access_m`,
-        `sites` (candidate sites within the radius by road), `reached` (bool), `station_id` (nearest
-        open station within the radius, "" for none), `distance_m` (to it, NaN for none),
-        `fast_piles` (piles for taxis and vans at open stations within the radius), `node_id`.
+        Points, townships, key areas and bases of test fleets that targets ask to be reached.
+        `place_id` (of a base `anchor/` and the `place_id` of the anchor), `name`, `kind`, `measure`
+        (`townships` | `key_areas` | `test_fleets`), `district_id`, `urban`, `radius_m`,
+        `access_m`, `sites` (candidate sites within the radius by road), `reached` (bool),
+        `station_id` (nearest open station within the radius, "" for none), `distance_m` (to it, NaN
+        for none), `fast_piles` (piles for taxis and vans at open stations within the radius),
+        `node_id`.
     substations
         Points. `substation_id`, `headroom_kw`, `load_kw` (peak of the stations that it feeds);
         stations then have `substation_id` too.
@@ -119,7 +121,9 @@ class Plan:
         `junction_id`, `road`, `benefit`, `zone_id` (cell whose key junction it is, "" for none),
         `node_id`, `edge_id` (of the road that it stands on, -1 at a junction), `node_ids` (of its
         junction, joined by a space), `edge_node_id` ("" where it needs none), `fibre_m`,
-        `fibre_cny` (int), `phase` (batch, from 1), `year`.
+        `fibre_cny` (int), `phase` (batch, from 1), `year`; where the model shares poles and power
+        `shared_station` (site_id of the charging station, "" for none), `shared_m` (NaN for none)
+        and `shared_saving_cny` (int, not taken off the cost).
     roadside_candidates
         Points, every site that was considered, with the columns of `rsus` up to `node_ids` and
         `chosen` (bool).

@@ -29,7 +29,7 @@ from siting.model.model import Model, Target
 from siting.model.rules import ClauseRules, Readings
 from siting.piles import pile_table
 from siting.reach.distance import Reach
-from siting.reach.places import Places, place_frame, unreached_note
+from siting.reach.places import BASE, Places, place_frame, unreached_note
 from siting.reach.substations import Substations, read_substations
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 
 SITES, POINTS, BUDGET, SEED = 4, 8, 300_000, 1
 KINDS = ("logistics", "residential", "fuel", "rest_area")
-NEAR = (("townships", (1, 2)), ("townships", (3,)), ("key_areas", (0, 3)), ("townships", ()))
+NEAR = (("townships", (1, 2)), ("townships", (3,)), ("key_areas", (0, 3)), ("townships", ()),
+        ("test_fleets", (1, 2)), ("test_fleets", (0, 1)), ("test_fleets", ()))  # fmt: skip
 """Places of the hand-made city and the sites within reach of each; nothing reaches the last."""
 
 
@@ -58,24 +59,27 @@ def small_city() -> tuple[Candidates, Demand, Reach]:
     return replace(candidates, frame=frame, allowed=np.ones((SITES, 2), bool)), demand, reach
 
 
-def hand_places() -> Places:
-    arcs = [(site, place) for place, (_, near) in enumerate(NEAR) for site in near]
+KIND = {"townships": "township", "key_areas": "mall", "test_fleets": BASE}
+
+
+def hand_places(near_by: tuple[tuple[str, tuple[int, ...]], ...] = NEAR) -> Places:
+    arcs = [(site, place) for place, (_, near) in enumerate(near_by) for site in near]
     site, place = (np.array(ends, dtype=np.int64) for ends in zip(*arcs, strict=True))
     frame = gpd.GeoDataFrame(
         {
-            "place_id": [f"node/{n}" for n in range(len(NEAR))],
-            "name": [f"地方{n}" for n in range(len(NEAR))],
-            "kind": ["township" if m == "townships" else "mall" for m, _ in NEAR],
-            "measure": [m for m, _ in NEAR],
+            "place_id": [f"node/{n}" for n in range(len(near_by))],
+            "name": [f"地方{n}" for n in range(len(near_by))],
+            "kind": [KIND[m] for m, _ in near_by],
+            "measure": [m for m, _ in near_by],
             "district_id": "370102",
             "urban": True,
             "radius_m": 1000.0,
         },
-        geometry=shapely.points(np.zeros((len(NEAR), 2))),
+        geometry=shapely.points(np.zeros((len(near_by), 2))),
         crs="EPSG:4326",
     )
-    zeros = np.zeros(len(NEAR))
-    reach = Reach(site, place, 100.0 * (1 + site), SITES, len(NEAR))
+    zeros = np.zeros(len(near_by))
+    reach = Reach(site, place, 100.0 * (1 + site), SITES, len(near_by))
     return Places(frame, zeros.astype(np.int64), zeros, reach)
 
 
@@ -88,11 +92,13 @@ def hand_substations() -> Substations:
     return Substations(frame, np.array([0, 0, 0, 1]))
 
 
-RULES = ClauseRules(zone_piles=2, heavy_kw=100, heavy_piles=1)
+RULES = ClauseRules(zone_piles=2, test_fleet_piles=2, heavy_kw=100, heavy_piles=1)
 
 
 def question(*targets: Target, budget: float = BUDGET, **readings: object) -> Model:
-    model = model_of(*targets, budget=budget)
+    fleets = any(target.measure == "test_fleets" for target in targets)
+    roads = (Target(measure="test_road_km", at_least=1),) if fleets else ()
+    model = model_of(*targets, *roads, budget=budget)
     piles = tuple(pile.model_copy(update={"guns": n + 1}) for n, pile in enumerate(PILES))
     changes = {"rules": RULES, "piles": piles, "readings": Readings.model_validate(readings)}
     return model.model_copy(update={"charging": model.charging.model_copy(update=changes)})
@@ -116,6 +122,7 @@ MEASURES = (
     "townships",
     "key_areas",
     "zone_areas",
+    "test_fleets",
     "heavy_sites",
     "energy_stations",
     "residential_piles",
@@ -160,6 +167,10 @@ ROWS = {
     "townships": ["c17_township_0: 1 open_1 + 1 open_2 >= 1", "c17_township_1: open_3 >= 1"],
     "key_areas": ["c18_key_area_2: 1 open_0 + 1 open_3 >= 1"],
     "zone_areas": ["c19_zone_2: 1 piles_0_dc120 + 1 piles_3_dc120 >= 2"],
+    "test_fleets": [
+        "c30_test_fleet_4: 1 piles_1_dc120 + 1 piles_2_dc120 >= 2",
+        "c30_test_fleet_5: 1 piles_0_dc120 + 1 piles_1_dc120 >= 2",
+    ],
     "heavy_sites": ["c20_heavy_sites: open_0 >= 1"],
     "energy_stations": ["c21_energy_stations: open_2 >= 1"],
     "residential_piles": ["c22_residential_piles: piles_1_ac7 >= 2"],
@@ -258,6 +269,7 @@ HOLDS: dict[str, tuple[float, Callable[[Trial], bool]]] = {
     "townships": (1.0, lambda t: t.reaches("townships")),
     "key_areas": (1.0, lambda t: t.reaches("key_areas")),
     "zone_areas": (1.0, lambda t: t.piles[0, 1] + t.piles[3, 1] >= 2),
+    "test_fleets": (1.0, lambda t: min(t.piles[1:3, 1].sum(), t.piles[:2, 1].sum()) >= 2),
     "heavy_sites": (1.0, lambda t: t.opened[0] and t.piles[0, 0] == 0),
     "energy_stations": (1.0, lambda t: t.opened[2]),
     "residential_piles": (2.0, lambda t: t.piles[1, 0] >= 2),
@@ -383,19 +395,50 @@ def test_heavy_sites_hold_heavy_piles_alone_and_only_where_asked_for() -> None:
 
 
 def test_places_that_nothing_reaches_are_named() -> None:
-    assert "地方3" in unreached_note(hand_places())
-    assert "地方0" not in unreached_note(hand_places())
+    note = unreached_note(hand_places(), "townships", "key_areas")
+    assert note == "1 townships or key areas have no candidate site within reach: 地方3"
+    note = unreached_note(hand_places(), "test_fleets")
+    assert note == "1 bases of test fleets have no candidate site within reach: 地方6"
+
+
+@pytest.mark.parametrize(("measure", "row"), [("test_fleets", "c30"), ("zone_areas", "c19")])
+def test_room_for_few_piles_at_one_place_takes_nothing_from_another(measure: str, row: str) -> None:
+    """A site with room for two of the three piles asked for doesn't stand for three elsewhere."""
+    group = "key_areas" if measure == "zone_areas" else measure
+    asked = question(Target(measure=measure, at_least=1))
+    rules = RULES.model_copy(update={"zone_piles": 3, "test_fleet_piles": 3})
+    charging = asked.charging.model_copy(update={"rules": rules})
+    near = hand_places(((group, (1,)), (group, (0, 1, 2))))
+    programme = charging_programme(
+        *small_city(), asked.model_copy(update={"charging": charging}), places=near
+    )
+    lines = statements("\n".join(lp_lines(programme)))
+    found = {line for line in lines if line.startswith(row) or f"{row}_" in line}
+    wanted = [
+        "_0: piles_1_dc120 >= 2",
+        "_1: 1 piles_0_dc120 + 1 piles_1_dc120 + 1 piles_2_dc120 >= 3",
+    ]
+    name = {"c30": "c30_test_fleet", "c19": "c19_zone"}[row]
+    assert found == statements("\n".join(name + text for text in wanted))
 
 
 def test_place_frame_gives_the_nearest_open_station_and_fast_piles() -> None:
     types = pile_table(question().charging)
     piles = np.array([[1, 0], [0, 0], [0, 2], [0, 1]])
     frame = place_frame(hand_places(), piles, types, small_city()[0].frame["site_id"])
-    assert frame["station_id"].tolist() == ["node/2", "node/3", "node/0", ""]
-    assert frame["reached"].tolist() == [True, True, True, False]
+    assert frame["station_id"].tolist() == [
+        "node/2",
+        "node/3",
+        "node/0",
+        "",
+        "node/2",
+        "node/0",
+        "",
+    ]
+    assert frame["reached"].tolist() == [True, True, True, False, True, True, False]
     assert frame["distance_m"].tolist()[:3] == [300.0, 400.0, 100.0]
-    assert frame["fast_piles"].tolist() == [2, 1, 1, 0]
-    assert frame["sites"].tolist() == [2, 1, 2, 0]
+    assert frame["fast_piles"].tolist() == [2, 1, 1, 0, 2, 0, 0]
+    assert frame["sites"].tolist() == [2, 1, 2, 0, 2, 2, 0]
 
 
 @settings(max_examples=60, deadline=None)

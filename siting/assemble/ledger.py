@@ -30,6 +30,7 @@ UNITS = {
     "townships": "share",
     "key_areas": "share",
     "zone_areas": "share",
+    "test_fleets": "share",
     "heavy_sites": "stations",
     "energy_stations": "stations",
     "residential_piles": "piles",

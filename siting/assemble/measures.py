@@ -50,6 +50,7 @@ def measure_clauses(
     residential = stations[stations.kind == "residential"]
     rest = candidates.chosen[candidates.kind == "rest_area"]
     zone = places[(places.measure == "key_areas") & places.urban]
+    bases = places[places.measure == "test_fleets"]
     capacity = float(stations.capacity_kwh_day.sum())
     served = float(stations.served_kwh_day.sum())
     kinds = set(candidates.kind)
@@ -58,6 +59,7 @@ def measure_clauses(
         "townships": _share(places.reached[places.measure == "townships"]),
         "key_areas": _share(places.reached[places.measure == "key_areas"]),
         "zone_areas": _share(zone.fast_piles >= rules.zone_piles),
+        "test_fleets": _share(bases.fast_piles >= rules.test_fleet_piles),
         "heavy_sites": float((heavy & enough).sum()) if kinds & set(rules.heavy_kinds) else NOTHING,
         "energy_stations": float((stations.kind == "fuel").sum()) if "fuel" in kinds else NOTHING,
         "residential_piles": float(residential[slow].to_numpy().sum())
@@ -146,6 +148,7 @@ def reading_notes(charging: Charging) -> dict[str, str]:
     township, key = rules.township_radius_m.value, rules.key_area_radius_m.value
     near = f"an open station within {key:,.0f} m by road"
     fast = f"{rules.zone_piles} piles for taxis and vans"
+    own, away = rules.test_fleet_piles, rules.test_fleet_radius_m.value
     return {
         "stations": f"{station}; {use}",
         "piles": f"{pile}, {access}; {use}{found}",
@@ -153,6 +156,8 @@ def reading_notes(charging: Charging) -> dict[str, str]:
         "townships": f"an open station within {township:,.0f} m by road",
         "key_areas": f"{', '.join(rules.key_area_kinds)}: {near}",
         "zone_areas": f"{fast} within {key:,.0f} m by road of each key area in town",
+        "test_fleets": f"{own} piles for taxis and vans within {away:,.0f} m by road of each base "
+        f"that test roads can start at ({', '.join(rules.test_fleet_tiers)})",
         "heavy_sites": f"{rules.heavy_piles} piles of {rules.heavy_kw:g} kW and more at sites of "
         f"these kinds: {', '.join(rules.heavy_kinds)}",
         "energy_stations": "fuel stations that get charging piles",

@@ -270,9 +270,10 @@ def _target_notes(city: City, solved: Solved, standing: Mapping[str, str]) -> di
     """Say how each measure was read, apportioned and what it can't reach."""
     notes = reading_notes(city.model.charging)
     notes |= {name: f"{text}; {notes[name]}" for name, text in standing.items()}
-    left = "" if solved.places is None else unreached_note(solved.places)
-    if left:
-        notes |= {name: f"{notes[name]}; {left}" for name in ("townships", "key_areas")}
+    for group in (("townships", "key_areas"), ("test_fleets",)):
+        left = "" if solved.places is None else unreached_note(solved.places, *group)
+        if left:
+            notes |= {name: f"{notes[name]}; {left}" for name in group}
     if solved.testroads is not None:
         notes |= solved.testroads.notes
     if solved.roadside is not None:

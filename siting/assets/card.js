@@ -149,6 +149,10 @@ siting.part("card", function () {
       add("rsu.fibre", S.metres(table.fibre_m[i]));
     }
     add("cost", S.costText(table.cost_cny[i]));
+    if (table.shared && table.shared[i] >= 0) {
+      add("rsu.shared", S.stations.name(table.shared[i]));
+      add("rsu.saving", S.costText(table.shared_saving_cny[i]));
+    }
     add("place", place(roadside.at, i));
     add("clauses", table.clauses[i] || S.UNKNOWN);
     const chips = el("div", "s-chips", chip(t("card.rsu"), roadside.COLOURS[table.level[i]]), chip(S.known("kind", table.kind[i])), table.mandatory[i] ? chip(t("card.rsu.mandatory")) : null);

@@ -4,7 +4,7 @@ siting.part("serving", function () {
   const S = siting, { data, t } = S, FADED = 0.1, MISSED = "#c0271f";
   const show = { clause: -1, places: false };
   const places = { ...S.points(data.places), ...data.places };
-  const PLACE = { townships: "#6b4fa0", key_areas: "#9a4f8a" };
+  const PLACE = { townships: "#6b4fa0", key_areas: "#9a4f8a", test_fleets: "#2f6f6a" };
   const LAYERS = {
     stations: () => S.points(data.stations), hydrogen: () => S.points(data.hydrogen), rsus: () => S.points(data.roadside.rsus),
     places: () => places, testroads: null, zones: null, districts: null,

@@ -41,6 +41,11 @@ WORDS = {
     ),
     "c23_rest_areas": ("普通国省道服务站设站", "rest areas with a station", "stations"),
     "c24_utilisation": ("桩容量平均利用率", "mean utilisation of capacity", "kwh"),
+    "c30_test_fleet": (
+        "测试车队基地快充桩：{name}",
+        "fast piles near the test-fleet base {name}",
+        "piles",
+    ),
     "c25_substation": ("变电站余量：{name}", "head-room of substation {name}", "kw"),
 }
 """Chinese, English and unit of each family of rows."""
@@ -138,7 +143,8 @@ def _part(row: Row, sizing: Sizing, districts: dict[str, tuple[str, str]]) -> Pa
 
 def _place(title: str) -> str:
     """Return the name of the place or substation in the title of its row."""
-    for head in ("township ", "key area ", "fast piles near ", "head-room of substation "):
+    heads = ("township ", "key area ", "fast piles near ", "fast piles for test vehicles near ")
+    for head in (*heads, "head-room of substation "):
         if title.startswith(head):
             return title.removeprefix(head)
     return ""

@@ -29,6 +29,7 @@ PLACE_ROWS = {
     "townships": ("c17_township", "township", "townships"),
     "key_areas": ("c18_key_area", "key area", "key_areas"),
     "zone_areas": ("c19_zone", "fast piles near", "key_areas"),
+    "test_fleets": ("c30_test_fleet", "fast piles for test vehicles near", "test_fleets"),
 }
 """Row name, title and group of places of the measures that are shares of places."""
 
@@ -279,13 +280,18 @@ def _place_rows(target: Target, question: Question) -> Iterator[Row]:
     ones = np.ones(len(arcs.site))
     cover = csr_array((ones, (arcs.demand, arcs.site)), shape=(len(places.frame), sites))[chosen]
     name, title, _ = PLACE_ROWS[target.measure]
-    zone = target.measure == "zone_areas"
+    rules = question.model.charging.rules
+    least = {"zone_areas": rules.zone_piles, "test_fleets": rules.test_fleet_piles}
+    zone = target.measure in least
     open_anyway = stays_open(frame)
-    done = implied(cover, np.zeros(sites, dtype=bool) if zone else open_anyway)
     fast = _fleet(question.types)
     most = _most(question, fast) if zone else np.ones(sites)
-    asked = float(question.model.charging.rules.zone_piles) if zone else 1.0
-    for number in np.flatnonzero(~done).tolist():
+    asked = np.minimum(least.get(target.measure, 1), np.asarray(cover @ most))
+    # A place with room for fewer piles than others ask for implies nothing for them.
+    full = np.flatnonzero(asked >= asked.max(initial=0.0))
+    done = np.zeros(len(chosen), dtype=bool)
+    done[full] = implied(cover[full], np.zeros(sites, dtype=bool) if zone else open_anyway)
+    for number in np.flatnonzero(~done & (asked > 0)).tolist():
         near = cover[[number]].toarray().ravel()
         place = places.frame.iloc[int(chosen[number])]
         yield Row(
@@ -294,7 +300,7 @@ def _place_rows(target: Target, question: Question) -> Iterator[Row]:
             target.clause,
             np.zeros(sites) if zone else near,
             np.outer(near, fast) if zone else np.zeros((sites, kinds)),
-            min(asked, float(near @ most)),
+            float(asked[number]),
         )
 
 

@@ -191,7 +191,7 @@ class Hydrogen(_Part):
 
 
 SHARES = (
-    *("_share", "_areas", "townships", "utilisation"),
+    *("_share", "_areas", "townships", "test_fleets", "utilisation"),
     *("bridges_tunnels", "toll_stations", "expressway_section"),
     "low_speed_districts",
 )
@@ -214,6 +214,7 @@ class Target(_Part):
         "townships",
         "key_areas",
         "zone_areas",
+        "test_fleets",
         "heavy_sites",
         "energy_stations",
         "residential_piles",
@@ -310,6 +311,17 @@ class Model(_Part):
             known = ", ".join(map(str, years))
             said = "no year" if year is None else f"the year {year}"
             raise ValueError(f"{where} has {said}, and the budget has {known}. Give it one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _fleets_of_test_roads(self) -> Model:
+        """Test fleets are based where test roads begin."""
+        asked = {target.measure for target in self.targets}
+        if "test_fleets" in asked and not asked & set(TESTROADS_MEASURES):
+            raise ValueError(
+                "a target asks for charging beside test fleets, and none for test roads that they "
+                "drive on. Add a target with `measure: test_road_km`"
+            )
         return self
 
 

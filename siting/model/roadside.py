@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from siting.frames import ROAD_CLASSES
-from siting.model.figures import NotNegative, Part, PartOfOne, Positive, Share
+from siting.model.figures import Figure, NotNegative, Part, PartOfOne, Positive, Share
 from siting.model.rules import ClauseId  # noqa: TC001  (pydantic reads it)
 
 MEASURES = ("built_area_km2", "bridges_tunnels", "toll_stations", "expressway_section")
@@ -114,6 +114,35 @@ def _rising(batches: tuple[Batch, ...]) -> tuple[Batch, ...]:
     return batches
 
 
+class Sharing(Part):
+    """
+    Poles and power that a roadside site shares with a charging station (多杆合一、共用电源).
+
+    Matched after the solve; the saving is stated beside the cost, which doesn't count on it.
+    """
+
+    within_m: Positive = Figure(
+        value=100, unit="m", source="planner's own: a low-voltage cable", confidence="memory"
+    )
+    """Farthest from a station, straight, that a roadside site takes its power from."""
+    power_cny: NotNegative = Figure(
+        value=15_000, unit="CNY/site", source="planner's own", confidence="memory"
+    )
+    """A connection to the grid and its meter, which a site fed from a station needs no more."""
+    cable_cny_per_m: NotNegative = Figure(
+        value=120, unit="CNY/m", source="planner's own", confidence="memory"
+    )
+    """Cable in a duct from the station to the site."""
+    pole_m: NotNegative = Figure(
+        value=20, unit="m", source="planner's own: within a junction", confidence="memory"
+    )
+    """Up to this distance both stand on one pole."""
+    pole_cny: NotNegative = Figure(
+        value=10_000, unit="CNY/pole", source="planner's own", confidence="memory"
+    )
+    """A pole with its foundation, which is then not built."""
+
+
 class Roadside(Part):
     """The roadside programme; it is planned where a target asks for something of it."""
 
@@ -195,6 +224,8 @@ class Roadside(Part):
     """`first`: they go first in the batches; `only`: no cell is built outside them; `whole`: every
     cell in them that can be built is."""
 
+    sharing: Sharing | None = None
+    """Poles and power shared with charging stations; empty: nothing is shared."""
     edge_nodes: EdgeNodes
     on_board: OnBoard
     batches: Annotated[tuple[Batch, ...], AfterValidator(_rising)]

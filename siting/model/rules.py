@@ -70,6 +70,17 @@ class ClauseRules(Part):
     """What counts as a key area of use (重点应用区域): hubs, freight and core commerce."""
     zone_piles: int = Field(default=4, ge=1)
     """Piles for taxis and delivery vans within reach of each key area in town (绿色交通示范区)."""
+    test_fleet_piles: int = Field(default=4, ge=1)
+    """Piles for taxis and delivery vans within reach of each base of a test fleet."""
+    test_fleet_radius_m: Positive = Figure(
+        value=3000, unit="m", source="planner's own: five minutes' empty drive", confidence="memory"
+    )
+    """Test vehicles charge at stations within this network distance of their base."""
+    test_fleet_tiers: Annotated[
+        tuple[Literal["closed", "pilot", "district", "opened", "section"], ...], Field(min_length=1)
+    ] = ("closed", "pilot", "district", "opened")
+    """Anchors of test roads that are bases of a test fleet, by tier; the ends of an expressway
+    section (`section`) are ramps where no fleet is kept."""
     heavy_kinds: Kinds = ("logistics", "port", "bus_depot")
     """Where heavy vehicles load, park or are kept; where a model asks for heavy sites, stations
     there are built of piles of `heavy_kw` and more alone."""

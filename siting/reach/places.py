@@ -1,4 +1,4 @@
-"""Townships and key areas, and the candidate sites within reach of each."""
+"""Townships, key areas and bases of test fleets, and the candidate sites within reach of each."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
 from siting.demand import cells as grid
 from siting.network import snap
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from siting.model.rules import ClauseRules
     from siting.network import Network
 
-GROUPS = ("townships", "key_areas")
+GROUPS = ("townships", "key_areas", "test_fleets")
 """What a place can be; each is the name of a measure."""
+BASE = "test_base"
+"""Kind of a place that test vehicles are based at: an anchor of the test roads."""
 
 SNAP_LIMIT_M = 3000.0
 """A place farther than this from every node can't be reached. Planner's own."""
@@ -37,8 +40,8 @@ class Places:
     ----------
     frame
         EPSG:4326 Points, RangeIndex, sorted by `place_id`. Columns: `place_id` (str, the
-        facility's), `name`, `kind` (a `FACILITY_KINDS` value), `measure` (one of `GROUPS`),
-        `district_id`, `urban` (bool, in a built-up cell), `radius_m` (float).
+        facility's), `name`, `kind` (a `FACILITY_KINDS` value, or `BASE`), `measure` (one
+        of `GROUPS`), `district_id`, `urban` (bool, in a built-up cell), `radius_m` (float).
     node
         Network node of each place, int64, shape (n,); -1 when farther than the limit.
     access_m
@@ -68,6 +71,7 @@ def charging_places(
     rules: ClauseRules,
     *,
     cells: grid.Cells,
+    bases: gpd.GeoDataFrame | None = None,
 ) -> Places:
     """
     Find the townships and key areas of a city and the candidate sites near them.
@@ -86,28 +90,41 @@ def charging_places(
         Radii and kinds.
     cells
         The cells that say what is built up.
+    bases
+        Where test vehicles are based, EPSG:4326 Points with `place_id` and `name`.
 
     Returns
     -------
     places
         Empty where the map shows none.
     """
-    facilities = city_map.facilities
+    facilities = _with_bases(city_map.facilities, bases)
     township = (facilities["kind"] == "township").to_numpy()
+    base = (facilities["kind"] == BASE).to_numpy()
     key = facilities["kind"].isin(rules.key_area_kinds).to_numpy() & ~township
-    found = facilities[township | key]
+    found = facilities[township | key | base]
     xy = _coordinates(found, network)
     polygons = districts.geometry.to_crs(network.crs).to_numpy()
     row = grid.district_of(polygons, xy)
+    # A base stands at a junction of the planned roads; one on the border is its nearest district's.
+    lost = (row < 0) & (found["kind"] == BASE).to_numpy()
+    row[lost] = shapely.STRtree(polygons).nearest(shapely.points(xy[lost]))
     found, xy, row = found[row >= 0], xy[row >= 0], row[row >= 0]
     is_township = (found["kind"] == "township").to_numpy()
-    radius_m = np.where(is_township, rules.township_radius_m.value, rules.key_area_radius_m.value)
+    group = np.where(is_township, 0, np.where(found["kind"] == BASE, 2, 1))
+    radius_m = np.array(
+        [
+            rules.township_radius_m.value,
+            rules.key_area_radius_m.value,
+            rules.test_fleet_radius_m.value,
+        ]
+    )[group]
     table = pd.DataFrame(
         {
             "place_id": found["facility_id"].astype(str).to_numpy(),
             "name": found["name"].fillna("").astype(str).to_numpy(),
             "kind": found["kind"].astype(str).to_numpy(),
-            "measure": np.where(is_township, *GROUPS),
+            "measure": np.array(GROUPS, dtype=object)[group],
             "district_id": districts["district_id"].astype(str).to_numpy()[row],
             "urban": grid.is_urban(cells, xy) if len(xy) else np.zeros(0, dtype=bool),
             "radius_m": radius_m.astype(float),
@@ -129,6 +146,18 @@ def charging_places(
         max(1, len(candidates.node)),
     )
     return Places(frame, node, access_m, reach)
+
+
+def _with_bases(facilities: gpd.GeoDataFrame, bases: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
+    """Add the bases of test fleets to the facilities of the map."""
+    columns = ["facility_id", "name", "kind", "geometry"]
+    if bases is None or not len(bases):
+        return facilities
+    ids = "anchor/" + bases["place_id"].astype(str)
+    more = bases.assign(facility_id=ids, kind=BASE)[columns]
+    return gpd.GeoDataFrame(
+        pd.concat([facilities[columns], more], ignore_index=True), crs="EPSG:4326"
+    )
 
 
 def _coordinates(frame: gpd.GeoDataFrame, network: Network) -> npt.NDArray[np.float64]:
@@ -180,12 +209,13 @@ def place_frame(
     return frame
 
 
-def unreached_note(places: Places) -> str:
-    """Name the places that no candidate site reaches, or return ""."""
+def unreached_note(places: Places, *measures: str) -> str:
+    """Name the places of some measures that no candidate site reaches, or return ""."""
     count = np.bincount(places.reach.demand, minlength=len(places.frame))
-    left = places.frame[count == 0]
+    left = places.frame[(count == 0) & places.frame["measure"].isin(measures).to_numpy()]
     if left.empty:
         return ""
     names = left["name"].where(left["name"] != "", left["place_id"]).tolist()
     shown = "、".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")  # noqa: PLR2004
-    return f"{len(names)} townships or key areas have no candidate site within reach: {shown}"
+    what = "bases of test fleets" if BASE in set(left["kind"]) else "townships or key areas"
+    return f"{len(names)} {what} have no candidate site within reach: {shown}"

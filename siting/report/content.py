@@ -224,8 +224,17 @@ def _investment(plan: Plan) -> dict[str, Any]:
         "districts": [
             (str(name), _wan(v), percent_text(v / max(total, 1))) for name, v in districts.items()
         ],
+        "sharing": _sharing(plan.run),
         "preference": _wan(int(plan.run["totals"].get("preference_cost_cny", 0))),
     }
+
+
+def _sharing(run: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Say what shared poles and power could save; None where nothing is shared."""
+    shared = run.get("sharing")
+    if not shared or not shared["pairs"]:
+        return None
+    return {"pairs": count_text(shared["pairs"]), "saving": _wan(int(shared["saving_cny"]))}
 
 
 def _joint(run: Mapping[str, Any]) -> dict[str, Any] | None:

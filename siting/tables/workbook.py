@@ -172,11 +172,16 @@ def _investment(plan: Plan) -> Table:
     more = int(plan.run["totals"].get("preference_cost_cny", 0))
     if more:
         rows.append(["另：V2G 与光储（偏好，不含在合计内）", "", "", None, more / 1e4, more])
+    saved = int(plan.run.get("sharing", {}).get("saving_cny", 0))
+    if saved:
+        rows.append(
+            ["另：共用杆件与电源可节省（不在合计内扣减）", "", "", None, -saved / 1e4, -saved]
+        )
     columns = (
         *(Column("类别"), Column("行政区"), Column("年份"), Column("数量", kind="count")),
         *(Column("投资（万元）", kind="wan"), Column("投资（元）", kind="count")),
     )
-    return Table("投资估算", columns, rows, totals=4 if more else 3)
+    return Table("投资估算", columns, rows, totals=3 + bool(more) + bool(saved))
 
 
 def _by_district(plan: Plan) -> Table:

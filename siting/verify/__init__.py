@@ -15,6 +15,7 @@ from siting.verify.locks import lock_findings
 from siting.verify.pilots import pilot_findings
 from siting.verify.roadside import roadside_findings
 from siting.verify.service import service_findings
+from siting.verify.sharing import sharing_findings
 from siting.verify.standing import standing_findings
 from siting.verify.testroads import testroad_findings
 from siting.verify.years import year_findings
@@ -46,6 +47,7 @@ def verify_plan(plan: Plan) -> tuple[Finding, ...]:
         *hydrogen_findings(plan),
         *roadside_findings(plan),
         *testroad_findings(plan),
+        *sharing_findings(plan),
         *service_findings(plan),
         *pilot_findings(plan),
         *lock_findings(plan),

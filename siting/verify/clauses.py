@@ -35,6 +35,7 @@ MEASURES = frozenset(
         "townships",
         "key_areas",
         "zone_areas",
+        "test_fleets",
         "heavy_sites",
         "energy_stations",
         "residential_piles",
@@ -61,9 +62,12 @@ def clause_measure(plan: Plan, measure: str) -> float:
     if measure in {"townships", "key_areas"}:
         group = places[places.measure == measure]
         return float(np.mean(group.distance_m <= group.radius_m)) if len(group) else np.nan
-    if measure == "zone_areas":
-        group = places[(places.measure == "key_areas") & (places.urban == 1)]
-        return float(np.mean(group.fast_piles >= rules["zone_piles"])) if len(group) else np.nan
+    if measure in {"zone_areas", "test_fleets"}:
+        zone = measure == "zone_areas"
+        least = rules["zone_piles" if zone else "test_fleet_piles"]
+        group = places[places.measure == ("key_areas" if zone else measure)]
+        group = group[(group.urban == 1) | (not zone)]
+        return float(np.mean(group.fast_piles >= least)) if len(group) else np.nan
     if measure == "rest_areas":
         rest = plan.candidates.site_id[plan.candidates.kind == "rest_area"]
         return float(rest.isin(stations.site_id).mean()) if len(rest) else np.nan
@@ -122,6 +126,9 @@ def clause_findings(plan: Plan) -> Iterator[Finding]:
     places = plan.places
     if len(places):
         yield from _check_places(plan)
+    asked = set(plan.clauses.measure[plan.clauses.target.notna()])
+    if "test_fleets" in asked and len(plan.test_road_places):
+        yield none("bases of test fleets are anchors of test roads", _wrong_bases(plan))
     if len(plan.substations):
         yield from _check_substations(plan)
 
@@ -129,7 +136,11 @@ def clause_findings(plan: Plan) -> Iterator[Finding]:
 def _check_places(plan: Plan) -> Iterator[Finding]:
     places, rules = plan.places, plan.run["settings"]["rules"]
     radius = places.measure.map(
-        {"townships": rules["township_radius_m"], "key_areas": rules["key_area_radius_m"]}
+        {
+            "townships": rules["township_radius_m"],
+            "key_areas": rules["key_area_radius_m"],
+            "test_fleets": rules.get("test_fleet_radius_m"),
+        }
     )
     yield none("radius of places", places.place_id[radius != places.radius_m])
     nearest, fast = _reached(plan)
@@ -143,6 +154,21 @@ def _check_places(plan: Plan) -> Iterator[Finding]:
     yield none("places reached", places.place_id[wrong | missed])
     yield none("fast piles near places", places.place_id[fast != places.fast_piles.to_numpy()])
     yield from _check_access(plan)
+
+
+def _wrong_bases(plan: Plan) -> npt.NDArray[np.object_]:
+    """Bases that are no anchor of a named tier or lie elsewhere, and anchors that are left out."""
+    places, anchors = plan.places, plan.test_road_places
+    tiers = plan.run["settings"]["rules"]["test_fleet_tiers"]
+    some = anchors[(anchors.role == "anchor") & anchors.tier.isin(tiers)]
+    stated = places[places.measure == "test_fleets"]
+    given = pd.Series(some.geometry.to_numpy(), index="anchor/" + some.place_id.astype(str))
+    at = pd.Series(stated.geometry.to_numpy(), index=stated.place_id.astype(str))
+    wrong = set(given.index) ^ set(at.index)
+    for name in set(given.index) & set(at.index):
+        ends = (given[name].x, given[name].y, at[name].x, at[name].y)
+        wrong |= {name} if Geod(ellps="WGS84").inv(*ends)[2] > TOLERANCE_M else set()
+    return np.array(sorted(wrong), dtype=object)
 
 
 def _check_access(plan: Plan) -> Iterator[Finding]:
@@ -170,7 +196,7 @@ def only_sites(plan: Plan) -> npt.NDArray[np.object_]:
     """
     places, sites = plan.places, plan.candidates
     asked = set(plan.clauses.measure[plan.clauses.target.notna()])
-    groups = {"townships"} & asked | (
+    groups = {"townships", "test_fleets"} & asked | (
         {"key_areas"} if asked & {"key_areas", "zone_areas"} else set()
     )
     if not len(places) or not groups:

@@ -53,7 +53,17 @@ def _sites(plan: Plan) -> dict[str, Any]:
         "cost_cny": numbers(frame["cost_cny"]),
         "fibre_m": numbers(frame["fibre_m"]),
         "node": node.get_indexer(frame["edge_node_id"]).tolist(),
+        **_shared(plan),
     }
+
+
+def _shared(plan: Plan) -> dict[str, Any]:
+    """Return the station whose pole and power each site shares, -1 for none, and what it saves."""
+    frame = plan.rsus
+    if "shared_station" not in frame:
+        return {}
+    station = pd.Index(plan.stations["site_id"]).get_indexer(frame["shared_station"])
+    return {"shared": station.tolist(), "shared_saving_cny": numbers(frame["shared_saving_cny"])}
 
 
 def _nodes(plan: Plan) -> dict[str, Any]:

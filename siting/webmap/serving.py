@@ -246,6 +246,19 @@ def _zone_areas(plan: Plan) -> Serving:
     )
 
 
+def _test_fleets(plan: Plan) -> Serving:
+    """Count the bases of test fleets with enough fast piles around them."""
+    places, least = plan.places, _settings(plan)["rules"]["test_fleet_piles"]
+    of = (places["measure"] == "test_fleets").to_numpy(dtype=bool)
+    enough = of & (places["fast_piles"] >= least).to_numpy()
+    return Serving(
+        {"places": enough, "stations": _open(plan, places["station_id"][enough])},
+        float(enough.sum()),
+        float(of.sum()),
+        missed=places.geometry[of & ~enough],
+    )
+
+
 def _heavy_sites(plan: Plan) -> Serving:
     rules, types = _settings(plan)["rules"], plan.pile_types
     strong = [f"piles_{t}" for t in types["type_id"][types["kw"] >= rules["heavy_kw"]]]
@@ -295,6 +308,7 @@ RULES: Mapping[str, Callable[[Plan], Serving]] = {
     "townships": _reached("townships"),
     "key_areas": _reached("key_areas"),
     "zone_areas": _zone_areas,
+    "test_fleets": _test_fleets,
     "heavy_sites": _heavy_sites,
     "energy_stations": _energy_stations,
     "residential_piles": _residential_piles,

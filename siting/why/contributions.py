@@ -34,8 +34,9 @@ def given_to_targets(plan: Plan, row: int) -> dict[str, float]:
     -----
     Shares of places (`townships`, `key_areas`) count the places of which it is the nearest open
     station and that no other one reaches, as far as the published distances tell: a place with one
-    candidate site within reach. Piles for taxis and vans near key areas (`zone_areas`) and the
-    mean `utilisation` depend on all stations and are left out.
+    candidate site within reach. Piles for taxis and vans near key areas (`zone_areas`) and
+    bases of test fleets (`test_fleets`) and the mean `utilisation` depend on all stations and are
+    left out.
     """
     station, settings = plan.stations.iloc[row], plan.run["settings"]
     gives = {"served_share": _share(float(station["served_kwh_day"]), plan.demand["kwh_day"].sum())}

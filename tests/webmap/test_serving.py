@@ -60,7 +60,7 @@ def of(plan: Plan, measure: str) -> Serving:
 
 
 def test_every_measure_that_can_be_asked_has_a_rule() -> None:
-    places = {"townships", "key_areas", "zone_areas", "hydrogen_stations"}
+    places = {"townships", "key_areas", "zone_areas", "test_fleets", "hydrogen_stations"}
     assert set(RULES) == {*CHARGING, *ROADS, *ROADSIDE, *places}
 
 
