@@ -83,15 +83,19 @@ def test_the_model_s_own_total_is_divided_as_a_plan_divides_it() -> None:
     assert with_total(model.budget, 1_500_000.0) == model.budget
 
 
+ONE_YEAR = {**MONEY, "years": [{"year": 2024, "most_cny": 1e6}]}
+ELECTRIC = {"funds": [{"name": "电", "programmes": ["charging", "hydrogen"], "most_cny": 5e5}]}
+
+
 @pytest.mark.parametrize(
     ("budget", "own", "total", "left", "name"),
     [
         (MONEY, None, 1.5e6, 1.5e6 - 3e5 - 2e5, "total"),
         (MONEY, 4e5, 1.5e6, 4e5, "own"),
-        ({**MONEY, "years": [{"year": 2024, "most_cny": 1e6}]}, None, 1.5e6, (1e6 - 4.5e5) * (1 - PACKING), "years"),
-        ({"funds": [{"name": "电", "programmes": ["charging", "hydrogen"], "most_cny": 5e5}]}, None, 1.5e6, 3e5, "fund 电"),
+        (ONE_YEAR, None, 1.5e6, (1e6 - 4.5e5) * (1 - PACKING), "years"),
+        (ELECTRIC, None, 1.5e6, 3e5, "fund 电"),
     ],
-)  # fmt: skip
+)
 def test_what_limits_charging_is_named(
     budget: dict[str, object], own: float | None, total: float, left: float, name: str
 ) -> None:
