@@ -12,18 +12,19 @@ import numpy as np
 import pulp
 from scipy.sparse import csr_array, vstack
 
-from siting.assemble.plan import Solved, assemble_plan
 from siting.charging.budgets import without_others
+from siting.charging.fairness import Found
 from siting.clock import Event, silent, stage
 from siting.compare.runs import compare, overlap
 from siting.core.solve import solve
-from siting.errors import ModelError
-from siting.evidence import evidence
+from siting.errors import InfeasibleError, ModelError, SolverError
 from siting.files import replacing
 from siting.formulate.charging import decode
-from siting.joint.solving import refuse_impossible
+from siting.joint.charging import joint_bound
+from siting.joint.money import with_charging_budget
+from siting.joint.solving import Others, Settled, refuse_impossible, solve_all
 from siting.model.model import load_model
-from siting.pipeline import WRITERS, pass_only_verified, prepare
+from siting.pipeline import WRITERS, pass_only_verified, prepare, put_together
 from siting.store.runs import read_run, write_run
 from siting.structures import Sizing
 from siting.units import percent_text
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from siting.formulate.charging import Decision
     from siting.model.model import Model
     from siting.pipeline import Ground
+    from siting.plan import Plan
     from siting.programme import Programme
 
     Bools = npt.NDArray[np.bool_]
@@ -165,7 +167,8 @@ def choose_schemes(
     number: int,
     within: float,
     differ: float,
-    told: Callable[[Scheme], None] | None = None,
+    first: Found | None = None,
+    told: Callable[[Scheme], str] | None = None,
 ) -> Choice:
     """
     Find plans that differ materially and serve nearly as much as the best that was found.
@@ -182,25 +185,21 @@ def choose_schemes(
         How much less than the best plan a scheme may serve, as a share.
     differ
         Least share of the free sites of every earlier scheme that a scheme doesn't open.
+    first
+        The best plan, where it was found already.
     told
-        Told of each scheme.
+        Told of each scheme; says why it is none, "" where it is one.
 
     Raises
     ------
     InfeasibleError, SolverError
         There is no plan at all.
     """
-    limits, ending = model.solve, ""
+    ending = ""
     found: list[Scheme] = []
     for label in ascii_uppercase[:number]:
-        programme = with_differences(formulate(model), [s.decision.opened for s in found], differ)
-        outcome = solve(
-            programme,
-            gap=limits.gap,
-            seconds=limits.seconds,
-            memory_mb=limits.memory_mb,
-            seed=limits.seed,
-        )
+        earlier = [one.decision.opened for one in found]
+        programme, outcome = _differing(formulate, model, earlier, differ, first)
         if not found:
             refuse_impossible(outcome)
         floor = (1 - within) * found[0].outcome.objective if found else -np.inf
@@ -209,10 +208,34 @@ def choose_schemes(
             break
         decision = decode(programme, outcome)
         of_best = outcome.objective / max(found[0].outcome.objective, 1e-9) if found else 1.0
-        found.append(Scheme(label, programme, outcome, decision, of_best))
-        if told is not None:
-            told(found[-1])
+        scheme = Scheme(label, programme, outcome, decision, of_best)
+        ending = "" if told is None else told(scheme)
+        if ending:
+            break
+        found.append(scheme)
     return Choice(tuple(found), ending)
+
+
+def _differing(
+    formulate: Callable[[Model], Programme],
+    model: Model,
+    earlier: Sequence[Bools],
+    differ: float,
+    first: Found | None,
+) -> tuple[Programme, Outcome]:
+    """Solve with the rows of difference from the earlier schemes."""
+    if not earlier and first is not None:
+        return first.programme, first.outcome
+    limits = model.solve
+    programme = with_differences(formulate(model), earlier, differ)
+    outcome = solve(
+        programme,
+        gap=limits.gap,
+        seconds=limits.seconds,
+        memory_mb=limits.memory_mb,
+        seed=limits.seed,
+    )
+    return programme, outcome
 
 
 def _ending(label: str, outcome: Outcome, floor: float, within: float, differ: float) -> str:
@@ -236,7 +259,11 @@ def schemes(
     report: Callable[[Event], None] = silent,
 ) -> Schemes:
     """
-    Publish two to four materially different plans of a model's charging, and set them side by side.
+    Publish two to four materially different plans of a model, and set them side by side.
+
+    Their stations differ. Where the model has a budget of all programmes, each scheme is a whole
+    plan within it: the other programmes are planned once and are the same in all, and charging has
+    what they leave. Otherwise the schemes are of charging alone.
 
     Parameters
     ----------
@@ -254,7 +281,7 @@ def schemes(
     Returns
     -------
     schemes
-        Each run is checked like any other; other programmes aren't in them.
+        Each run is checked like any other.
 
     Raises
     ------
@@ -269,30 +296,93 @@ def schemes(
         )
     seconds: dict[str, float] = {}
     ground = prepare(load_model(model, overrides), out=out, seconds=seconds, report=report)
-    asked = without_others(ground.city.model, ground.city.model.charging.budget_cny)
     with stage("solve", seconds, report):
+        way = _alone(ground) if ground.city.model.budget is None else _jointly(ground, report)
+        plans: dict[str, Plan] = {}
+
+        def told(one: Scheme) -> str:
+            report(Event("solve", _text(one)))
+            try:
+                plans[one.label] = _noted(way.build(one), one, way.note, differ)
+            except (InfeasibleError, SolverError) as error:
+                if one.label == "A":
+                    raise
+                return f"the stations of scheme {one.label} can't be built by year: {error}"
+            return ""
+
         choice = choose_schemes(
-            ground.charging, asked, number=number, within=within, differ=differ,
-            told=lambda one: report(Event("solve", _text(one))),
+            ground.charging, way.asked, number=number, within=within, differ=differ,
+            first=way.first, told=told,
         )  # fmt: skip
         if choice.ending:
             report(Event("solve", choice.ending))
-    folder = out / f"{asked.name}-schemes-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    folder = out / f"{way.asked.name}-schemes-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     with stage("publish", seconds, report):
-        runs = tuple(
-            _publish(ground, asked, one, folder / "runs", differ) for one in choice.schemes
-        )
+        runs = tuple(_publish(plans[one.label], one, folder / "runs") for one in choice.schemes)
         ids = ground.candidates.frame["site_id"].astype(str).to_numpy()
         shared = overlap([set(ids[one.decision.opened]) for one in choice.schemes])
         if len(runs) > 1:
             compare(runs, out=folder / "compare")
-            plans = {
-                one.label: read_run(run) for one, run in zip(choice.schemes, runs, strict=True)
-            }
-            write_map(plans["A"], folder / "schemes.html", schemes=plans)
+            back = {one.label: read_run(run) for one, run in zip(choice.schemes, runs, strict=True)}
+            write_map(back["A"], folder / "schemes.html", schemes=back)
         with replacing(folder / "schemes.json") as part:
-            part.write_text(_record(choice, shared), encoding="utf-8")
+            part.write_text(_record(choice, shared, plans), encoding="utf-8")
     return Schemes(folder, runs, choice, shared)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """The model that schemes are asked of, the best if known, and how a plan is put together."""
+
+    asked: Model
+    first: Found | None
+    build: Callable[[Scheme], Plan]
+    note: str
+
+
+def _alone(ground: Ground) -> _Way:
+    """Choose schemes of charging alone."""
+    asked = without_others(ground.city.model, ground.city.model.charging.budget_cny)
+
+    def build(one: Scheme) -> Plan:
+        at = _named(ground, asked, one)
+        found = Found(one.programme, one.outcome)
+        settled = Settled(Others(None, None, None), found, at.city.model, None)
+        return put_together(at, settled, {"solve": one.outcome.seconds})
+
+    return _Way(asked, None, build, "只含充换电 / charging alone")
+
+
+def _jointly(ground: Ground, report: Callable[[Event], None]) -> _Way:
+    """Choose schemes of one budget: the others planned once, charging with what they leave."""
+    charging = ground.city.model.charging.model_copy(update={"objective": "served"})
+    model = ground.city.model.model_copy(update={"charging": charging})
+    ground = replace(ground, city=replace(ground.city, model=model))
+    best = solve_all(ground, report)
+    assert best.joint is not None  # noqa: S101
+    money, kept = best.joint
+    asked = without_others(model, money.charging_cny, kept.share)
+
+    def build(one: Scheme) -> Plan:
+        at = _named(ground, model, one)
+        found = Found(one.programme, one.outcome)
+        bound = joint_bound(one.programme, one.outcome, money)
+        within = replace(kept, found=found, bound_kwh_day=bound)
+        given = with_charging_budget(at.city.model, money.charging_cny)
+        settled = Settled(best.others, found, given, (money, within))
+        return put_together(at, settled, {"solve": one.outcome.seconds})
+
+    return _Way(
+        asked, best.found, build,
+        "同一总预算下的整体方案，充换电以外各专项各方案相同 / a whole plan within one budget; the "
+        "programmes beside charging are the same in every scheme",
+    )  # fmt: skip
+
+
+def _named(ground: Ground, asked: Model, one: Scheme) -> Ground:
+    """Return the ground with the model under the name of a scheme."""
+    named = asked.model_copy(update={"name": f"{asked.name[:50]}-scheme-{one.label}"})
+    return replace(ground, city=replace(ground.city, model=named))
 
 
 def _text(one: Scheme) -> str:
@@ -303,41 +393,43 @@ def _text(one: Scheme) -> str:
     )
 
 
-def _publish(ground: Ground, asked: Model, one: Scheme, out: Path, differ: float) -> Path:
+def _noted(found: Plan, one: Scheme, note: str, differ: float) -> Plan:
+    """Say in a run which scheme it is, and what its bound is on."""
+    zh, en = note.split(" / ")
+    zh, en = f"方案 {one.label}，{zh}", f"scheme {one.label}, {en}"
+    if one.label != "A":
+        zh += f"；不用此前各方案至少 {percent_text(differ)} 的新站址，上界仅对如此之方案而言"
+        en += (
+            f"; at least {percent_text(differ, 'en')} of the free sites of every earlier scheme "
+            "are closed, and its bound is on plans of which that holds"
+        )
+    return replace(found, run={**found.run, "notes": [*found.run["notes"], f"{zh} / {en}"]})
+
+
+def _publish(found: Plan, one: Scheme, out: Path) -> Path:
     """Check a scheme and write its run folder."""
-    named = asked.model_copy(update={"name": f"{asked.name[:50]}-scheme-{one.label}"})
-    city = replace(ground.city, model=named)
-    proof = evidence(one.programme, one.outcome)
-    solved = Solved(
-        one.decision, one.outcome, places=ground.places, substations=ground.substations,
-        evidence=proof,
-    )  # fmt: skip
     seconds = {"solve": one.outcome.seconds}
-    found = assemble_plan(
-        city, ground.network, ground.demand, ground.candidates, ground.reach, solved, seconds
-    )
-    note = f"scheme {one.label}, charging alone" + (
-        ""
-        if one.label == "A"
-        else f"; at least {percent_text(differ, 'en')} of the free sites of "
-        "every earlier scheme are closed, and its bound is on plans of which that holds"
-    )
-    noted = replace(found, run={**found.run, "notes": [*found.run["notes"], note]})
-    folder, _ = write_run(pass_only_verified(noted), out, WRITERS, seconds)
+    folder, _ = write_run(pass_only_verified(found), out, WRITERS, seconds)
     return folder
 
 
-def _record(choice: Choice, shared: npt.NDArray[np.float64]) -> str:
+def _record(choice: Choice, shared: npt.NDArray[np.float64], plans: Mapping[str, Plan]) -> str:
     """Return the schemes as JSON."""
-    rows = [
-        {
-            "scheme": one.label,
-            "served_kwh_day": one.outcome.objective,
-            "bound_kwh_day": one.outcome.bound,
-            "of_best": one.of_best,
-            "stations": int(one.decision.opened.sum()),
-        }
-        for one in choice.schemes
-    ]
+    rows = []
+    for one in choice.schemes:
+        run = plans[one.label].run
+        joint = run.get("joint") or {"bound": one.outcome.bound, "status": "met"}
+        rows.append(
+            {
+                "scheme": one.label,
+                "served_kwh_day": one.outcome.objective,
+                "bound_kwh_day": joint["bound"],
+                "of_best": one.of_best,
+                "stations": int(one.decision.opened.sum()),
+                "status": joint["status"],
+                "cost_cny": int(run["totals"]["cost_cny"]),
+                "charging_cost_cny": int(run["totals"]["charging_cost_cny"]),
+            }
+        )
     record = {"schemes": rows, "overlap": shared.tolist(), "ending": choice.ending}
     return json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
