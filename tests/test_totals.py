@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,9 @@ from test_formulate_charging import city, model_of
 from siting.charging.budgets import without_others
 from siting.core.outcome import Status
 from siting.core.solve import solve
+from siting.errors import InfeasibleError
 from siting.formulate.charging import charging_programme, decode
+from siting.frontier import joint
 from siting.joint.money import PACKING, Taken
 from siting.joint.totals import least_charging_cny, purse_of, solve_totals, with_total
 from siting.model.budget import Budget
@@ -25,6 +28,7 @@ from siting.model.model import Model, Target
 from siting.structures import Sizing
 
 if TYPE_CHECKING:
+    from siting.joint.solving import Settled
     from siting.joint.totals import Purchase
     from siting.programme import Programme
 
@@ -222,3 +226,45 @@ def test_forced_sites_cost_at_least_what_is_said() -> None:
     cheap = min(forced.pile_cny[forced.allowed[site]])
     one = replace(sizing, forced=np.arange(7) == site)
     assert least_charging_cny(one) == forced.fixed_cny[site] + 2 * cheap
+
+
+def test_a_plan_that_its_years_do_not_hold_gives_way_to_the_best_of_smaller_totals(
+    monkeypatch: pytest.MonkeyPatch, bought: tuple[Purchase, ...]
+) -> None:
+    """Years are left out: a plan is put together where it serves less than its total allows."""
+    whole = [point for point in bought if point.share >= 1]
+    assert len(whole) >= 3
+    served = [point.bought.served_kwh_day for point in whole if point.bought is not None]
+    assert served[0] < served[1] < served[2]
+    # By total, the most energy whose stations its years would hold.
+    holds = {whole[0].purse.total_cny: 0.0, whole[1].purse.total_cny: served[0]}
+
+    def put_together(ground: SimpleNamespace, settled: Settled, _seconds: object) -> object:
+        total = ground.city.model.budget.total_cny
+        energy = settled.found.outcome.objective
+        if energy > holds.get(total, math.inf):
+            raise InfeasibleError("the stations can't be built within the years as they are")
+        assert settled.joint is not None
+        money = {"programmes": []}
+        joint = {"objective": energy, "bound": settled.joint[1].bound_kwh_day, "money": money}
+        joint |= {"status": "met", "shortfall": {"clauses": []}}
+        totals = {"cost_cny": 0, "stations": 0, "piles": 0}
+        return SimpleNamespace(run={"joint": joint, "totals": totals})
+
+    @dataclass
+    class City:
+        model: Model
+
+    @dataclass
+    class Ground:
+        city: City
+        demand: object
+
+    monkeypatch.setattr(joint, "put_together", put_together)
+    demand = SimpleNamespace(frame=HAND[1].frame)
+    points = joint.joint_points(Ground(City(asked(MONEY)), demand), None, whole)  # type: ignore[arg-type]
+    assert [point.status for point in points[:3]] == ["none", "met", "met"]
+    assert "years" in points[0].missing
+    assert points[1].served_kwh_day == served[0]
+    assert points[2].served_kwh_day == served[2]
+    assert points[1].bound_kwh_day == whole[1].bound_kwh_day

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from siting.plan import Plan
 
 
+TRIES = 4
+"""Plans of smaller totals that stand by for one whose years don't do."""
+
+
 def joint_points(
     ground: Ground, others: Others, purchases: Sequence[Purchase]
 ) -> tuple[FrontierPoint, ...]:
@@ -35,7 +39,7 @@ def joint_points(
     Put the plan of each total together, and describe it.
 
     Where the stations of a point can't be built within its years, the plan of a smaller total
-    stands for it: its years have more money now.
+    stands for it: it costs less, and what it needs in a year is there.
 
     Parameters
     ----------
@@ -53,36 +57,51 @@ def joint_points(
     """
     asked = float(ground.demand.frame["kwh_day"].sum())
     points: list[FrontierPoint] = []
-    last: Purchase | None = None
+    before: list[Purchase] = []
     for one in purchases:
         if not one.planned:
             points.append(_nothing(one, missing_text(one)))
             continue
         try:
-            found, used = _orderly(ground, others, one, last)
+            found, used = _orderly(ground, others, one, before)
+            points.append(_point(found, used, asked))
         except (InfeasibleError, SolverError) as error:
+            used = one
             points.append(_nothing(one, _years_text(error)))
-            continue
-        last = used
-        points.append(_point(found, used, asked))
+        # What was used last comes first, then what a total was solved to.
+        before = [used, *([] if used is one else [one]), *before][:TRIES]
     return with_slopes(points)
 
 
 def _orderly(
-    ground: Ground, others: Others, one: Purchase, last: Purchase | None
+    ground: Ground, others: Others, one: Purchase, before: Sequence[Purchase]
 ) -> tuple[Plan, Purchase]:
-    """Put a point's plan together, or that of a smaller total where its years don't do."""
+    """Put a point's plan together, or the best of smaller totals where its years don't do."""
     try:
         return _together(ground, others, one), one
-    except (InfeasibleError, SolverError):
-        if last is None or last.bought is None:
-            raise
-        held = replace(one, bought=last.bought)
-        if last.share < one.share:
-            before = last.bought
-            bound = joint_bound(before.programme, before.outcome, one.purse.money)
-            held = replace(held, bound_kwh_day=bound, most_share=one.share, proven=False)
-        return _together(ground, others, held), held
+    except (InfeasibleError, SolverError) as error:
+        for other in sorted(before, key=_worth, reverse=True):
+            held = _held(one, other)
+            try:
+                return _together(ground, others, held), held
+            except (InfeasibleError, SolverError):
+                continue
+        raise error  # noqa: TRY201  (what was tried since is no news)
+
+
+def _worth(one: Purchase) -> tuple[float, float]:
+    assert one.bought is not None  # noqa: S101
+    return one.share, one.bought.served_kwh_day
+
+
+def _held(one: Purchase, other: Purchase) -> Purchase:
+    """Return a total with the plan of a smaller one."""
+    assert other.bought is not None  # noqa: S101
+    held = replace(one, bought=other.bought)
+    if other.share >= one.share:
+        return held
+    bound = joint_bound(other.bought.programme, other.bought.outcome, one.purse.money)
+    return replace(held, bound_kwh_day=bound, most_share=one.share, proven=False)
 
 
 def _together(ground: Ground, others: Others, one: Purchase) -> Plan:
