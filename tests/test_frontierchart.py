@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siting.frontier.chart import ticks
+from siting.frontier.axes import ticks
 
 
 @given(st.floats(0, 1e6), st.floats(1, 1e9))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,16 +17,18 @@ if TYPE_CHECKING:
 def frontier(
     model: Annotated[str, typer.Argument(help="A model's name (jinan) or a YAML file.")],
     *,
-    budget: Annotated[
-        str, typer.Option(help="low:high:number of charging budgets in yuan, 1e9:3e9:9.")
-    ],
+    budget: Annotated[str, typer.Option(help="low:high:number of budgets in yuan, 1e9:3e9:9.")],
+    of: Annotated[
+        Literal["total", "charging"] | None,
+        typer.Option(help="Of all programmes, or of charging. Default: total with a `budget:`."),
+    ] = None,
     roads: Annotated[Path | None, typer.Option(help="Road file instead of the model's.")] = None,
     out: Annotated[Path, typer.Option(help="Folder in which the result appears.")] = Path("maps"),
     seconds: Annotated[
         float | None, typer.Option(help="Longest first solve; the rest share 2.5 times it.")
     ] = None,
 ) -> None:
-    """Chart what each budget buys: energy served with its bound, marginal value, the knee."""
+    """Chart what each budget buys: energy with its bound, shortfall, cost, marginal value, knee."""
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
@@ -39,28 +41,47 @@ def frontier(
     if seconds is not None:
         overrides["solve"] = {"seconds": seconds}
     console = Console(highlight=False, soft_wrap=True)
-    found = run(model, budget, out=out, overrides=overrides, report=stage_teller(console))
-    heads = ("budget", "served MWh/day", "gap", "cost", "stations", "piles", "targets", "marginal")
+    found = run(model, budget, out=out, of=of, overrides=overrides, report=stage_teller(console))
+    heads = (
+        "budget",
+        "served MWh/day",
+        "gap",
+        "cost",
+        "stations",
+        "piles",
+        "targets",
+        "marginal",
+        "limit",
+    )
     table = Table(*heads)
     for point in found.points:
         table.add_row(*_cells(point))
     console.print(table)
     console.print("marginal: kWh a day for 10,000 CNY more, difference of re-solved points")
+    for point in found.points:
+        if point.missing:
+            money = money_text(point.budget_cny, "en")
+            console.print(f"no plan for {money}: {point.missing}", markup=False)
     for note in found.notes:
         console.print(f"note: {note}", markup=False)
     console.print(f"chart: {found.folder / 'frontier.svg'}", markup=False)
 
 
 def _cells(point: FrontierPoint) -> tuple[str, ...]:
-    held = {"met": "met", "none": "no plan", "short": f"{percent_text(point.share, 'en')} of each"}
+    from rich.markup import escape  # noqa: PLC0415
+
+    budget = money_text(point.budget_cny, "en") + (" (knee)" if point.knee else "")
+    if point.status == "none":
+        return (budget, "", "", "", "", "", "no plan", "", "")
     known = point.marginal_kwh_per_wan
     return (
-        money_text(point.budget_cny, "en") + (" (knee)" if point.knee else ""),
+        budget,
         f"{point.served_kwh_day / 1000:,.1f}",
         percent_text(point.gap, "en", 2),
         money_text(point.cost_cny, "en"),
         f"{point.stations:,}",
         f"{point.piles:,}",
-        held[point.status],
+        "met" if point.status == "met" else f"{percent_text(point.share, 'en')} of each",
         f"{known:,.1f}" if isfinite(known) else "",
+        escape(point.limited_by),
     )

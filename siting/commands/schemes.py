@@ -24,7 +24,7 @@ def schemes(
     from rich.table import Table  # noqa: PLC0415
 
     from siting.commands.telling import stage_teller  # noqa: PLC0415
-    from siting.schemes import schemes as run  # noqa: PLC0415
+    from siting.schemes.publishing import schemes as run  # noqa: PLC0415
     from siting.units import percent_text  # noqa: PLC0415
 
     overrides: dict[str, Any] = {}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 import numpy as np
 
-from siting.units import UNKNOWN, money_text
+from siting.frontier.axes import INK, LEFT, RIGHT, Axes, frame, ticks
+from siting.frontier.spending import SPENDING_HEIGHT, spending
+from siting.text import clip
+from siting.units import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,55 +23,15 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 860, 660
 """Size of the picture, user units."""
-_LEFT, _RIGHT = 96, 820
 _TOP, _MIDDLE = (70, 390), (470, 610)
 """Upper and lower edge of the two panels."""
-_NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
-_INK, _PALE, _BLUE, _RED, _GREEN = "#222", "#ddd", "#1565c0", "#c62828", "#2e7d32"
+_BLUE, _RED, _GREEN = "#1565c0", "#c62828", "#2e7d32"
 _FONT = "'Noto Sans CJK SC','Microsoft YaHei','PingFang SC',sans-serif"
 
 
-@dataclass(frozen=True, slots=True)
-class _Axes:
-    """A panel: data limits and the edges they are drawn at."""
-
-    x: tuple[float, float]
-    y: tuple[float, float]
-    edges: tuple[int, int]
-
-    def at(self, x: float, y: float) -> tuple[float, float]:
-        """Return where a value is drawn."""
-        upper, lower = self.edges
-        across = (x - self.x[0]) / (self.x[1] - self.x[0])
-        up = (y - self.y[0]) / (self.y[1] - self.y[0])
-        return _LEFT + across * (_RIGHT - _LEFT), lower - up * (lower - upper)
-
-
-def ticks(low: float, high: float, most: int = 6) -> npt.NDArray[np.float64]:
-    """
-    Return round values that span a range.
-
-    Parameters
-    ----------
-    low, high
-        The range; `high` above `low`.
-    most
-        At most about so many steps.
-
-    Examples
-    --------
-    >>> ticks(0.0, 97.0).tolist()
-    [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]
-    """
-    raw = (high - low) / most
-    size = 10.0 ** math.floor(math.log10(raw))
-    step = size * next(nice for nice in _NICE if nice * size >= raw * (1 - 1e-9))
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    steps: npt.NDArray[np.float64] = step * np.arange(first, last + 1, dtype=np.float64)
-    return steps
-
-
-def frontier_chart(points: Sequence[FrontierPoint], titles: tuple[str, str] = ("", "")) -> str:
+def frontier_chart(
+    points: Sequence[FrontierPoint], titles: tuple[str, str] = ("", ""), *, joint: bool = False
+) -> str:
     """
     Draw a frontier: energy served with its bound over the budget, and below what money adds.
 
@@ -79,6 +41,8 @@ def frontier_chart(points: Sequence[FrontierPoint], titles: tuple[str, str] = ("
         In ascending order of the budgets.
     titles
         Chinese and English title of the model.
+    joint
+        Whether budgets are totals of all programmes; then a third panel shows what each costs.
 
     Returns
     -------
@@ -88,50 +52,41 @@ def frontier_chart(points: Sequence[FrontierPoint], titles: tuple[str, str] = ("
     money = np.array([point.budget_cny for point in points])
     across = ticks(float(money[0]), float(money[-1]))
     limits = (float(across[0]), float(across[-1]))
-    zh, en = (escape(title) for title in titles)
+    zh, en = (escape(clip(title, 80)) for title in titles)
+    height = HEIGHT + SPENDING_HEIGHT * joint
+    of_zh, of_en = ("总", "total ") if joint else ("充换电", "charging ")
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}">',
-        f'<g font-family="{_FONT}" font-size="12" fill="{_INK}">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        f'<text x="{_LEFT}" y="26" font-size="17" font-weight="bold">{zh} 预算前沿</text>',
-        f'<text x="{_LEFT}" y="44">{en} budget frontier</text>',
-        *_served(points, limits, across),
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}">',
+        f'<g font-family="{_FONT}" font-size="12" fill="{INK}">',
+        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
+        f'<text x="{LEFT}" y="26" font-size="17" font-weight="bold">{zh} {of_zh}预算前沿</text>',
+        f'<text x="{LEFT}" y="44">{en} {of_en}budget frontier</text>',
+        *_served(points, limits, across, joint=joint),
         *_marginal(points, limits, across),
+        *(spending(points, limits, across) if joint else ()),
         "</g></svg>",
     ]
     return "\n".join(parts) + "\n"
 
 
-def _frame(axes: _Axes, across: npt.NDArray[np.float64], up: npt.NDArray[np.float64]) -> list[str]:
-    """Grid and labels of a panel."""
-    upper, lower = axes.edges
-    parts = []
-    for value in up.tolist():
-        _, y = axes.at(axes.x[0], value)
-        parts.append(f'<path d="M{_LEFT} {y:.1f}H{_RIGHT}" stroke="{_PALE}"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:,g}</text>')
-    for value in across.tolist():
-        x, _ = axes.at(value, axes.y[0])
-        label = escape(money_text(value))
-        parts.append(f'<path d="M{x:.1f} {upper}V{lower}" stroke="{_PALE}"/>')
-        parts.append(f'<text x="{x:.1f}" y="{lower + 16}" text-anchor="middle">{label}</text>')
-    return parts
-
-
 def _served(
-    points: Sequence[FrontierPoint], limits: tuple[float, float], across: npt.NDArray[np.float64]
+    points: Sequence[FrontierPoint],
+    limits: tuple[float, float],
+    across: npt.NDArray[np.float64],
+    *,
+    joint: bool,
 ) -> list[str]:
     """Upper panel: energy served, the bound above it, the knee, and points that fall short."""
     known = [point for point in points if math.isfinite(point.served_kwh_day)]
     label = "每日供电量（兆瓦时）与证明上界 energy served, MWh a day, and its proven bound"
-    head = f'<text x="{_LEFT}" y="{_TOP[0] - 8}">{label}</text>'
+    head = f'<text x="{LEFT}" y="{_TOP[0] - 8}">{label}</text>' + _marks(points, joint=joint)
     if not known:
-        return [head, f'<text x="{_LEFT}" y="{_TOP[1]}">{UNKNOWN}</text>']
+        return [head, f'<text x="{LEFT}" y="{_TOP[1]}">{UNKNOWN}</text>']
     most = max(max(p.bound_kwh_day, p.served_kwh_day) for p in known) / 1000
     low = min(point.served_kwh_day for point in known) / 1000
     up = ticks(max(0.0, low - 0.4 * (most - low)), max(most, low + 1e-6))
-    axes = _Axes(limits, (float(up[0]), float(up[-1])), _TOP)
-    parts = [head, *_frame(axes, across, up)]
+    axes = Axes(limits, (float(up[0]), float(up[-1])), _TOP)
+    parts = [head, *frame(axes, across, up)]
     whole = [point for point in known if point.status == "met"]
     line = [axes.at(p.budget_cny, p.served_kwh_day / 1000) for p in whole]
     bound = [axes.at(p.budget_cny, p.bound_kwh_day / 1000) for p in whole]
@@ -139,10 +94,21 @@ def _served(
         band = " ".join(f"{x:.1f},{y:.1f}" for x, y in (*line, *reversed(bound)))
         parts.append(f'<polygon points="{band}" fill="{_BLUE}" fill-opacity="0.12"/>')
     parts += [_line(line, _BLUE), _line(bound, _BLUE, dashed=True)]
+    parts += [
+        f'<text x="{axes.at(point.budget_cny, axes.y[0])[0]:.1f}" y="{_TOP[1] - 6}" fill="{_RED}" '
+        'text-anchor="middle">✕</text>'
+        for point in points
+        if point.status == "none"
+    ]
     for point in known:
         x, y = axes.at(point.budget_cny, point.served_kwh_day / 1000)
         color = _BLUE if point.status == "met" else _RED
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{color}"/>')
+        # Hollow where something else than the total limits charging.
+        inside = "#fff" if joint and point.limited_by not in {"total", ""} else color
+        parts.append(
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{inside}" stroke="{color}" '
+            'stroke-width="1.8"/>'
+        )
         if point.status == "short":
             held = f"目标 {point.share:.0%}"
             parts.append(f'<text x="{x + 7:.1f}" y="{y + 14:.1f}" fill="{_RED}">{held}</text>')
@@ -153,6 +119,16 @@ def _served(
                 "拐点 knee</text>"
             )
     return parts
+
+
+def _marks(points: Sequence[FrontierPoint], *, joint: bool) -> str:
+    """Explain the marks that the upper panel has beside full points."""
+    words = []
+    if any(point.status == "none" for point in points):
+        words.append("✕ 无方案 no plan")
+    if joint and any(point.limited_by not in {"total", ""} for point in points):
+        words.append("○ 另有上限 another limit")
+    return f'<text x="{RIGHT}" y="{_TOP[0] - 8}" text-anchor="end">{"　".join(words)}</text>'
 
 
 def _line(places: Sequence[tuple[float, float]], color: str, *, dashed: bool = False) -> str:
@@ -170,8 +146,8 @@ def _marginal(
     english = "kWh a day more for 10,000 CNY more: differences of re-solved points, and their range"
     top = _MIDDLE[0]
     parts = [
-        f'<text x="{_LEFT}" y="{top - 24}">{label}</text>',
-        f'<text x="{_LEFT}" y="{top - 9}" font-size="11">{english}</text>',
+        f'<text x="{LEFT}" y="{top - 24}">{label}</text>',
+        f'<text x="{LEFT}" y="{top - 9}" font-size="11">{english}</text>',
     ]
     steps = [
         (before, point)
@@ -179,10 +155,10 @@ def _marginal(
         if math.isfinite(point.marginal_kwh_per_wan)
     ]
     if not steps:
-        return [*parts, f'<text x="{_LEFT}" y="{_MIDDLE[1]}">{UNKNOWN}</text>']
+        return [*parts, f'<text x="{LEFT}" y="{_MIDDLE[1]}">{UNKNOWN}</text>']
     up = ticks(0.0, max(max(point.marginal_high, 1e-6) for _, point in steps), 4)
-    axes = _Axes(limits, (float(up[0]), float(up[-1])), _MIDDLE)
-    parts += _frame(axes, across, up)
+    axes = Axes(limits, (float(up[0]), float(up[-1])), _MIDDLE)
+    parts += frame(axes, across, up)
     for before, point in steps:
         left, y = axes.at(before.budget_cny, point.marginal_kwh_per_wan)
         right, zero = axes.at(point.budget_cny, 0.0)
@@ -192,6 +168,6 @@ def _marginal(
         parts.append(
             f'<rect x="{left + 1:.1f}" y="{y:.1f}" width="{right - left - 2:.1f}" '
             f'height="{max(zero - y, 0):.1f}" fill="{_BLUE}" fill-opacity="0.35"/>'
-            f'<path d="M{middle:.1f} {low:.1f}V{high:.1f}" stroke="{_INK}"/>'
+            f'<path d="M{middle:.1f} {low:.1f}V{high:.1f}" stroke="{INK}"/>'
         )
     return parts

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -16,8 +14,13 @@ from siting.charging.budgets import solve_budgets
 from siting.clock import Event, silent, stage
 from siting.errors import ModelError
 from siting.files import publishing, remove_stale
-from siting.frontier.chart import frontier_chart
-from siting.frontier.points import COLUMNS, MARGINAL, SHORT, FrontierPoint, frontier_points
+from siting.frontier.joint import joint_points
+from siting.frontier.notes import CHARGING_ALONE, ground_notes, joint_notes
+from siting.frontier.points import FrontierPoint, frontier_points
+from siting.frontier.writing import write_frontier
+from siting.joint.money import taken_by
+from siting.joint.solving import plan_others, saves_on_roads
+from siting.joint.totals import solve_totals
 from siting.model.model import load_model
 from siting.pipeline import prepare
 from siting.units import money_text, percent_text
@@ -27,8 +30,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from siting.charging.budgets import Bought
+    from siting.model.model import Model
     from siting.pipeline import Ground
 
+    Report = Callable[[Event], None]
+
+Of = Literal["total", "charging"]
+"""What the budgets of a frontier are: the total of all programmes, or charging's alone."""
 MOST_POINTS = 101
 """Most points of a frontier."""
 
@@ -44,6 +52,8 @@ class Frontier:
         `frontier.svg`, `frontier.csv` and `frontier.json`.
     model
         Name of the model.
+    of
+        What the budgets are.
     points
         In ascending order of the budgets.
     notes
@@ -54,6 +64,7 @@ class Frontier:
 
     folder: Path
     model: str
+    of: Of
     points: tuple[FrontierPoint, ...]
     notes: tuple[str, ...]
     seconds: Mapping[str, float]
@@ -93,13 +104,16 @@ def frontier(
     budget: str | Sequence[float],
     *,
     out: Path,
+    of: Of | None = None,
     overrides: Mapping[str, Any] | None = None,
-    report: Callable[[Event], None] = silent,
+    report: Report = silent,
 ) -> Frontier:
     """
-    Solve the charging programme of a model for several budgets, and chart what each buys.
+    Plan a model for several budgets, and chart what each buys.
 
-    Everything up to the reach is read and built once; see `budgets.solve_budgets`.
+    Everything up to the reach is read and built once. Where the budgets are totals, the programmes
+    beside charging are planned once too, see `totals.solve_totals`; otherwise see
+    `budgets.solve_budgets`.
 
     Parameters
     ----------
@@ -110,6 +124,9 @@ def frontier(
         they get their share of each, as in a plan.
     out
         Folder in which `<model>-frontier-<moment>` appears.
+    of
+        Whether budgets are totals of all programmes or those of charging alone. Default: totals
+        where the model has a `budget:`.
     overrides
         Values that replace the model's.
     report
@@ -122,31 +139,27 @@ def frontier(
 
     Raises
     ------
-    ModelError, InputError, SolverError, OutputError
-        As `pipeline.plan`.
+    ModelError, InputError, InfeasibleError, SolverError, OutputError
+        As `pipeline.plan`; a budget that is too small for a plan is a point that says so.
     """
     budgets = parse_budgets(budget) if isinstance(budget, str) else tuple(sorted(set(budget)))
     if len(budgets) < 2 or not 0 < budgets[0] <= budgets[-1] < math.inf:  # noqa: PLR2004
         raise ModelError("a frontier needs two budgets above 0", where="budget", value=budgets)
     seconds: dict[str, float] = {}
-    question = load_model(model, {**(overrides or {}), "charging.budget_cny": budgets[-1]})
-    ground = prepare(question, out=out, seconds=seconds, report=report)
-    given = ground.city.model.charging.budget_cny
-    assert given is not None  # noqa: S101
-    part = given / budgets[-1]
-    with stage("solve", seconds, report):
-        bought = solve_budgets(
-            ground.charging,
-            ground.city.model,
-            [part * value for value in budgets],
-            lambda point: report(Event("solve", _text(point))),
+    question = load_model(model, overrides)
+    of = of or ("charging" if question.budget is None else "total")
+    if of == "total" and question.budget is None:
+        raise ModelError(
+            "a frontier of totals needs a budget of all programmes",
+            where="budget",
+            cure="Add `budget:` to the model, or ask for `--of charging`",
         )
-    points = frontier_points(ground, bought)
-    notes = _notes(ground, part)
+    trace = _of_total if of == "total" else _of_charging
+    points, notes = trace(model, overrides or {}, budgets, _Run(out, seconds, report))
     with stage("publish", seconds, report):
         now = datetime.now(UTC)
         folder = out / f"{question.name}-frontier-{now:%Y%m%d-%H%M%S}"
-        found = Frontier(folder, question.name, points, notes, seconds)
+        found = Frontier(folder, question.name, of, points, notes, seconds)
         out.mkdir(parents=True, exist_ok=True)
         remove_stale(out)
         with publishing(folder) as place:
@@ -154,9 +167,66 @@ def frontier(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    out: Path
+    seconds: dict[str, float]
+    report: Report
+
+    def tell(self, point: Bought) -> None:
+        self.report(Event("solve", _text(point)))
+
+    def prepare(self, question: Model) -> Ground:
+        return prepare(question, out=self.out, seconds=self.seconds, report=self.report)
+
+
+def _of_charging(
+    model: str | Path, overrides: Mapping[str, Any], budgets: Sequence[float], run: _Run
+) -> tuple[tuple[FrontierPoint, ...], tuple[str, ...]]:
+    """Vary the budget of charging."""
+    ground = run.prepare(load_model(model, {**overrides, "charging.budget_cny": budgets[-1]}))
+    given = ground.city.model.charging.budget_cny
+    assert given is not None  # noqa: S101
+    part = given / budgets[-1]
+    with stage("solve", run.seconds, run.report):
+        each = [part * value for value in budgets]
+        bought = solve_budgets(ground.charging, ground.city.model, each, run.tell)
+        points = frontier_points(ground, bought)
+    return points, (CHARGING_ALONE, *ground_notes(ground, part))
+
+
+def _of_total(
+    model: str | Path, overrides: Mapping[str, Any], budgets: Sequence[float], run: _Run
+) -> tuple[tuple[FrontierPoint, ...], tuple[str, ...]]:
+    """Vary the total of all programmes."""
+    question = load_model(model, overrides)
+    assert question.budget is not None  # noqa: S101
+    spread = question.budget.total_cny
+    if spread is None:
+        question = load_model(model, {**overrides, "budget.total_cny": budgets[-1]})
+    ground = run.prepare(question)
+    asked = ground.city.model
+    assert asked.budget is not None  # noqa: S101
+    assert asked.budget.total_cny is not None  # noqa: S101
+    part = asked.budget.total_cny / (spread or budgets[-1])
+    if spread is None:
+        bare = asked.budget.model_copy(update={"total_cny": None})
+        asked = asked.model_copy(update={"budget": bare})
+        ground = replace(ground, city=replace(ground.city, model=asked))
+    with stage("solve", run.seconds, run.report):
+        thrifty = saves_on_roads(asked)
+        others = plan_others(ground, run.report, thrifty=thrifty)
+        taken = taken_by(others.hydrogen, others.roadside, others.testroads)
+        each = [part * value for value in budgets]
+        purchases = solve_totals(ground.charging, asked, taken, each, run.tell)
+        points = joint_points(ground, others, purchases)
+    notes = joint_notes(points, taken, thrifty=thrifty)
+    return points, (*notes, *ground_notes(ground, part))
+
+
 def _text(point: Bought) -> str:
-    """Say what a budget buys, one line."""
-    money = money_text(point.budget_cny, "en")
+    """Say what a budget of charging buys, one line."""
+    money = f"{money_text(point.budget_cny, 'en')} for charging"
     if point.decision is None:
         return f"{money}: no plan meets every target ({point.outcome.status})"
     gap = (point.bound_kwh_day - point.served_kwh_day) / max(point.served_kwh_day, 1e-9)
@@ -165,70 +235,3 @@ def _text(point: Bought) -> str:
         f"{money}: {point.served_kwh_day / 1000:,.0f} MWh a day, "
         f"gap {percent_text(gap, 'en', 2)}{held}; {point.seconds:.1f} s"
     )
-
-
-def _notes(ground: Ground, part: float) -> tuple[str, ...]:
-    """Say what the frontier leaves as it is."""
-    model = ground.city.model
-    notes = ["budgets are those of the charging programme; others keep their own"]
-    if part < 1:
-        notes.append(f"the planned districts get {percent_text(part, 'en')} of each budget")
-    if model.charging.objective != "served":
-        notes.append("plans serve the most energy, whatever objective the model asks for")
-    if ground.city.map.synthetic:
-        notes.append("roads and facilities are synthetic")
-    return tuple(notes)
-
-
-def write_frontier(found: Frontier, folder: Path, *, titles: tuple[str, str] = ("", "")) -> None:
-    """
-    Write `frontier.svg`, `frontier.csv` (UTF-8 with a mark, for Excel) and `frontier.json`.
-
-    Parameters
-    ----------
-    found
-        The frontier.
-    folder
-        Where to write; made when missing.
-    titles
-        Chinese and English title of the model.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "frontier.svg").write_text(frontier_chart(found.points, titles), encoding="utf-8")
-    with (folder / "frontier.csv").open("w", encoding="utf-8-sig", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(COLUMNS)
-        rows.writerows(_cells(point) for point in found.points)
-    record = {
-        "model": found.model,
-        "meaning": {"marginal": MARGINAL, "share": SHORT},
-        "notes": list(found.notes),
-        "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
-        "points": [_record(point) for point in found.points],
-    }
-    text = json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False)
-    (folder / "frontier.json").write_text(text + "\n", encoding="utf-8")
-
-
-def _record(point: FrontierPoint) -> dict[str, Any]:
-    """Return a point as JSON knows it: no NaN."""
-    values = {name: getattr(point, name) for name in (*COLUMNS, "seconds")}
-    plain = {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in values.items()
-    }
-    missed = [
-        {name: getattr(one, name) for name in ("clause", "measure", "at_least", "planned")}
-        for one in point.short
-    ]
-    return {**plain, "short": missed}
-
-
-def _cells(point: FrontierPoint) -> list[object]:
-    """Return a row of the table; nothing where there is no number."""
-    row = _record(point)
-    row["short"] = "; ".join(
-        f"{one.clause or 'own'} {one.measure} {one.planned:g} < {one.at_least:g}"
-        for one in point.short
-    )
-    return ["" if row[name] is None else row[name] for name in COLUMNS]

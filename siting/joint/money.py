@@ -96,6 +96,23 @@ def divide(
     """
     budget = model.budget
     assert budget is not None  # noqa: S101
+    taken = taken_by(hydrogen, roadside, testroads)
+    _refuse_overrun(budget, taken)
+    money = left_to_charging(budget, model.charging.budget_cny, taken)
+    if money.charging_cny is not None and money.charging_cny <= 0:
+        raise InfeasibleError(
+            "the other programmes leave no money for charging",
+            where="budget",
+            value="; ".join(f"{name} {one.held_cny:,.0f} CNY" for name, one in taken.items()),
+            cure="Raise `budget.total_cny`, or lower targets or budgets of the other programmes",
+        )
+    return money
+
+
+def taken_by(
+    hydrogen: HydrogenPlan | None, roadside: RoadsidePlan | None, testroads: TestRoadPlan | None
+) -> dict[str, Taken]:
+    """Return what each programme beside charging takes, by programme."""
     taken: dict[str, Taken] = {}
     if hydrogen is not None:
         taken["hydrogen"] = hydrogen_money(hydrogen)
@@ -103,22 +120,30 @@ def divide(
         taken["roadside"] = roadside_money(roadside)
     if testroads is not None:
         taken["testroads"] = testroad_money(testroads)
+    return taken
+
+
+def left_to_charging(budget: Budget, own_cny: float | None, taken: Mapping[str, Taken]) -> Money:
+    """
+    Return what a budget leaves to charging, which is nothing or less where it doesn't do.
+
+    Parameters
+    ----------
+    budget
+        Total, funds and years.
+    own_cny
+        Budget of charging itself.
+    taken
+        What the other programmes take.
+    """
     spent = {name: one.spent_cny for name, one in taken.items()}
-    _refuse_overrun(budget, spent)
-    own = model.charging.budget_cny
     held = {name: one.held_cny for name, one in taken.items()}
     floor = {name: one.floor_cny for name, one in taken.items()}
-    most = min(charging_most(budget, own, held), _of_years(budget, spent) * (1 - PACKING))
     least = {name: one.least_cny for name, one in taken.items()}
-    bound = min(charging_most(budget, own, floor), _of_years(budget, least))
-    if most <= 0:
-        raise InfeasibleError(
-            "the other programmes leave no money for charging",
-            where="budget",
-            value="; ".join(f"{name} {cny:,.0f} CNY" for name, cny in held.items()),
-            cure="Raise `budget.total_cny`, or lower targets or budgets of the other programmes",
-        )
-    bound = max(bound, most)
+    years = (1 - PACKING) * min(_of_years(budget, spent).values())
+    most = min(charging_most(budget, own_cny, held), years)
+    bound = charging_most(budget, own_cny, floor)
+    bound = max(min(bound, *_of_years(budget, least).values()), most)
     finite = math.isfinite(most)
     return Money(taken, most if finite else None, bound if math.isfinite(bound) else None)
 
@@ -142,7 +167,21 @@ def charging_most(budget: Budget, own_cny: float | None, taken: Mapping[str, flo
     taken
         Money of the other programmes by name.
     """
-    limits = [math.inf if own_cny is None else own_cny]
+    return min(charging_limits(budget, own_cny, taken).values(), default=math.inf)
+
+
+def charging_limits(
+    budget: Budget, own_cny: float | None, taken: Mapping[str, float]
+) -> dict[str, float]:
+    """
+    Return what each limit leaves to charging by name, CNY: `total`, `own`, `fund <name>`.
+
+    Parameters
+    ----------
+    budget, own_cny, taken
+        As `charging_most`.
+    """
+    limits = {} if own_cny is None else {"own": own_cny}
     kept = {
         name
         for fund in budget.funds
@@ -152,44 +191,96 @@ def charging_most(budget: Budget, own_cny: float | None, taken: Mapping[str, flo
     if budget.total_cny is not None:
         funds = [f.most_cny for f in budget.funds if f.reserved and "charging" not in f.programmes]
         others = [cny for name, cny in taken.items() if name not in kept]
-        limits.append(budget.total_cny - sum(funds) - sum(others))
-    limits += [
-        fund.most_cny - sum(taken.get(name, 0.0) for name in fund.programmes)
-        for fund in budget.funds
-        if "charging" in fund.programmes
-    ]
-    return min(limits)
+        limits["total"] = budget.total_cny - sum(funds) - sum(others)
+    for fund in budget.funds:
+        if "charging" in fund.programmes:
+            mine = sum(taken.get(name, 0.0) for name in fund.programmes)
+            limits[f"fund {fund.name}"] = fund.most_cny - mine
+    return limits
 
 
-def _of_years(budget: Budget, taken: Mapping[str, float]) -> float:
-    """Return what the years together leave to charging; `inf` where a year has no limit."""
-    limits = [math.inf]
+def limiting(budget: Budget, own_cny: float | None, taken: Mapping[str, Taken]) -> str:
+    """Return the name of what limits charging most, as `charging_limits`, or `years`."""
+    held = {name: one.held_cny for name, one in taken.items()}
+    spent = {name: one.spent_cny for name, one in taken.items()}
+    limits = charging_limits(budget, own_cny, held)
+    limits |= {name: cny * (1 - PACKING) for name, cny in _of_years(budget, spent).items()}
+    return min(limits, key=lambda name: limits[name], default="")
+
+
+def _of_years(budget: Budget, taken: Mapping[str, float]) -> dict[str, float]:
+    """Return what the years together leave to charging by name; no name without a limit."""
+    limits = {"": math.inf}
     if budget.years:
         most = [math.inf if year.most_cny is None else year.most_cny for year in budget.years]
-        limits.append(sum(most) - sum(taken.values()))
+        limits["years"] = sum(most) - sum(taken.values())
     for fund in budget.funds:
         if "charging" in fund.programmes and budget.years:
             each = [year.funds.get(fund.name, math.inf) for year in budget.years]
-            limits.append(sum(each) - sum(taken.get(name, 0.0) for name in fund.programmes))
-    return min(limits)
+            mine = sum(taken.get(name, 0.0) for name in fund.programmes)
+            limits[f"years of fund {fund.name}"] = sum(each) - mine
+    return limits
 
 
-def _refuse_overrun(budget: Budget, spent: Mapping[str, float]) -> None:
-    """Refuse where what is planned beside charging costs more than a fund or the total."""
+@dataclass(frozen=True, slots=True)
+class Overrun:
+    """
+    A pot of money that is too small for what is planned beside charging.
+
+    Attributes
+    ----------
+    name
+        `total` or `fund <name>`.
+    cost_cny, least_cny
+        What the plans cost that it pays for, and the certified least of any plans.
+    most_cny
+        What it has.
+    programmes
+        Whom it pays.
+    """
+
+    name: str
+    cost_cny: float
+    least_cny: float
+    most_cny: float
+    programmes: tuple[str, ...]
+
+
+def overruns(budget: Budget, taken: Mapping[str, Taken]) -> tuple[Overrun, ...]:
+    """
+    List the funds, and the total, that what is planned beside charging costs more than.
+
+    Parameters
+    ----------
+    budget
+        Total and funds.
+    taken
+        What the other programmes take.
+    """
     groups: list[tuple[str, float, tuple[str, ...]]] = [
         (f"fund {fund.name}", fund.most_cny, fund.programmes) for fund in budget.funds
     ]
     if budget.total_cny is not None:
-        groups.append(("total", budget.total_cny, tuple(spent)))
+        groups.append(("total", budget.total_cny, tuple(taken)))
+    found = []
     for name, most, programmes in groups:
-        cost = sum(spent.get(one, 0.0) for one in programmes)
+        paid = [taken[one] for one in programmes if one in taken]
+        cost = sum(one.spent_cny for one in paid)
         if cost > most + ROUNDING_CNY:
-            raise InfeasibleError(
-                f"the plans beside charging cost more than the {name}",
-                where="budget",
-                value=f"{cost:,.0f} CNY for {most:,.0f} CNY",
-                cure="Raise it, or lower targets or budgets of: " + ", ".join(programmes),
-            )
+            least = sum(one.least_cny for one in paid)
+            found.append(Overrun(name, cost, least, most, programmes))
+    return tuple(found)
+
+
+def _refuse_overrun(budget: Budget, taken: Mapping[str, Taken]) -> None:
+    """Refuse where what is planned beside charging costs more than a fund or the total."""
+    for over in overruns(budget, taken):
+        raise InfeasibleError(
+            f"the plans beside charging cost more than the {over.name}",
+            where="budget",
+            value=f"{over.cost_cny:,.0f} CNY for {over.most_cny:,.0f} CNY",
+            cure="Raise it, or lower targets or budgets of: " + ", ".join(over.programmes),
+        )
 
 
 def hydrogen_money(plan: HydrogenPlan) -> Taken:

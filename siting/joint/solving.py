@@ -150,7 +150,15 @@ def _within(ground: Ground, others: Others, trace: Callable[[TracePoint], None])
     return Settled(others, within.found, asked, (money, within))
 
 
-def plan_others(ground: Ground, report: Report = silent) -> Others:
+def saves_on_roads(model: Model) -> bool:
+    """Tell whether test roads planned for their worth take money that charging could have."""
+    asked, budget = model.testroads, model.budget
+    if asked is None or budget is None or asked.objective == "cost":
+        return False
+    return _shared("testroads", budget)
+
+
+def plan_others(ground: Ground, report: Report = silent, *, thrifty: bool = False) -> Others:
     """
     Solve the programmes beside charging.
 
@@ -160,6 +168,8 @@ def plan_others(ground: Ground, report: Report = silent) -> Others:
         What is planned on, with the model.
     report
         Told what each came to.
+    thrifty
+        Whether test roads are planned for least cost whatever the model asks.
 
     Raises
     ------
@@ -190,7 +200,7 @@ def plan_others(ground: Ground, report: Report = silent) -> Others:
     roadside = honour(roadside_of, city, ("roadside", "edge_node"))
     if roadside is not None:
         report(Event("solve", roadside.text))
-    testroads = _plan_roads(ground, roadside)
+    testroads = _plan_roads(ground, roadside, thrifty=thrifty)
     if testroads is not None:
         report(Event("solve", testroads.text))
     return Others(hydrogen, roadside, testroads)
