@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from siting.commands.locks import LockDatumOption, LockOption, lock_overrides
+
 
 def explain(
     model: Annotated[str, typer.Argument(help="A model's name (jinan) or a YAML file.")],
@@ -18,7 +20,12 @@ def explain(
     cache: Annotated[
         Path, typer.Option(help="Folder that keeps the sample city between runs.")
     ] = Path("maps"),
-    budget_cny: Annotated[float | None, typer.Option(help="Budget in yuan.")] = None,
+    budget_cny: Annotated[float | None, typer.Option(help="Budget of charging in yuan.")] = None,
+    total_cny: Annotated[
+        float | None, typer.Option(help="Budget of all programmes together in yuan.")
+    ] = None,
+    lock: LockOption = None,
+    lock_datum: LockDatumOption = "",
     seconds: Annotated[float | None, typer.Option(help="Longest time of each question.")] = None,
     zh: Annotated[bool, typer.Option("--zh", help="Print Chinese sentences.")] = False,
 ) -> None:
@@ -38,8 +45,12 @@ def explain(
     overrides: dict[str, Any] = {}
     if roads is not None:
         overrides["sources"] = {"roads": str(roads.resolve())}
+    if lock is not None:
+        overrides |= lock_overrides(overrides, lock, lock_datum)
     if budget_cny is not None:
         overrides["charging"] = {"budget_cny": budget_cny}
+    if total_cny is not None:
+        overrides["budget"] = {"total_cny": total_cny}
     if seconds is not None:
         overrides["solve"] = {"seconds": seconds}
     console = Console(highlight=False, soft_wrap=True)

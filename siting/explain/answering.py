@@ -16,6 +16,7 @@ from siting.core.conflict.task import analysed
 from siting.core.solve import solve
 from siting.errors import InfeasibleError
 from siting.explain.charging import charging_puzzle
+from siting.explain.locked import locked_parts
 from siting.explain.others import hydrogen_puzzle, road_puzzle, roadside_puzzle
 from siting.explain.page import explain_page
 from siting.explain.record import record_of
@@ -189,7 +190,9 @@ def _hydrogen(ground: Ground) -> Puzzle | None:
         return None
     hydrogen = ground.city.model.hydrogen
     assert hydrogen is not None  # noqa: S101
-    return hydrogen_puzzle(question.choice, question.reach, hydrogen.spacing_m.value)
+    ids = question.sites.frame["site_id"].to_numpy(dtype=object)[question.sites.eligible]
+    locked = locked_parts(ground.city.model.locks, ("hydrogen",), ids)
+    return hydrogen_puzzle(question.choice, question.reach, hydrogen.spacing_m.value, locked)
 
 
 def _roadside(ground: Ground) -> Puzzle | None:
@@ -200,7 +203,16 @@ def _roadside(ground: Ground) -> Puzzle | None:
         return None
     building = question.programme.structure
     assert isinstance(building, Building)  # noqa: S101
-    return roadside_puzzle(building, question.area.clause if question.area else "")
+    sites = question.ground.sites.frame
+    ids = sites["site_id"].to_numpy(dtype=object)
+    locked = locked_parts(ground.city.model.locks, ("roadside",), ids)
+    # A ban on an edge node leaves its site as it is; a fixed one has the site equipped.
+    hosts = locked_parts(ground.city.model.locks, ("edge_node",), ids)
+    locked = (*locked, *(one for one in hosts if one.lock.built))
+    if locked:
+        must = sites["mandatory"].to_numpy(dtype=bool)
+        building = replace(building, forced=must, banned=np.zeros(len(must), dtype=bool))
+    return roadside_puzzle(building, question.area.clause if question.area else "", locked)
 
 
 def _testroads(ground: Ground) -> Puzzle | None:
@@ -218,7 +230,11 @@ def _testroads(ground: Ground) -> Puzzle | None:
         for row in city.districts.to_dict("records")
     }
     plan = _road_plan(question.choice, model)
-    return road_puzzle(question.choice, settings.resolved(), names, plan)
+    ids = asked[0].frame["corridor_id"].to_numpy(dtype=object)
+    locked = locked_parts(model.locks, ("test_road",), ids)
+    land = question.ground
+    free = replace(question.choice, forced=land.opened | land.section, banned=~land.usable)
+    return road_puzzle(free, settings.resolved(), names, plan, locked)
 
 
 def _covered(ground: Ground) -> pd.DataFrame | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from siting.explain.parts import PROGRAMMES, TARGET, amount_text, unit_word
+from siting.explain.parts import LOCK, PROGRAMMES, TARGET, amount_text, unit_word
 from siting.units import money_text, percent_text
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ def _relaxation(lack: Lack, language: Language) -> str:
     name = part.named(language)
     if math.isinf(lack.low):
         return _pick(language, f"{name}——仅靠它不够", f"{name} - not enough alone")
+    if part.kind == LOCK:
+        return _lifted(lack, language)
     low, high = (amount_text(value, part.unit, language) for value in (lack.low, lack.high))
     up = part.kind != TARGET
     zh, en = ("提高", "more") if up else ("降低", "less")
@@ -113,6 +115,15 @@ def _relaxation(lack: Lack, language: Language) -> str:
         zh = f"{step} {high}（{share}）时有方案"
         plan = _pick(language, zh, f"a plan with {high} {step} ({share}) exists")
     return _pick(language, f"{name}——{least}；{plan}", f"{name} - {least}; {plan}")
+
+
+def _lifted(lack: Lack, language: Language) -> str:
+    """Say whether a plan exists once a lock is lifted."""
+    name = lack.part.named(language)
+    if math.isfinite(lack.high):
+        return _pick(language, f"{name}——取消后有方案", f"{name} - a plan without it exists")
+    zh = f"{name}——取消后限时内未找到方案"
+    return _pick(language, zh, f"{name} - no plan without it found in the time")
 
 
 def shortfall_lines(found: Explained, language: Language) -> list[str]:
