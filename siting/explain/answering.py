@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ import numpy as np
 from siting.clock import Event, silent, stage
 from siting.core.conflict.task import analysed
 from siting.core.solve import solve
-from siting.errors import InfeasibleError
+from siting.errors import InfeasibleError, LockError
 from siting.explain.charging import charging_puzzle
+from siting.explain.joint import binding, explain_joint, money_rows
 from siting.explain.locked import locked_parts
 from siting.explain.others import hydrogen_puzzle, road_puzzle, roadside_puzzle
 from siting.explain.page import explain_page
@@ -25,6 +27,7 @@ from siting.files import publishing, remove_stale
 from siting.formulate.roadstart import road_start
 from siting.formulate.testroads import CHOOSE, road_programme
 from siting.hydrogen import hydrogen_question
+from siting.joint.solving import plan_for_less, plan_others
 from siting.model.model import load_model
 from siting.pipeline import prepare
 from siting.roadside.planning import plan_roadside
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
     from siting.explain.parts import Puzzle
     from siting.formulate.testroads import RoadChoice
+    from siting.joint.solving import Others
     from siting.model.model import Model
     from siting.pipeline import Ground
 
@@ -147,15 +151,41 @@ def explain_ground(
     report
         Told the verdict on each programme.
     """
+    others = _joint_others(ground, report)
+    model = ground.city.model
+    joint = others is not None and binding(model, money_rows(model, others)) is not None
+    covered = _covered(ground) if others is None else _points(others)
+    makers: list[Callable[[Ground], Puzzle | None]] = [
+        _hydrogen, _roadside, partial(_testroads, covered)
+    ]  # fmt: skip
+    # Where the joint plan limits charging it is explained within it, and not a second time alone.
+    makers = makers if joint else [charging_puzzle, *makers]
     found = []
-    for make in (charging_puzzle, _hydrogen, _roadside, _testroads):
+    for make in makers:
         puzzle = make(ground)
-        if puzzle is None:
-            continue
-        found.append(explain_puzzle(puzzle, ground.city.model))
-        one = found[-1]
-        report(Event("solve", f"{one.programme}: {one.verdict}, {one.seconds:.0f} s"))
+        if puzzle is not None:
+            found.append(explain_puzzle(puzzle, model))
+            _tell(found[-1], report)
+    if others is not None:
+        own = next((one for one in found if one.programme == "charging"), None)
+        found.append(explain_joint(ground, others, own, lambda text: report(Event("solve", text))))
+        _tell(found[-1], report)
     return tuple(found)
+
+
+def _tell(one: Explained, report: Callable[[Event], None]) -> None:
+    report(Event("solve", f"{one.programme}: {one.verdict}, {one.seconds:.0f} s"))
+
+
+def _joint_others(ground: Ground, report: Callable[[Event], None]) -> Others | None:
+    """Plan the programmes beside charging; None without one budget, or where one has no plan."""
+    if ground.city.model.budget is None:
+        return None
+    try:
+        return plan_for_less(ground, plan_others(ground, report))
+    except (InfeasibleError, LockError) as error:
+        report(Event("solve", f"no joint plan: {error.what}"))
+        return None
 
 
 def explain_puzzle(puzzle: Puzzle, model: Model) -> Explained:
@@ -215,7 +245,7 @@ def _roadside(ground: Ground) -> Puzzle | None:
     return roadside_puzzle(building, question.area.clause if question.area else "", locked)
 
 
-def _testroads(ground: Ground) -> Puzzle | None:
+def _testroads(covered: pd.DataFrame | None, ground: Ground) -> Puzzle | None:
     city, model = ground.city, ground.city.model
     asked = asked_corridors(city, ground.network, ground.junctions)
     if asked is None:
@@ -223,7 +253,7 @@ def _testroads(ground: Ground) -> Puzzle | None:
     settings = model.testroads
     assert settings is not None  # noqa: S101
     question = road_question(
-        city, ground.network, asked[0], _covered(ground), exclusions=ground.own.exclusions
+        city, ground.network, asked[0], covered, exclusions=ground.own.exclusions
     )
     names = {
         str(row["district_id"]): (str(row["name"]), str(row["name_en"]) or str(row["name"]))
@@ -235,6 +265,10 @@ def _testroads(ground: Ground) -> Puzzle | None:
     land = question.ground
     free = replace(question.choice, forced=land.opened | land.section, banned=~land.usable)
     return road_puzzle(free, settings.resolved(), names, plan, locked)
+
+
+def _points(others: Others) -> pd.DataFrame | None:
+    return None if others.roadside is None else others.roadside.frames.road_points
 
 
 def _covered(ground: Ground) -> pd.DataFrame | None:
@@ -280,11 +314,16 @@ def _road_plan(choice: RoadChoice, model: Model) -> Mapping[str, Any] | None:
 
 def _notes(ground: Ground) -> tuple[tuple[str, str], ...]:
     """Say what the explanation leaves as it is."""
+    alone = (
+        "各规划分别解释：一个规划放松后，其余规划不变",
+        "each programme is explained by itself; what gives way in one leaves the others alone",
+    )
+    joint = (
+        "统一预算下其余规划照其目标布设，充换电用其余下资金，缺口记在充换电",
+        "within one budget the others meet their targets and charging falls short",
+    )
     notes = [
-        (
-            "各规划分别解释：一个规划放松后，其余规划不变",
-            "each programme is explained by itself; what gives way in one leaves the others alone",
-        ),
+        alone if ground.city.model.budget is None else joint,
         (
             "缺口按各目标的相对量相加；一个目标分到多区或多处的，取其均值",
             "shortfalls add up as shares of what is asked; those of many places as their mean",

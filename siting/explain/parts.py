@@ -108,7 +108,7 @@ class Puzzle:
     Attributes
     ----------
     programme
-        `charging`, `hydrogen`, `roadside` or `testroads`.
+        `charging`, `hydrogen`, `roadside`, `testroads` or `joint`.
     parts
         Its parts, in the order of the case.
     case
@@ -131,8 +131,9 @@ PROGRAMMES = {
     "hydrogen": ("加氢", "hydrogen"),
     "roadside": ("路侧设施", "roadside units"),
     "testroads": ("测试道路", "test roads"),
+    "joint": ("统一预算方案", "joint plan"),
 }
-"""Chinese and English of the programmes."""
+"""Chinese and English of the programmes, and of all of them within one budget."""
 
 
 def amount_text(value: float, unit: str, language: Language) -> str:

@@ -16,6 +16,7 @@ PROOFS = {
     "multipliers": ("乘子证明", "proven by multipliers"),
     "branch and bound": ("分支定界证明", "proven by branch and bound"),
     "rows that always hold": ("线性规划证明", "proven by linear programming"),
+    "certified least costs": ("按各规划已证明的最低费用", "by certified least costs"),
     "": ("未证明", "not proven"),
 }
 """How a bound is known."""

@@ -213,6 +213,32 @@ def _plan_roads(
     return honour(roads_of, city, ("test_road",))
 
 
+def plan_for_less(ground: Ground, others: Others) -> Others:
+    """
+    Plan test roads for least cost where charging may have the money that they leave.
+
+    Parameters
+    ----------
+    ground
+        What is planned on, with a budget.
+    others
+        The programmes beside charging.
+
+    Returns
+    -------
+    others
+        As `solve_all` plans them where the money doesn't do for the targets of charging.
+    """
+    model = ground.city.model
+    assert model.budget is not None  # noqa: S101
+    roads = model.testroads
+    if others.testroads is None or roads is None or roads.objective == "cost":
+        return others
+    if not _shared("testroads", model.budget):
+        return others
+    return replace(others, testroads=_plan_roads(ground, others.roadside, thrifty=True))
+
+
 def refuse_impossible(outcome: Outcome) -> None:
     """
     Raise when the targets can't be met together.
