@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from siting.model.model import Model
     from siting.pipeline import Ground
 
-UP = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)
+UP = (0.0, 0.005, 0.015, 0.04)
 """Shares by which a budget is raised until a plan is found for it."""
-DOWN = 4
-"""Most trials below a budget that works."""
+DOWN = 3
+"""Most trials below a budget that works; the first without plan or proof is the last."""
 LOOSE_GAP = 100.0
 """Only whether there is a plan is asked."""
 ONE_PERCENT = 0.99
