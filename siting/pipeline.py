@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from siting.core.outcome import Outcome
     from siting.demand.cells import Cells
     from siting.demand.charging import Demand
+    from siting.joint.solving import Settled
     from siting.model.model import Model
     from siting.network import Network
     from siting.network.junctions import Junctions
@@ -260,25 +261,41 @@ def answer(
     InfeasibleError, SolverError, VerificationError
         As `plan`.
     """
-    city, network = ground.city, ground.network
-    demand, candidates, reach = ground.demand, ground.candidates, ground.reach
     with stage("solve", seconds, report):
         settled = solve_all(ground, report)
-        programme, outcome = settled.found.programme, settled.found.outcome
-        others, proof = settled.others, evidence(programme, outcome)
-        solved = Solved(
-            decode(programme, outcome), outcome, others.hydrogen, ground.places,
-            ground.substations, proof, settled.found.worst, others.testroads, others.roadside,
-            ground.own, city.model,
-        )  # fmt: skip
-        city = replace(city, model=settled.asked)
-        found = assemble_plan(city, network, demand, candidates, reach, solved, seconds)
+        found = assembled(ground, settled, seconds)
         if settled.joint is not None:
             found = with_joint(found, ground.city.model, *settled.joint)
             report(Event("solve", joint_text(found.run["joint"])))
     with stage("check", seconds, report):
         checked = pass_only_verified(found)
-    return Answered(checked, outcome)
+    return Answered(checked, settled.found.outcome)
+
+
+def assembled(ground: Ground, settled: Settled, seconds: dict[str, float]) -> Plan:
+    """
+    Make a plan of solved programmes, without the years and the record of one budget.
+
+    Parameters
+    ----------
+    ground
+        What is planned on, with the model.
+    settled
+        Every programme, solved.
+    seconds
+        Wall time of the stages.
+    """
+    programme, outcome = settled.found.programme, settled.found.outcome
+    others, proof = settled.others, evidence(programme, outcome)
+    solved = Solved(
+        decode(programme, outcome), outcome, others.hydrogen, ground.places,
+        ground.substations, proof, settled.found.worst, others.testroads, others.roadside,
+        ground.own, ground.city.model,
+    )  # fmt: skip
+    city = replace(ground.city, model=settled.asked)
+    return assemble_plan(
+        city, ground.network, ground.demand, ground.candidates, ground.reach, solved, seconds
+    )
 
 
 def _network_text(network: Network) -> str:

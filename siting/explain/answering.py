@@ -15,7 +15,7 @@ import numpy as np
 from siting.clock import Event, silent, stage
 from siting.core.conflict.task import analysed
 from siting.core.solve import solve
-from siting.errors import InfeasibleError, LockError
+from siting.errors import InfeasibleError, LockError, SolverError
 from siting.explain.charging import charging_puzzle
 from siting.explain.joint import binding, explain_joint, money_rows
 from siting.explain.locked import locked_parts
@@ -23,20 +23,21 @@ from siting.explain.others import hydrogen_puzzle, road_puzzle, roadside_puzzle
 from siting.explain.page import explain_page
 from siting.explain.record import record_of
 from siting.explain.telling import Explained, explained
+from siting.explain.years import explain_years, year_facts, years_told
 from siting.files import publishing, remove_stale
 from siting.formulate.roadstart import road_start
 from siting.formulate.testroads import CHOOSE, road_programme
 from siting.hydrogen import hydrogen_question
-from siting.joint.solving import plan_for_less, plan_others
+from siting.joint.solving import plan_for_less, plan_others, solve_within
 from siting.model.model import load_model
-from siting.pipeline import prepare
+from siting.pipeline import assembled, prepare
 from siting.roadside.planning import plan_roadside
 from siting.roadside.question import roadside_question
-from siting.structures import Building
+from siting.structures import Building, Sizing
 from siting.testroads.question import asked_corridors, road_question
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
@@ -170,7 +171,34 @@ def explain_ground(
         own = next((one for one in found if one.programme == "charging"), None)
         found.append(explain_joint(ground, others, own, lambda text: report(Event("solve", text))))
         _tell(found[-1], report)
+        years = _years(ground, others, found, report)
+        found += [] if years is None else [years]
     return tuple(found)
+
+
+def _years(
+    ground: Ground, others: Others, found: Sequence[Explained], report: Callable[[Event], None]
+) -> Explained | None:
+    """Explain the years, with the stations of a plan where money and targets have one."""
+    model = ground.city.model
+    assert model.budget is not None  # noqa: S101
+    if not model.budget.years:
+        return None
+    sizing = ground.charging(model).structure
+    assert isinstance(sizing, Sizing)  # noqa: S101
+    facts = year_facts(model, sizing, others)
+    if facts or any(one.verdict == "infeasible" for one in found):
+        return years_told(facts)
+    try:
+        settled = solve_within(ground, others, report)
+        if settled.joint is None or settled.joint[1].share < 1:
+            return None
+        years = explain_years(assembled(ground, settled, {}), model)
+    except (InfeasibleError, LockError, SolverError) as error:
+        report(Event("solve", f"no plan for the years: {error.what}"))
+        return None
+    _tell(years, report)
+    return years
 
 
 def _tell(one: Explained, report: Callable[[Event], None]) -> None:

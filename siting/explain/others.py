@@ -93,13 +93,13 @@ def hydrogen_puzzle(
         )
     parts += [one.part for one in locked]
     model, names = _with_column_rows(flatten(programme), row_names(programme), _locks_of(locked))
-    elastic = _elastic(model, names, parts)
+    elastic = elastic_of(model, names, parts)
     return Puzzle(
         "hydrogen",
         tuple(parts),
         Case(parts_of(parts), elastic),
         _station_facts(choice, parts),
-        _levels(elastic, parts),
+        levels_of(elastic, parts),
     )
 
 
@@ -115,8 +115,8 @@ def _station_facts(choice: HydrogenChoice, parts: Sequence[Part]) -> tuple[tuple
     return (too_dear(parts[0], least, choice.budget_cny),) if dear else ()
 
 
-def _elastic(model: ArrayModel, names: Sequence[str], parts: Sequence[Part]) -> Elastic:
-    """Give rows to the parts by name; a block of rows is named `part_k`, its two sides `part+`."""
+def elastic_of(model: ArrayModel, names: Sequence[str], parts: Sequence[Part]) -> Elastic:
+    """Give rows to parts by name; a block of rows is named `part_k`, its two sides `part+`."""
     lower = np.full(len(names), -1, dtype=np.int64)
     upper = np.full(len(names), -1, dtype=np.int64)
     by_key = {part.key: n for n, part in enumerate(parts)}
@@ -128,7 +128,7 @@ def _elastic(model: ArrayModel, names: Sequence[str], parts: Sequence[Part]) -> 
     return Elastic(model, lower, upper, size)
 
 
-def _levels(elastic: Elastic, parts: Sequence[Part]) -> Callable[[Floats], Floats]:
+def levels_of(elastic: Elastic, parts: Sequence[Part]) -> Callable[[Floats], Floats]:
     """Return what reads the level of each part that is one row, NaN for the others."""
     scale = np.array([part.scale for part in parts])
     row = np.full(len(parts), -1)
@@ -253,13 +253,13 @@ def road_puzzle(
         *_locks_of(locked),
     )
     model, names = _with_column_rows(flatten(programme), row_names(programme), held)
-    elastic = _elastic(model, names, parts)
+    elastic = elastic_of(model, names, parts)
     known: tuple[Floats, ...] = ()
     if plan is not None:
         known = (np.concatenate([plan[name] for name, _ in model.blocks if name]),)
     case = Case(parts_of(parts), elastic, plans=known)
     facts = _road_facts(choice, parts)
-    return Puzzle("testroads", tuple(parts), case, facts, _levels(elastic, parts))
+    return Puzzle("testroads", tuple(parts), case, facts, levels_of(elastic, parts))
 
 
 def _road_words(

@@ -108,7 +108,7 @@ class Puzzle:
     Attributes
     ----------
     programme
-        `charging`, `hydrogen`, `roadside`, `testroads` or `joint`.
+        `charging`, `hydrogen`, `roadside`, `testroads`, `joint` or `years`.
     parts
         Its parts, in the order of the case.
     case
@@ -132,6 +132,7 @@ PROGRAMMES = {
     "roadside": ("路侧设施", "roadside units"),
     "testroads": ("测试道路", "test roads"),
     "joint": ("统一预算方案", "joint plan"),
+    "years": ("分年建设", "building by year"),
 }
 """Chinese and English of the programmes, and of all of them within one budget."""
 
