@@ -129,7 +129,8 @@ def _lifted(lack: Lack, language: Language) -> str:
 
 def shortfall_lines(found: Explained, language: Language) -> list[str]:
     """Say what the plan with the least shortfall leaves each clause short of."""
-    if found.verdict != "infeasible":
+    # What sums alone tell is told without a plan.
+    if found.verdict != "infeasible" or found.least_share <= 0:
         return []
     low, high = (percent_text(value, language) for value in (found.least_share, found.plan_share))
     proof = proof_text(found.proof, language)
