@@ -128,7 +128,7 @@ def test_a_lock_is_a_member_of_the_conflict_of_the_joint_plan(tmp_path: Path) ->
     """A total that does for the targets doesn't with many fast piles at a place besides."""
     model = write_model(tmp_path, {**BUDGET, "total_cny": 3.42e7, "years": []})
     locks = tmp_path / "locks.csv"
-    locks.write_text("what,id,piles_dc120\nsize,node/10004,20\n", encoding="utf-8")
+    locks.write_text("what,id,piles_dc120\nsize,node/10004,15\n", encoding="utf-8")
     _, text, record = explained(tmp_path, model, "--lock", str(locks))
     joint = joint_of(record)
     assert joint["verdict"] == "infeasible"
