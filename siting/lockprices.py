@@ -21,6 +21,15 @@ from siting.errors import ModelError, SolverError
 from siting.files import publishing
 from siting.formulate.charging import decode
 from siting.hydrogen import plan_hydrogen
+from siting.joint.prices import (
+    JOINT_COLUMNS,
+    joint_fields,
+    joint_price_text,
+    joint_with_locks,
+    joint_without,
+    lock_start,
+    row_names,
+)
 from siting.joint.solving import refuse_impossible
 from siting.locks.blame import honour, without
 from siting.locks.record import DEEDS, NAMES
@@ -30,7 +39,6 @@ from siting.own.existing import kept_piles
 from siting.piles import pile_table
 from siting.pipeline import prepare
 from siting.roadside.planning import plan_roadside
-from siting.structures import Sizing, some_or_none
 from siting.testroads.planning import plan_testroads
 from siting.text import cell
 
@@ -38,12 +46,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    import numpy.typing as npt
-
     from siting.city.reading import City
     from siting.core.outcome import Outcome
+    from siting.joint.solving import Settled
     from siting.pipeline import Ground
     from siting.programme import Programme
+    from siting.roadside.planning import RoadsidePlan
+    from siting.testroads.planning import TestRoadPlan
 
 MEANINGS = {
     "charging": ("日供电量，千瓦时", "energy served, kWh a day"),
@@ -57,8 +66,9 @@ COLUMNS = (
     *("number", "item", "what", "ids", "name", "who", "reason", "unit", "price", "low", "high"),
     *("proven", "objective_with", "bound_with", "objective_without", "bound_without"),
     *("cost_with_cny", "cost_without_cny", "cost_difference_cny", "status_without", "seconds"),
+    *JOINT_COLUMNS,
 )
-"""Columns of `locks.csv`."""
+"""Columns of `locks.csv`; from `joint_price_kwh_day` on only where a model has one budget."""
 TOLERANCE = 1e-5
 """An interval this narrow, relative to the objective, is a number."""
 
@@ -190,7 +200,9 @@ def price_locks(ground: Ground, told: Callable[[Price], None] | None = None) -> 
     Price the locks of a ground's model.
 
     Each is lifted alone, the others stay. The charging programme starts from the plan and the
-    multipliers with all locks, which is a plan without one of them too.
+    multipliers with all locks, which is a plan without one of them too. Where the model has one
+    budget, the joint plan is solved instead: what a lock on another programme costs there is told
+    in what charging serves with the money that is then left, too.
 
     Parameters
     ----------
@@ -199,6 +211,8 @@ def price_locks(ground: Ground, told: Callable[[Price], None] | None = None) -> 
     told
         Told of each price.
     """
+    if ground.city.model.budget is not None:
+        return _joint_prices(ground, told)
     city = ground.city
     with_all: dict[str, Solved] = {}
     prices = []
@@ -213,6 +227,38 @@ def price_locks(ground: Ground, told: Callable[[Price], None] | None = None) -> 
         if told is not None:
             told(prices[-1])
     return tuple(prices)
+
+
+def _joint_prices(ground: Ground, told: Callable[[Price], None] | None) -> tuple[Price, ...]:
+    """Price locks in the joint plan."""
+    base = joint_with_locks(ground)
+    prices = []
+    for number, lock in enumerate(ground.city.model.locks, 1):
+        begin = time.monotonic()
+        free = joint_without(ground, number, base)
+        seconds = time.monotonic() - begin
+        mine, other = (_of_item(ground, one, lock.item) for one in (base, free))
+        price = _price(number, lock, mine, other, seconds)
+        prices.append(replace(price, fields={**price.fields, **joint_fields(base, free)}))
+        if told is not None:
+            told(prices[-1])
+    return tuple(prices)
+
+
+def _of_item(ground: Ground, settled: Settled, item: str) -> Solved:
+    """Return how the programme that a lock is on came out of a joint plan."""
+    others = settled.others
+    if item == "charging":
+        return _served(ground, settled.found.programme, settled.found.outcome)
+    if item == "hydrogen":
+        hydrogen = others.hydrogen
+        assert hydrogen is not None  # noqa: S101
+        return _recorded(hydrogen.record, float(hydrogen.stations["cost_cny"].sum()), maximise=True)
+    if item == "test_road":
+        assert others.testroads is not None  # noqa: S101
+        return _of_roads(others.testroads)
+    assert others.roadside is not None  # noqa: S101
+    return _of_roadside(others.roadside, item)
 
 
 def _solve(ground: Ground, item: str, city: City) -> Solved:
@@ -247,9 +293,17 @@ def solve_item(ground: Ground, city: City, item: str, start: Solved | None = Non
         covered = None if roadside is None else roadside.frames.road_points
         roads = plan_testroads(city, ground.network, ground.junctions, covered)
         assert roads is not None  # noqa: S101
-        most = roads.settings["objective"] != "cost"
-        return _recorded(roads.record, roads.totals["test_road_cost_cny"], maximise=most)
+        return _of_roads(roads)
     assert roadside is not None  # noqa: S101
+    return _of_roadside(roadside, item)
+
+
+def _of_roads(roads: TestRoadPlan) -> Solved:
+    most = roads.settings["objective"] != "cost"
+    return _recorded(roads.record, roads.totals["test_road_cost_cny"], maximise=most)
+
+
+def _of_roadside(roadside: RoadsidePlan, item: str) -> Solved:
     cost = roadside.totals["roadside_cost_cny"]
     if item == "edge_node":
         none = {"objective": 0.0, "bound": 0.0, "status": "optimal"}
@@ -273,8 +327,8 @@ def _charging(ground: Ground, city: City, start: Solved | None) -> Solved:
         return _served(ground, found.programme, found.outcome)
     programme = ground.charging(model)
     if start is not None and start.programme is not None and start.outcome is not None:
-        programme = replace(programme, start=_start(programme, start.outcome))
-        if _rows(programme) == _rows(start.programme):
+        programme = replace(programme, start=lock_start(programme, start.outcome))
+        if row_names(programme) == row_names(start.programme):
             programme = replace(programme, multipliers=start.outcome.certificate)
     limits = model.solve
     outcome = solve(
@@ -288,23 +342,6 @@ def _charging(ground: Ground, city: City, start: Solved | None) -> Solved:
         raise KeyboardInterrupt
     refuse_impossible(outcome)
     return _served(ground, programme, outcome)
-
-
-def _start(programme: Programme, outcome: Outcome) -> dict[str, npt.NDArray[np.float64]]:
-    """Return a plan as a start; with another lock other types stand in their least number."""
-    sizing = programme.structure
-    assert isinstance(sizing, Sizing)  # noqa: S101
-    start = {name: outcome.values[name] for name in ("", "serve")}
-    pair = some_or_none(sizing)
-    if len(pair):
-        piles = start[""][len(sizing.fixed_cny) :]
-        start["stands"] = (piles[pair] > 0).astype(np.float64)
-    return start
-
-
-def _rows(programme: Programme) -> tuple[str, ...]:
-    sizing = programme.structure
-    return sizing.row_name if isinstance(sizing, Sizing) else ()
 
 
 def _served(ground: Ground, programme: Programme, outcome: Outcome) -> Solved:
@@ -358,7 +395,9 @@ def _sentence(one: Price) -> str:
     zh, en = NAMES[str(one.fields["item"])]
     deed = DEEDS[str(one.fields["what"])]
     about = f"{one.price:,.6g}" if one.proven else f"{one.low:,.6g} to {one.high:,.6g}"
-    return f"{one.text}: {deed[0]}{zh} costs {about}, {one.fields['unit']} ({en})"
+    text = f"{one.text}: {deed[0]}{zh} costs {about}, {one.fields['unit']} ({en})"
+    joint = joint_price_text(one.fields)
+    return f"{text}; {joint}" if joint else text
 
 
 def _table(prices: tuple[Price, ...]) -> str:
@@ -366,6 +405,6 @@ def _table(prices: tuple[Price, ...]) -> str:
     rows = csv.writer(text)
     rows.writerow(COLUMNS)
     for one in prices:
-        values = (one.fields[name] for name in COLUMNS)
+        values = (one.fields.get(name) for name in COLUMNS)
         rows.writerow(["" if v is None else cell(v) for v in values])
     return text.getvalue()

@@ -301,6 +301,23 @@ def put_together(ground: Ground, settled: Settled, seconds: Mapping[str, float])
     InfeasibleError, SolverError
         The stations can't be built within the years of the budget.
     """
+    found = assembled(ground, settled, seconds)
+    return found if settled.joint is None else with_joint(found, ground.city.model, *settled.joint)
+
+
+def assembled(ground: Ground, settled: Settled, seconds: Mapping[str, float]) -> Plan:
+    """
+    Make a plan of solved programmes, without the years and the record of one budget.
+
+    Parameters
+    ----------
+    ground
+        What is planned on, with the model.
+    settled
+        Every programme, solved.
+    seconds
+        Wall time of the stages.
+    """
     programme, outcome = settled.found.programme, settled.found.outcome
     others, proof = settled.others, evidence(programme, outcome)
     solved = Solved(
@@ -309,10 +326,9 @@ def put_together(ground: Ground, settled: Settled, seconds: Mapping[str, float])
         ground.own, ground.city.model,
     )  # fmt: skip
     city = replace(ground.city, model=settled.asked)
-    found = assemble_plan(
+    return assemble_plan(
         city, ground.network, ground.demand, ground.candidates, ground.reach, solved, seconds
     )
-    return found if settled.joint is None else with_joint(found, ground.city.model, *settled.joint)
 
 
 def _network_text(network: Network) -> str:

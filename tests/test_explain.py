@@ -18,11 +18,16 @@ from tiny import write_model
 from typer.testing import CliRunner
 
 from siting.cli import app
-from siting.core.conflict.task import analysed
+from siting.core.conflict import sizing as of_sizing
+from siting.core.conflict.analyse import analyse
+from siting.core.conflict.locks import locked_sizing
+from siting.core.conflict.task import analysed, weigher
+from siting.core.solve import solve
 from siting.errors import InfeasibleError
 from siting.explain.answering import Explanation, explain, write_explanation
 from siting.explain.arithmetic import cheapest_cny
 from siting.explain.charging import sizing_puzzle
+from siting.explain.locked import locked_parts
 from siting.explain.others import hydrogen_puzzle, road_puzzle, roadside_puzzle
 from siting.explain.page import explain_page
 from siting.explain.parts import amount_text
@@ -31,9 +36,11 @@ from siting.explain.sentences import sentences
 from siting.explain.telling import Explained, explained
 from siting.formulate.charging import business_rows, charging_programme
 from siting.formulate.clauses import Question
+from siting.model.locks import Lock
 from siting.model.model import Target
 from siting.piles import pile_table
 from siting.pipeline import plan
+from siting.structures import Sizing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,9 +56,13 @@ FIXED = 50_000.0
 def charging(model: Model, *, seed: int = 3) -> Puzzle:
     """Write of eight sites in a hand-made city, one of which exists; two piles and more at each."""
     candidates, demand, reach = city(8, 10, seed)
-    sizing = charging_programme(candidates, demand, reach, model).structure
-    rows = business_rows(Question(model, candidates, demand, pile_table(model.charging)))
-    return sizing_puzzle(rows, sizing, DISTRICTS)  # type: ignore[arg-type]
+    free = model.model_copy(update={"locks": ()})
+    sizing = charging_programme(candidates, demand, reach, free).structure
+    types = pile_table(model.charging)
+    rows = business_rows(Question(model, candidates, demand, types))
+    ids = candidates.frame["site_id"].to_numpy(dtype=object)
+    locked = locked_parts(model.locks, ("charging",), ids)
+    return sizing_puzzle(rows, sizing, DISTRICTS, locked, list(types["type_id"]))  # type: ignore[arg-type]
 
 
 def told(puzzle: Puzzle) -> Explained:
@@ -154,6 +165,109 @@ def test_a_budget_below_the_cheapest_piles_is_told_before_any_solver() -> None:
 def test_the_cheapest_way_takes_the_cheapest_offers_first() -> None:
     gain, cost = np.array([3.0, 2.0, 5.0]), np.array([4.0, 1.0, 9.0])
     assert cheapest_cny(gain, cost, 6.0) == 2 * 1 + 3 * 4 + 1 * 9
+
+
+SIZED = Lock(what="size", ids=("node/2",), piles_by_type={"ac7": 3, "dc120": 1}, origin="row 4")
+FIXED_SITE = Lock(what="fix", ids=("node/4",), origin="row 1")
+BANNED = Lock(what="ban", ids=("node/2", "node/3", "node/5"), name="绿地", origin="row 2")
+COUNTED = Lock(what="size", ids=("node/5",), piles=3, origin="row 3")
+
+
+@pytest.mark.parametrize("lock", [SIZED, FIXED_SITE, BANNED, COUNTED])
+def test_a_lock_laid_on_the_arrays_is_the_lock_of_the_formulation(lock: Lock) -> None:
+    model = model_of(target("stations", 4), budget=1.2e6).model_copy(update={"locks": (lock,)})
+    candidates, demand, reach = city(8, 10, 3)
+    asked = charging_programme(candidates, demand, reach, model).structure
+    puzzle = charging(model)
+    free = puzzle.case.instance
+    assert isinstance(free, Sizing)
+    mine = locked_sizing(free, puzzle.case.locks)
+    for name in ("min_piles", "max_piles", "forced", "least_use", "allowed", "kept", "fixed_cny"):
+        assert np.array_equal(getattr(mine, name), getattr(asked, name)), name
+
+
+@pytest.mark.parametrize("locks", [(SIZED, FIXED_SITE), (BANNED,), (COUNTED, FIXED_SITE)])
+def test_the_least_budget_with_locks_is_that_of_the_programme_that_has_them(
+    locks: tuple[Lock, ...],
+) -> None:
+    model = model_of(target("stations", 4), budget=1e5).model_copy(update={"locks": locks})
+    found = told(charging(model))
+    assert found.verdict == "infeasible"
+    assert found.budget is not None
+    candidates, demand, reach = city(8, 10, 3)
+
+    def status(budget: float) -> str:
+        rich = model.charging.model_copy(update={"budget_cny": budget})
+        asked = model.model_copy(update={"charging": rich})
+        programme = charging_programme(candidates, demand, reach, asked)
+        return solve(programme, gap=1.0, seconds=20, memory_mb=2000).status
+
+    assert status(math.ceil(found.budget.high_cny)) != "infeasible"
+    assert status(0.99 * found.budget.high_cny) == "infeasible"
+
+
+@pytest.mark.parametrize("small", [0, of_sizing.SMALL])
+def test_a_lock_is_a_member_of_the_conflict_and_lifting_it_a_step_out(
+    small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight sites, three of them banned: six stations are one too many, whatever they cost."""
+    model = model_of(target("stations", 6, "JN23-06"), budget=9e6)
+    model = model.model_copy(update={"locks": (FIXED_SITE, BANNED)})
+    monkeypatch.setattr(of_sizing, "SMALL", small)
+    puzzle = charging(model)
+    analysis = analyse(puzzle.case.parts, weigher(puzzle.case, 20.0, 0)[0])
+    found = explained(puzzle, analysis, 0.0)
+    assert found.verdict == "infeasible"
+    assert members(found) == [{"c9_stations", "lock_2"}]
+    by_key = {lack.part.key: lack for lack in found.conflicts[0].members}
+    assert by_key["lock_2"].high > 0
+    assert by_key["c9_stations"].low == 1.0
+    zh, en = " ".join(sentences(found, "zh")), " ".join(sentences(found, "en"))
+    assert "锁定 2（row 2：禁建充电站 绿地）" in zh
+    assert "lock 2 (row 2: ban charging 绿地) - a plan without it exists" in en
+    free = model.model_copy(update={"locks": (FIXED_SITE,)})
+    assert told(charging(free)).verdict == "feasible"
+
+
+def test_a_lock_that_costs_too_much_collides_with_the_budget() -> None:
+    """More fast piles than the count needs: the least budget without them is too small."""
+    candidates, _, _ = city(8, 10, 3)
+    site = candidates.frame.iloc[2]
+    most = int(min(site.max_piles, site.kw_limit // (0.65 * 120)))
+    assert most > 2
+    least = told(charging(model_of(target("stations", 4), budget=1e5))).budget
+    assert least is not None
+    dear = Lock(what="size", ids=("node/2",), piles_by_type={"dc120": most}, origin="row 9")
+    model = model_of(target("stations", 4), budget=math.ceil(least.high_cny))
+    found = told(charging(model.model_copy(update={"locks": (dear,)})))
+    assert found.verdict == "infeasible"
+    assert {"lock_1", "c8_budget"} <= members(found)[0]
+
+
+def test_locks_on_hydrogen_roadside_and_test_roads_are_members_of_their_conflicts() -> None:
+    from core.buildings import town  # noqa: PLC0415
+
+    choice, reach = hydrogen_of(1, stations=3, spacing_m=0)
+    ids = np.array([f"h{n}" for n in range(len(choice.cost_cny))], dtype=object)
+    ban = Lock(what="ban", item="hydrogen", ids=tuple(ids[2:]), origin="row 1")
+    found = told(hydrogen_puzzle(choice, reach, 0.0, locked_parts((ban,), ("hydrogen",), ids)))
+    assert members(found) == [{"h3_stations", "lock_1"}]
+    building = town(2, sites=12, target_km2=0.5, reach=1.3)
+    ids = np.array([f"r{n}" for n in range(len(building.cost))], dtype=object)
+    ban = Lock(what="ban", item="roadside", ids=tuple(ids), origin="row 1")
+    fix = Lock(what="fix", item="roadside", ids=(str(ids[0]),), origin="row 2")
+    bare = replace(building, forced=np.zeros(len(ids), dtype=bool))
+    locked = locked_parts((ban,), ("roadside",), ids)
+    assert members(told(roadside_puzzle(bare, "", locked))) == [{"r2_area", "lock_1"}]
+    locked = locked_parts((fix,), ("roadside",), ids)
+    poor = replace(bare, target_km2=0.0, budget_cny=0.5 * float(bare.cost[0]))
+    assert members(told(roadside_puzzle(poor, "", locked))) == [{"r8_budget", "lock_1"}]
+    roads = roads_of(3, edges=8)
+    ids = np.array([f"c{n}" for n in range(len(roads.length_m))], dtype=object)
+    ban = Lock(what="ban", item="test_road", ids=tuple(ids), origin="row 1")
+    bare_roads = replace(roads, forced=np.zeros(len(ids), dtype=bool), rows=())
+    found = told(road_puzzle(bare_roads, locked=locked_parts((ban,), ("test_road",), ids)))
+    assert members(found) == [{"t2_length", "lock_1"}]
 
 
 def test_a_feasible_model_has_slack_and_prices_and_no_conflict() -> None:

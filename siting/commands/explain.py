@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from siting.commands.locks import LockDatumOption, LockOption, lock_overrides
 
-def explain(
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from siting.explain.answering import Explanation
+    from siting.units import Language
+
+
+def explain(  # noqa: PLR0913
     model: Annotated[str, typer.Argument(help="A model's name (jinan) or a YAML file.")],
     *,
     roads: Annotated[Path | None, typer.Option(help="Road file instead of the model's.")] = None,
@@ -18,7 +26,12 @@ def explain(
     cache: Annotated[
         Path, typer.Option(help="Folder that keeps the sample city between runs.")
     ] = Path("maps"),
-    budget_cny: Annotated[float | None, typer.Option(help="Budget in yuan.")] = None,
+    budget_cny: Annotated[float | None, typer.Option(help="Budget of charging in yuan.")] = None,
+    total_cny: Annotated[
+        float | None, typer.Option(help="Budget of all programmes together in yuan.")
+    ] = None,
+    lock: LockOption = None,
+    lock_datum: LockDatumOption = "",
     seconds: Annotated[float | None, typer.Option(help="Longest time of each question.")] = None,
     zh: Annotated[bool, typer.Option("--zh", help="Print Chinese sentences.")] = False,
 ) -> None:
@@ -33,26 +46,32 @@ def explain(
     from siting.commands.telling import stage_teller  # noqa: PLC0415
     from siting.errors import InfeasibleError, SolverError  # noqa: PLC0415
     from siting.explain.answering import explain as run  # noqa: PLC0415
-    from siting.explain.sentences import sentences  # noqa: PLC0415
 
-    overrides: dict[str, Any] = {}
+    overrides: dict[str, Any] = {} if lock is None else lock_overrides({}, lock, lock_datum)
     if roads is not None:
-        overrides["sources"] = {"roads": str(roads.resolve())}
-    if budget_cny is not None:
-        overrides["charging"] = {"budget_cny": budget_cny}
-    if seconds is not None:
-        overrides["solve"] = {"seconds": seconds}
+        overrides.setdefault("sources", {})["roads"] = str(roads.resolve())
+    money = {"charging": ("budget_cny", budget_cny), "budget": ("total_cny", total_cny)}
+    for part, (key, value) in {**money, "solve": ("seconds", seconds)}.items():
+        if value is not None:
+            overrides[part] = {key: value}
     console = Console(highlight=False, soft_wrap=True)
     found = run(model, cache=cache, out=out, overrides=overrides, report=stage_teller(console))
-    for one in found.programmes:
-        for line in sentences(one, "zh" if zh else "en"):
-            console.print(line, markup=False)
-    for note in found.notes:
-        console.print(f"note: {note[0 if zh else 1]}", markup=False)
-    if found.folder is not None:
-        console.print(f"page: {found.folder / 'explain.html'}", markup=False)
+    _print(console, found, "zh" if zh else "en")
     verdicts = {one.verdict for one in found.programmes}
     if "infeasible" in verdicts:
         raise typer.Exit(InfeasibleError.exit_code)
     if "open" in verdicts:
         raise typer.Exit(SolverError.exit_code)
+
+
+def _print(console: Console, found: Explanation, language: Language) -> None:
+    """Print the sentences of every programme, the notes, and where the page is."""
+    from siting.explain.sentences import sentences  # noqa: PLC0415
+
+    for one in found.programmes:
+        for line in sentences(one, language):
+            console.print(line, markup=False)
+    for note in found.notes:
+        console.print(f"note: {note[0 if language == 'zh' else 1]}", markup=False)
+    if found.folder is not None:
+        console.print(f"page: {found.folder / 'explain.html'}", markup=False)

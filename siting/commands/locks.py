@@ -48,6 +48,7 @@ def locks(
     from rich.table import Table  # noqa: PLC0415
 
     from siting.commands.telling import stage_teller  # noqa: PLC0415
+    from siting.joint.prices import joint_price_text  # noqa: PLC0415
     from siting.lockprices import locks as run  # noqa: PLC0415
 
     overrides: dict[str, Any] = {}
@@ -60,11 +61,12 @@ def locks(
         overrides["solve"] = solve
     console = Console(highlight=False, soft_wrap=True)
     found = run(model, out=out, overrides=overrides, report=stage_teller(console))
-    table = Table("", "what", "name or id", "price", "at least .. at most", "in", "cost")
+    table = Table("", "what", "name or id", "price", "at least .. at most", "in", "cost", "joint")
     for one in found.prices:
-        table.add_row(*_cells(one))
+        table.add_row(*_cells(one), joint_price_text(one.fields))
     console.print(table)
     console.print("price: how much worse the plan is with the lock; cost: of the two plans found")
+    console.print("joint: what charging has without the lock, with the money that is then left")
     console.print(f"prices: {found.folder / 'locks.csv'}", markup=False)
 
 

@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,30 +15,35 @@ import numpy as np
 from siting.clock import Event, silent, stage
 from siting.core.conflict.task import analysed
 from siting.core.solve import solve
-from siting.errors import InfeasibleError
+from siting.errors import InfeasibleError, LockError, SolverError
 from siting.explain.charging import charging_puzzle
+from siting.explain.joint import binding, explain_joint, money_rows
+from siting.explain.locked import locked_parts
 from siting.explain.others import hydrogen_puzzle, road_puzzle, roadside_puzzle
 from siting.explain.page import explain_page
 from siting.explain.record import record_of
 from siting.explain.telling import Explained, explained
+from siting.explain.years import explain_years, year_facts, years_told
 from siting.files import publishing, remove_stale
 from siting.formulate.roadstart import road_start
 from siting.formulate.testroads import CHOOSE, road_programme
 from siting.hydrogen import hydrogen_question
+from siting.joint.solving import plan_for_less, plan_others, solve_within
 from siting.model.model import load_model
-from siting.pipeline import prepare
+from siting.pipeline import assembled, prepare
 from siting.roadside.planning import plan_roadside
 from siting.roadside.question import roadside_question
-from siting.structures import Building
+from siting.structures import Building, Sizing
 from siting.testroads.question import asked_corridors, road_question
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
     from siting.explain.parts import Puzzle
     from siting.formulate.testroads import RoadChoice
+    from siting.joint.solving import Others
     from siting.model.model import Model
     from siting.pipeline import Ground
 
@@ -146,15 +152,68 @@ def explain_ground(
     report
         Told the verdict on each programme.
     """
+    others = _joint_others(ground, report)
+    model = ground.city.model
+    joint = others is not None and binding(model, money_rows(model, others)) is not None
+    covered = _covered(ground) if others is None else _points(others)
+    makers: list[Callable[[Ground], Puzzle | None]] = [
+        _hydrogen, _roadside, partial(_testroads, covered)
+    ]  # fmt: skip
+    # Where the joint plan limits charging it is explained within it, and not a second time alone.
+    makers = makers if joint else [charging_puzzle, *makers]
     found = []
-    for make in (charging_puzzle, _hydrogen, _roadside, _testroads):
+    for make in makers:
         puzzle = make(ground)
-        if puzzle is None:
-            continue
-        found.append(explain_puzzle(puzzle, ground.city.model))
-        one = found[-1]
-        report(Event("solve", f"{one.programme}: {one.verdict}, {one.seconds:.0f} s"))
+        if puzzle is not None:
+            found.append(explain_puzzle(puzzle, model))
+            _tell(found[-1], report)
+    if others is not None:
+        own = next((one for one in found if one.programme == "charging"), None)
+        found.append(explain_joint(ground, others, own, lambda text: report(Event("solve", text))))
+        _tell(found[-1], report)
+        years = _years(ground, others, found, report)
+        found += [] if years is None else [years]
     return tuple(found)
+
+
+def _years(
+    ground: Ground, others: Others, found: Sequence[Explained], report: Callable[[Event], None]
+) -> Explained | None:
+    """Explain the years, with the stations of a plan where money and targets have one."""
+    model = ground.city.model
+    assert model.budget is not None  # noqa: S101
+    if not model.budget.years:
+        return None
+    sizing = ground.charging(model).structure
+    assert isinstance(sizing, Sizing)  # noqa: S101
+    facts = year_facts(model, sizing, others)
+    if facts or any(one.verdict == "infeasible" for one in found):
+        return years_told(facts)
+    try:
+        settled = solve_within(ground, others, report)
+        if settled.joint is None or settled.joint[1].share < 1:
+            return None
+        years = explain_years(assembled(ground, settled, {}), model)
+    except (InfeasibleError, LockError, SolverError) as error:
+        report(Event("solve", f"no plan for the years: {error.what}"))
+        return None
+    _tell(years, report)
+    return years
+
+
+def _tell(one: Explained, report: Callable[[Event], None]) -> None:
+    report(Event("solve", f"{one.programme}: {one.verdict}, {one.seconds:.0f} s"))
+
+
+def _joint_others(ground: Ground, report: Callable[[Event], None]) -> Others | None:
+    """Plan the programmes beside charging; None without one budget, or where one has no plan."""
+    if ground.city.model.budget is None:
+        return None
+    try:
+        return plan_for_less(ground, plan_others(ground, report))
+    except (InfeasibleError, LockError) as error:
+        report(Event("solve", f"no joint plan: {error.what}"))
+        return None
 
 
 def explain_puzzle(puzzle: Puzzle, model: Model) -> Explained:
@@ -189,7 +248,9 @@ def _hydrogen(ground: Ground) -> Puzzle | None:
         return None
     hydrogen = ground.city.model.hydrogen
     assert hydrogen is not None  # noqa: S101
-    return hydrogen_puzzle(question.choice, question.reach, hydrogen.spacing_m.value)
+    ids = question.sites.frame["site_id"].to_numpy(dtype=object)[question.sites.eligible]
+    locked = locked_parts(ground.city.model.locks, ("hydrogen",), ids)
+    return hydrogen_puzzle(question.choice, question.reach, hydrogen.spacing_m.value, locked)
 
 
 def _roadside(ground: Ground) -> Puzzle | None:
@@ -200,10 +261,19 @@ def _roadside(ground: Ground) -> Puzzle | None:
         return None
     building = question.programme.structure
     assert isinstance(building, Building)  # noqa: S101
-    return roadside_puzzle(building, question.area.clause if question.area else "")
+    sites = question.ground.sites.frame
+    ids = sites["site_id"].to_numpy(dtype=object)
+    locked = locked_parts(ground.city.model.locks, ("roadside",), ids)
+    # A ban on an edge node leaves its site as it is; a fixed one has the site equipped.
+    hosts = locked_parts(ground.city.model.locks, ("edge_node",), ids)
+    locked = (*locked, *(one for one in hosts if one.lock.built))
+    if locked:
+        must = sites["mandatory"].to_numpy(dtype=bool)
+        building = replace(building, forced=must, banned=np.zeros(len(must), dtype=bool))
+    return roadside_puzzle(building, question.area.clause if question.area else "", locked)
 
 
-def _testroads(ground: Ground) -> Puzzle | None:
+def _testroads(covered: pd.DataFrame | None, ground: Ground) -> Puzzle | None:
     city, model = ground.city, ground.city.model
     asked = asked_corridors(city, ground.network, ground.junctions)
     if asked is None:
@@ -211,14 +281,22 @@ def _testroads(ground: Ground) -> Puzzle | None:
     settings = model.testroads
     assert settings is not None  # noqa: S101
     question = road_question(
-        city, ground.network, asked[0], _covered(ground), exclusions=ground.own.exclusions
+        city, ground.network, asked[0], covered, exclusions=ground.own.exclusions
     )
     names = {
         str(row["district_id"]): (str(row["name"]), str(row["name_en"]) or str(row["name"]))
         for row in city.districts.to_dict("records")
     }
     plan = _road_plan(question.choice, model)
-    return road_puzzle(question.choice, settings.resolved(), names, plan)
+    ids = asked[0].frame["corridor_id"].to_numpy(dtype=object)
+    locked = locked_parts(model.locks, ("test_road",), ids)
+    land = question.ground
+    free = replace(question.choice, forced=land.opened | land.section, banned=~land.usable)
+    return road_puzzle(free, settings.resolved(), names, plan, locked)
+
+
+def _points(others: Others) -> pd.DataFrame | None:
+    return None if others.roadside is None else others.roadside.frames.road_points
 
 
 def _covered(ground: Ground) -> pd.DataFrame | None:
@@ -264,11 +342,16 @@ def _road_plan(choice: RoadChoice, model: Model) -> Mapping[str, Any] | None:
 
 def _notes(ground: Ground) -> tuple[tuple[str, str], ...]:
     """Say what the explanation leaves as it is."""
+    alone = (
+        "各规划分别解释：一个规划放松后，其余规划不变",
+        "each programme is explained by itself; what gives way in one leaves the others alone",
+    )
+    joint = (
+        "统一预算下其余规划照其目标布设，充换电用其余下资金，缺口记在充换电",
+        "within one budget the others meet their targets and charging falls short",
+    )
     notes = [
-        (
-            "各规划分别解释：一个规划放松后，其余规划不变",
-            "each programme is explained by itself; what gives way in one leaves the others alone",
-        ),
+        alone if ground.city.model.budget is None else joint,
         (
             "缺口按各目标的相对量相加；一个目标分到多区或多处的，取其均值",
             "shortfalls add up as shares of what is asked; those of many places as their mean",

@@ -75,7 +75,7 @@ def sizing_facts(
     for part, row in zip(parts, rows.tolist(), strict=True):
         if part.kind != TARGET or not np.isfinite(part.asked):
             continue
-        gain, cost = _offers(sizing, row)
+        gain, cost = offers(sizing, row)
         most = float(gain.sum())
         if most < part.asked * (1 - ROUNDING):
             facts.append(too_few(part, most))
@@ -104,9 +104,9 @@ def cheapest_cny(gain: Floats, cost: Floats, asked: float) -> float:
     return float(taken[some] @ cost[order][some])
 
 
-def _offers(sizing: Sizing, row: int) -> tuple[Floats, Floats]:
+def offers(sizing: Sizing, row: int) -> tuple[Floats, Floats]:
     """
-    Return the most that each site adds to a row, and the least cost of one unit of that.
+    Return the most that each site adds to a global row, and the least cost of one unit of that.
 
     The cost of n piles over what they count is a mean of what n piles of one type each cost over
     what those count, and each of these is best at the least or the most piles; no price is below.

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from siting.core.conflict.locks import with_lock_rows
 from siting.core.conflict.task import Case
 from siting.explain.arithmetic import sizing_facts
+from siting.explain.locked import LockedPart, locked_parts, site_locks
 from siting.explain.parts import BUDGET, LIMIT, TARGET, Part, Puzzle, parts_of
 from siting.formulate.charging import business_rows
 from siting.formulate.clauses import Question
@@ -15,6 +17,8 @@ from siting.piles import pile_table
 from siting.structures import Sizing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     from siting.formulate.clauses import Row
@@ -73,17 +77,23 @@ def charging_puzzle(ground: Ground) -> Puzzle:
         model, ground.candidates, ground.demand, types, ground.places, ground.substations
     )
     rows = business_rows(question)
-    sizing = ground.charging(model).structure
+    sizing = ground.charging(model.model_copy(update={"locks": ()})).structure
     assert isinstance(sizing, Sizing)  # noqa: S101
     names = {
         str(row["district_id"]): (str(row["name"]), str(row["name_en"]) or str(row["name"]))
         for row in ground.city.districts.to_dict("records")
     }
-    return sizing_puzzle(rows, sizing, names)
+    ids = ground.candidates.frame["site_id"].to_numpy(dtype=object)
+    locked = locked_parts(model.locks, ("charging",), ids)
+    return sizing_puzzle(rows, sizing, names, locked, [str(name) for name in types["type_id"]])
 
 
 def sizing_puzzle(
-    rows: tuple[Row, ...], sizing: Sizing, districts: dict[str, tuple[str, str]]
+    rows: tuple[Row, ...],
+    sizing: Sizing,
+    districts: dict[str, tuple[str, str]],
+    locked: tuple[LockedPart, ...] = (),
+    types: Sequence[str] = (),
 ) -> Puzzle:
     """
     Make a charging programme explainable.
@@ -93,25 +103,34 @@ def sizing_puzzle(
     rows
         Its business rows.
     sizing
-        The same programme as arrays; its global rows are in the order of `rows`.
+        The same programme as arrays, without locks; its global rows are in the order of `rows`.
     districts
         Chinese and English name by district id.
+    locked
+        Its locks.
+    types
+        Ids of the pile types, where locks name them.
     """
     made = [_part(row, sizing, districts) for row in rows]
-    parts = tuple(part for part in made if part is not None)
+    clauses = tuple(part for part in made if part is not None)
+    parts = (*clauses, *(one.part for one in locked))
     number = np.cumsum([part is not None for part in made]) - 1
     of_row = np.where([part is not None for part in made], number, -1).astype(np.int64)
     size = np.array([part.size for part in parts], dtype=float)
     kept = np.flatnonzero(of_row >= 0)
+    locks = site_locks(locked, len(clauses), types)
+    extra = len(with_lock_rows(sizing, of_row, locks)[1]) - len(rows)
 
     def level(activity: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return np.asarray(activity[len(activity) - len(rows) :][kept], dtype=float)
+        last = len(activity) - extra
+        found = activity[last - len(rows) : last][kept]
+        return np.concatenate([np.asarray(found, dtype=float), np.full(len(locked), np.nan)])
 
     return Puzzle(
         "charging",
         parts,
-        Case(parts_of(parts), sizing, of_row, size),
-        sizing_facts(parts, kept, sizing),
+        Case(parts_of(parts), sizing, of_row, size, locks=locks),
+        sizing_facts(clauses, kept, sizing),
         level,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from siting.core.conflict.task import Case
 from siting.core.handover import ArrayModel, flatten
 from siting.core.lpfile import row_names
 from siting.explain.arithmetic import ROUNDING, cheapest_cny, too_dear, too_few
+from siting.explain.locked import LockedPart, site_locks
 from siting.explain.parts import BUDGET, LIMIT, TARGET, Part, Puzzle, parts_of
 from siting.formulate.hydrogen import hydrogen_programme
 from siting.formulate.testroads import road_programme
@@ -35,7 +37,12 @@ if TYPE_CHECKING:
 NONE = float("nan")
 
 
-def hydrogen_puzzle(choice: HydrogenChoice, reach: Reach, spacing_m: float) -> Puzzle:
+def hydrogen_puzzle(
+    choice: HydrogenChoice,
+    reach: Reach,
+    spacing_m: float,
+    locked: Sequence[LockedPart] = (),
+) -> Puzzle:
     """
     Make a hydrogen programme explainable.
 
@@ -45,9 +52,10 @@ def hydrogen_puzzle(choice: HydrogenChoice, reach: Reach, spacing_m: float) -> P
         As for `hydrogen_programme`.
     spacing_m
         Least distance between stations, m.
+    locked
+        Its locks.
     """
-    programme = hydrogen_programme(choice, reach)
-    names = row_names(programme)
+    programme = hydrogen_programme(replace(choice, fixed=None, banned=None), reach)
     parts = [
         Part(
             "h3_stations",
@@ -83,13 +91,15 @@ def hydrogen_puzzle(choice: HydrogenChoice, reach: Reach, spacing_m: float) -> P
                 max(1.0, choice.budget_cny),
             )
         )
-    elastic = _elastic(flatten(programme), names, parts)
+    parts += [one.part for one in locked]
+    model, names = _with_column_rows(flatten(programme), row_names(programme), _locks_of(locked))
+    elastic = elastic_of(model, names, parts)
     return Puzzle(
         "hydrogen",
         tuple(parts),
         Case(parts_of(parts), elastic),
         _station_facts(choice, parts),
-        _levels(elastic, parts),
+        levels_of(elastic, parts),
     )
 
 
@@ -105,8 +115,8 @@ def _station_facts(choice: HydrogenChoice, parts: Sequence[Part]) -> tuple[tuple
     return (too_dear(parts[0], least, choice.budget_cny),) if dear else ()
 
 
-def _elastic(model: ArrayModel, names: Sequence[str], parts: Sequence[Part]) -> Elastic:
-    """Give rows to the parts by name; a block of rows is named `part_k`, its two sides `part+`."""
+def elastic_of(model: ArrayModel, names: Sequence[str], parts: Sequence[Part]) -> Elastic:
+    """Give rows to parts by name; a block of rows is named `part_k`, its two sides `part+`."""
     lower = np.full(len(names), -1, dtype=np.int64)
     upper = np.full(len(names), -1, dtype=np.int64)
     by_key = {part.key: n for n, part in enumerate(parts)}
@@ -118,7 +128,7 @@ def _elastic(model: ArrayModel, names: Sequence[str], parts: Sequence[Part]) -> 
     return Elastic(model, lower, upper, size)
 
 
-def _levels(elastic: Elastic, parts: Sequence[Part]) -> Callable[[Floats], Floats]:
+def levels_of(elastic: Elastic, parts: Sequence[Part]) -> Callable[[Floats], Floats]:
     """Return what reads the level of each part that is one row, NaN for the others."""
     scale = np.array([part.scale for part in parts])
     row = np.full(len(parts), -1)
@@ -133,21 +143,23 @@ def _levels(elastic: Elastic, parts: Sequence[Part]) -> Callable[[Floats], Float
     return level
 
 
-def roadside_puzzle(building: Building, clause: str) -> Puzzle:
+def roadside_puzzle(building: Building, clause: str, locked: Sequence[LockedPart] = ()) -> Puzzle:
     """
     Make a roadside programme explainable.
 
     Parameters
     ----------
     building
-        The instance.
+        The instance, without locks.
     clause
         Clause of the built area.
+    locked
+        Its locks.
     """
     money = math.isfinite(building.budget_cny)
     forced, wanted = float(building.forced.sum()), float(building.wanted.sum())
     target = building.target_km2
-    parts = (
+    parts: tuple[Part, ...] = (
         Part("r2_area", TARGET, clause, "路侧建成面积", "built area", "km2", target,
              max(target, 1e-3)),
         Part("r8_budget", BUDGET if money else LIMIT, "", "路侧预算", "budget of roadside units",
@@ -159,6 +171,8 @@ def roadside_puzzle(building: Building, clause: str) -> Puzzle:
              f"{wanted:,.0f} cells of pilot zones that have to be built", "cells", NONE,
              max(1.0, wanted)),
     )  # fmt: skip
+    locks = site_locks(locked, len(parts))
+    parts = (*parts, *(one.part for one in locked))
     facts = []
     most = float(building.area_km2[possible_cells(building)].sum())
     if most < target * (1 - ROUNDING):
@@ -168,7 +182,9 @@ def roadside_puzzle(building: Building, clause: str) -> Puzzle:
         asked = Part("must", TARGET, "", "必须布设的点位", "sites that have to be equipped",
                      "sites", forced, 1.0)  # fmt: skip
         facts.append(too_dear(asked, least, building.budget_cny))
-    return Puzzle("roadside", parts, Case(parts_of(parts), building), tuple(facts), _as_it_is)
+    return Puzzle(
+        "roadside", parts, Case(parts_of(parts), building, locks=locks), tuple(facts), _as_it_is
+    )
 
 
 def _as_it_is(activity: Floats) -> Floats:
@@ -194,6 +210,7 @@ def road_puzzle(
     settings: TestRoads | None = None,
     districts: dict[str, tuple[str, str]] | None = None,
     plan: Mapping[str, Floats] | None = None,
+    locked: Sequence[LockedPart] = (),
 ) -> Puzzle:
     """
     Make a test-road programme explainable.
@@ -208,6 +225,8 @@ def road_puzzle(
         Chinese and English name by district id, or None.
     plan
         Columns of a known plan by block, or None.
+    locked
+        Its locks, which `choice` is without.
     """
     words = _road_words(settings, districts or {})
     programme = road_programme(choice)
@@ -226,15 +245,21 @@ def road_puzzle(
         Part("banned", LIMIT, "", "学校、医院周边等不得选的道路",
              "roads near schools and hospitals, and others that may not be chosen", "roads", NONE,
              max(1.0, float(choice.banned.sum()))),
+        *(one.part for one in locked),
     ]  # fmt: skip
-    model, names = _with_column_rows(flatten(programme), row_names(programme), choice)
-    elastic = _elastic(model, names, parts)
+    held = (
+        ("fixed", np.flatnonzero(choice.forced), True),
+        ("banned", np.flatnonzero(choice.banned), False),
+        *_locks_of(locked),
+    )
+    model, names = _with_column_rows(flatten(programme), row_names(programme), held)
+    elastic = elastic_of(model, names, parts)
     known: tuple[Floats, ...] = ()
     if plan is not None:
         known = (np.concatenate([plan[name] for name, _ in model.blocks if name]),)
     case = Case(parts_of(parts), elastic, plans=known)
     facts = _road_facts(choice, parts)
-    return Puzzle("testroads", tuple(parts), case, facts, _levels(elastic, parts))
+    return Puzzle("testroads", tuple(parts), case, facts, levels_of(elastic, parts))
 
 
 def _road_words(
@@ -276,36 +301,34 @@ def _road_part(row: SideRow, words: dict[str, tuple[str, str]]) -> Part:
     )
 
 
+Held = tuple[str, "Ints", bool]
+"""Key of a part, the columns that it holds, and whether at 1 or at 0."""
+
+
+def _locks_of(locked: Sequence[LockedPart]) -> tuple[Held, ...]:
+    return tuple((one.part.key, one.at, one.lock.built) for one in locked)
+
+
 def _with_column_rows(
-    model: ArrayModel, names: Sequence[str], choice: RoadChoice
+    model: ArrayModel, names: Sequence[str], held: Sequence[Held]
 ) -> tuple[ArrayModel, tuple[str, ...]]:
     """Say as rows what has to be and what can't be chosen, so that it may give way."""
-    edges, width = len(choice.tail), len(model.cost)
-    fixed, banned = np.flatnonzero(choice.forced), np.flatnonzero(choice.banned)
-    column = np.concatenate([fixed, banned])
-    count = len(column)
+    column = np.concatenate([np.zeros(0, dtype=np.int64), *(at for _, at, _ in held)])
+    built = np.concatenate([np.zeros(0, dtype=bool), *(np.full(len(at), b) for _, at, b in held)])
+    count, width = len(column), len(model.cost)
     eye = csr_array((np.ones(count), column, np.arange(count + 1)), shape=(count, width))
     lower, upper = model.lower.copy(), model.upper.copy()
-    lower[:edges], upper[:edges] = 0.0, 1.0
-    none = np.full(count, np.inf)
-    wide = ArrayModel(
-        maximise=model.maximise,
-        offset=model.offset,
-        cost=model.cost,
+    lower[column], upper[column] = 0.0, 1.0
+    wide = replace(
+        model,
         lower=lower,
         upper=upper,
-        integer=model.integer,
         matrix=csr_array(vstack([model.matrix, eye], format="csr")),
-        row_lower=np.concatenate(
-            [model.row_lower, np.where(np.arange(count) < len(fixed), 1.0, -none)]
-        ),
-        row_upper=np.concatenate(
-            [model.row_upper, np.where(np.arange(count) < len(fixed), none, 0.0)]
-        ),
-        blocks=model.blocks,
+        row_lower=np.concatenate([model.row_lower, np.where(built, 1.0, -np.inf)]),
+        row_upper=np.concatenate([model.row_upper, np.where(built, np.inf, 0.0)]),
+        start=None,
     )
-    more = [f"fixed_{k}" for k in fixed.tolist()] + [f"banned_{k}" for k in banned.tolist()]
-    return wide, (*names, *more)
+    return wide, (*names, *(f"{key}_{n}" for key, at, _ in held for n in range(len(at))))
 
 
 def _road_facts(choice: RoadChoice, parts: Sequence[Part]) -> tuple[tuple[str, str], ...]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from siting.core.conflict.task import Case
     from siting.units import Language
 
-TARGET, BUDGET, LIMIT = "target", "budget", "limit"
+TARGET, BUDGET, LIMIT, LOCK = "target", "budget", "limit", "lock"
 """What a part is."""
 PLAIN = {
     "stations": ("座", "station", "stations"),
@@ -30,12 +30,15 @@ PLAIN = {
     "parts": ("片", "connected part", "connected parts"),
     "pairs": ("对站", "pair of stations", "pairs of stations"),
     "roads": ("段路", "corridor", "corridors"),
+    "locks": ("项锁定", "lock", "locks"),
     "km": ("公里", "km", "km"),
     "km2": ("平方公里", "km²", "km²"),
     "kw": ("千瓦", "kW", "kW"),
 }
 """Units that follow their number: Chinese, English for one, English; money and energy scale."""
-WHOLE = frozenset({"stations", "piles", "places", "sites", "cells", "parts", "pairs", "roads"})
+WHOLE = frozenset(
+    {"stations", "piles", "places", "sites", "cells", "parts", "pairs", "roads", "locks"}
+)
 """Units that are counted."""
 
 
@@ -49,7 +52,7 @@ class Part:
     key
         Row of the formulation, `c9_stations`.
     kind
-        `target`, `budget` or `limit`.
+        `target`, `budget`, `limit` or `lock`.
     clause
         Clause id, "" for none.
     zh, en
@@ -105,7 +108,7 @@ class Puzzle:
     Attributes
     ----------
     programme
-        `charging`, `hydrogen`, `roadside` or `testroads`.
+        `charging`, `hydrogen`, `roadside`, `testroads`, `joint` or `years`.
     parts
         Its parts, in the order of the case.
     case
@@ -128,8 +131,10 @@ PROGRAMMES = {
     "hydrogen": ("加氢", "hydrogen"),
     "roadside": ("路侧设施", "roadside units"),
     "testroads": ("测试道路", "test roads"),
+    "joint": ("统一预算方案", "joint plan"),
+    "years": ("分年建设", "building by year"),
 }
-"""Chinese and English of the programmes."""
+"""Chinese and English of the programmes, and of all of them within one budget."""
 
 
 def amount_text(value: float, unit: str, language: Language) -> str:

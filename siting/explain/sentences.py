@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from siting.explain.parts import PROGRAMMES, TARGET, amount_text, unit_word
+from siting.explain.parts import LOCK, PROGRAMMES, TARGET, amount_text, unit_word
 from siting.units import money_text, percent_text
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ PROOFS = {
     "multipliers": ("乘子证明", "proven by multipliers"),
     "branch and bound": ("分支定界证明", "proven by branch and bound"),
     "rows that always hold": ("线性规划证明", "proven by linear programming"),
+    "certified least costs": ("按各规划已证明的最低费用", "by certified least costs"),
     "": ("未证明", "not proven"),
 }
 """How a bound is known."""
@@ -100,6 +101,8 @@ def _relaxation(lack: Lack, language: Language) -> str:
     name = part.named(language)
     if math.isinf(lack.low):
         return _pick(language, f"{name}——仅靠它不够", f"{name} - not enough alone")
+    if part.kind == LOCK:
+        return _lifted(lack, language)
     low, high = (amount_text(value, part.unit, language) for value in (lack.low, lack.high))
     up = part.kind != TARGET
     zh, en = ("提高", "more") if up else ("降低", "less")
@@ -115,9 +118,19 @@ def _relaxation(lack: Lack, language: Language) -> str:
     return _pick(language, f"{name}——{least}；{plan}", f"{name} - {least}; {plan}")
 
 
+def _lifted(lack: Lack, language: Language) -> str:
+    """Say whether a plan exists once a lock is lifted."""
+    name = lack.part.named(language)
+    if math.isfinite(lack.high):
+        return _pick(language, f"{name}——取消后有方案", f"{name} - a plan without it exists")
+    zh = f"{name}——取消后限时内未找到方案"
+    return _pick(language, zh, f"{name} - no plan without it found in the time")
+
+
 def shortfall_lines(found: Explained, language: Language) -> list[str]:
     """Say what the plan with the least shortfall leaves each clause short of."""
-    if found.verdict != "infeasible":
+    # What sums alone tell is told without a plan.
+    if found.verdict != "infeasible" or found.least_share <= 0:
         return []
     low, high = (percent_text(value, language) for value in (found.least_share, found.plan_share))
     proof = proof_text(found.proof, language)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from siting.model.budget import Budget
     from siting.model.model import Model
     from siting.pipeline import Ground
+    from siting.programme import Programme
     from siting.roadside.planning import RoadsidePlan
     from siting.testroads.planning import TestRoadPlan
 
@@ -100,18 +101,44 @@ def solve_all(ground: Ground, report: Report = silent) -> Settled:
         refuse_impossible(found.outcome)
         return Settled(others, found, model, None)
 
-    def within(city: City) -> Settled:
-        return _within(replace(ground, city=city), others, trace)
-
     if model.budget is None:
         return honour(alone, ground.city, ("charging",))
+    return solve_within(ground, others, report, trace)
+
+
+def solve_within(
+    ground: Ground,
+    others: Others,
+    report: Report = silent,
+    trace: Callable[[TracePoint], None] | None = None,
+    formulate: Callable[[Model], Programme] | None = None,
+) -> Settled:
+    """
+    Solve charging within one budget beside plans of the others; see `solve_all`.
+
+    Parameters
+    ----------
+    ground
+        What is planned on, with the model and its budget.
+    others
+        Plans of the other programmes.
+    report, trace
+        Told what is going on, and of incumbent and bound.
+    formulate
+        Makes the charging programme of a model; `ground.charging` if None.
+    """
+    model = ground.city.model
+
+    def within(city: City) -> Settled:
+        return _within(replace(ground, city=city), others, trace, formulate)
+
     first = honour(within, ground.city, ("charging",))
     if not _roads_for_less(model, first):
         return first
     roads = _plan_roads(ground, others.roadside, thrifty=True)
     if roads is not None:
         report(Event("solve", f"for least cost: {roads.text}"))
-    second = _within(ground, replace(others, testroads=roads), trace)
+    second = _within(ground, replace(others, testroads=roads), trace, formulate)
     return max((first, second), key=_merit)
 
 
@@ -139,13 +166,18 @@ def _shared(programme: str, budget: Budget) -> bool:
     return not home or "charging" in home[0].programmes
 
 
-def _within(ground: Ground, others: Others, trace: Callable[[TracePoint], None]) -> Settled:
+def _within(
+    ground: Ground,
+    others: Others,
+    trace: Callable[[TracePoint], None] | None,
+    formulate: Callable[[Model], Programme] | None = None,
+) -> Settled:
     """Divide the budget and solve charging with what is left of it."""
     model = ground.city.model
     money = divide(model, others.hydrogen, others.roadside, others.testroads)
     asked = with_charging_budget(model, money.charging_cny)
     reached = (ground.demand, ground.reach)
-    within = charging_within(ground.charging, asked, money, reached, trace)
+    within = charging_within(formulate or ground.charging, asked, money, reached, trace)
     refuse_impossible(within.found.outcome)
     return Settled(others, within.found, asked, (money, within))
 
@@ -158,7 +190,18 @@ def saves_on_roads(model: Model) -> bool:
     return _shared("testroads", budget)
 
 
-def plan_others(ground: Ground, report: Report = silent, *, thrifty: bool = False) -> Others:
+BESIDE = frozenset({"hydrogen", "roadside", "testroads"})
+"""The programmes beside charging."""
+
+
+def plan_others(
+    ground: Ground,
+    report: Report = silent,
+    *,
+    thrifty: bool = False,
+    known: Others | None = None,
+    again: frozenset[str] = BESIDE,
+) -> Others:
     """
     Solve the programmes beside charging.
 
@@ -170,6 +213,8 @@ def plan_others(ground: Ground, report: Report = silent, *, thrifty: bool = Fals
         Told what each came to.
     thrifty
         Whether test roads are planned for least cost whatever the model asks.
+    known, again
+        Plans that are known, and the programmes that are planned again nevertheless.
 
     Raises
     ------
@@ -194,16 +239,18 @@ def plan_others(ground: Ground, report: Report = silent, *, thrifty: bool = Fals
     def roadside_of(own: City) -> RoadsidePlan | None:
         return plan_roadside(own, network, ground.junctions, ground.demand, exclusions=land)
 
-    hydrogen = honour(hydrogen_of, city, ("hydrogen",))
-    if hydrogen is not None:
-        report(Event("solve", hydrogen.text))
-    roadside = honour(roadside_of, city, ("roadside", "edge_node"))
-    if roadside is not None:
-        report(Event("solve", roadside.text))
-    testroads = _plan_roads(ground, roadside, thrifty=thrifty)
-    if testroads is not None:
-        report(Event("solve", testroads.text))
-    return Others(hydrogen, roadside, testroads)
+    found = known or Others(None, None, None)
+    if known is None or "hydrogen" in again:
+        found = replace(found, hydrogen=honour(hydrogen_of, city, ("hydrogen",)))
+    if known is None or "roadside" in again:
+        found = replace(found, roadside=honour(roadside_of, city, ("roadside", "edge_node")))
+    if known is None or "testroads" in again:
+        roads = _plan_roads(ground, found.roadside, thrifty=thrifty)
+        found = replace(found, testroads=roads)
+    for one in (found.hydrogen, found.roadside, found.testroads):
+        if one is not None and known is None:
+            report(Event("solve", one.text))
+    return found
 
 
 def _plan_roads(
@@ -221,6 +268,32 @@ def _plan_roads(
         return plan_testroads(own, ground.network, ground.junctions, covered, exclusions=land)
 
     return honour(roads_of, city, ("test_road",))
+
+
+def plan_for_less(ground: Ground, others: Others) -> Others:
+    """
+    Plan test roads for least cost where charging may have the money that they leave.
+
+    Parameters
+    ----------
+    ground
+        What is planned on, with a budget.
+    others
+        The programmes beside charging.
+
+    Returns
+    -------
+    others
+        As `solve_all` plans them where the money doesn't do for the targets of charging.
+    """
+    model = ground.city.model
+    assert model.budget is not None  # noqa: S101
+    roads = model.testroads
+    if others.testroads is None or roads is None or roads.objective == "cost":
+        return others
+    if not _shared("testroads", model.budget):
+        return others
+    return replace(others, testroads=_plan_roads(ground, others.roadside, thrifty=True))
 
 
 def refuse_impossible(outcome: Outcome) -> None:

@@ -106,10 +106,7 @@ def with_years(plan: Plan, model: Model, share: float = 1.0) -> tuple[Plan, dict
     budget = model.budget
     if budget is None or not budget.years:
         return plan, None
-    plan = _with_road_years(plan, model)
-    items = items_of(plan, model.charging)
-    years = tuple(year.year for year in budget.years)
-    choice = YearChoice(years, items.worth, side_rows(plan, budget, items, share))
+    plan, items, choice = year_question(plan, model, share)
     when, bound, price = _order(choice, budget, items, model)
     objective = float(year_worth(choice)[np.arange(len(when)), when].sum()) if len(when) else 0.0
     phase, at = np.zeros(len(plan.stations), dtype=np.int64), np.zeros(len(plan.hydrogen), int)
@@ -133,6 +130,28 @@ def with_years(plan: Plan, model: Model, share: float = 1.0) -> tuple[Plan, dict
         "gap": max(0.0, bound - objective) / max(objective, 1e-9),
     }
     return found, record
+
+
+def year_question(plan: Plan, model: Model, share: float = 1.0) -> tuple[Plan, Items, YearChoice]:
+    """
+    Write out what is to be built over the years of a budget; parameters as `with_years`.
+
+    Returns
+    -------
+    plan, items, choice
+        The plan with the years of its test roads, what gets a year, and the limits.
+
+    Raises
+    ------
+    InfeasibleError
+        Batches or phases alone break the money or an interim target of a year.
+    """
+    budget = model.budget
+    assert budget is not None  # noqa: S101
+    plan = _with_road_years(plan, model)
+    items = items_of(plan, model.charging)
+    years = tuple(year.year for year in budget.years)
+    return plan, items, YearChoice(years, items.worth, side_rows(plan, budget, items, share))
 
 
 def _with_road_years(plan: Plan, model: Model) -> Plan:

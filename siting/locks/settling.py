@@ -49,9 +49,13 @@ class Numbered:
 
 def lock_text(number: int, lock: Lock) -> str:
     """Return number, origin and what a lock says of what."""
+    return f"lock {number} ({lock.origin}: {lock.what} {lock.item} {lock_name(lock)})"
+
+
+def lock_name(lock: Lock) -> str:
+    """Return what a lock names: by its name, ids, road or place."""
     named = lock.name or " ".join(lock.ids[:3]) or lock.road
-    named = named or f"{lock.lon:.5f}, {lock.lat:.5f}"
-    return f"lock {number} ({lock.origin}: {lock.what} {lock.item} {named})"
+    return named or f"{lock.lon:.5f}, {lock.lat:.5f}"
 
 
 def settle_locks(

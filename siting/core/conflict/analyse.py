@@ -81,12 +81,16 @@ class Conflict:
         holds for all the set is a smallest one.
     ranges
         How far each alone has to give way for all parts outside of other conflicts to hold.
+    least
+        Level of the budget below which the other parts of the conflict can't hold by themselves, in
+        budgets; 0 where it wasn't asked for.
     """
 
     parts: tuple[int, ...]
     proof: str
     needed: tuple[bool, ...]
     ranges: tuple[Range, ...]
+    least: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,7 @@ def analyse(
     *,
     trees: bool = True,
     tell: Callable[[Analysis], None] | None = None,
+    alone: bool = False,
 ) -> Analysis:
     """
     Answer everything about one instance.
@@ -141,6 +146,8 @@ def analyse(
         Told what is known so far, after each of the three steps.
     trees
         Whether a step of the filter may branch and bound; else it asks for the bound alone.
+    alone
+        Whether to ask how much money each conflict needs by itself.
 
     Returns
     -------
@@ -157,7 +164,10 @@ def analyse(
     known = Analysis(verdict, shortfall, holds, (), None, np.zeros(len(parts.target)))
     _told(known, tell)
     if short:
-        known = replace(known, conflicts=_conflicts(parts, weigh, shortfall, trees=trees))
+        found = _conflicts(parts, weigh, shortfall, trees=trees)
+        if alone:
+            found = tuple(_with_least(parts, weigh, one, trees=trees) for one in found)
+        known = replace(known, conflicts=found)
         _told(known, tell)
     cost, price = _least_budget(parts, weigh, known.conflicts)
     known = replace(known, cost=cost, price=price)
@@ -237,6 +247,16 @@ def _least_budget(
     return Range(parts.budget, found.low, found.high, found.proof), found.multiplier
 
 
+def _with_least(parts: Parts, weigh: Weigh, conflict: Conflict, *, trees: bool) -> Conflict:
+    """Ask how much money the other parts of a conflict with the budget need by themselves."""
+    if parts.budget not in conflict.parts:
+        return conflict
+    price = np.zeros(len(parts.target))
+    price[list(conflict.parts)] = np.inf
+    price[parts.budget] = 1.0
+    return replace(conflict, least=weigh(Ask(price, trees, parts.budget)).low)
+
+
 def _ranged(
     parts: Parts,
     weigh: Weigh,
@@ -262,4 +282,4 @@ def _ranged(
             rest[[p for p in conflict.parts if p != part]] = True
             needed.append(not rest.any() or weigh(_held(rest, plan=True)).high <= TINY)
         ranges.append(Range(part, low, high, proof))
-    return Conflict(conflict.parts, conflict.proof, tuple(needed), tuple(ranges))
+    return replace(conflict, needed=tuple(needed), ranges=tuple(ranges))

@@ -11,6 +11,7 @@ import numpy as np
 from siting.core.building.area import built_cells, possible_cells
 from siting.core.building.solve import impossible, solve_building
 from siting.core.conflict.elastic import TINY, Ask, Weighed, nothing
+from siting.core.conflict.locks import SiteLock, locked_building
 from siting.core.conflict.rows import TREE
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     Bools = npt.NDArray[np.bool_]
 
 AREA, BUDGET, MUST, WANTED = range(4)
-"""Parts: built area, budget, sites and cells that have to be; also the order of `Weighed.level`."""
+"""Parts: built area, budget, sites and cells that have to be; also the order of `Weighed.level`.
+
+Locks come after them."""
 GAP = 0.005
 """Relative gap of a question."""
 SOME = 2 * TINY
@@ -43,11 +46,19 @@ class BuildingWeigher:
         The instance with its target, budget, forced sites and wanted cells.
     seconds, seed
         Wall time of a question and random seed.
+    locks
+        Locks, which the instance is without.
     """
 
     building: Building
     seconds: float
     seed: int = 0
+    locks: tuple[SiteLock, ...] = ()
+
+    @property
+    def parts(self) -> int:
+        """Number of parts."""
+        return WANTED + 1 + len(self.locks)
 
     def __call__(self, ask: Ask) -> Weighed:
         """Answer one question."""
@@ -56,7 +67,7 @@ class BuildingWeigher:
             return self._cost(ask)
         if soft == [AREA]:
             return self._area(ask)
-        if soft in ([MUST], [WANTED]):
+        if len(soft) == 1:
             without = self._holds(np.isinf(ask.price))
             return without if np.isinf(without.low) else replace(without, high=ask.price[soft[0]])
         found = self._holds(ask.price > 0)
@@ -64,12 +75,13 @@ class BuildingWeigher:
 
     def _with(self, held: Bools) -> Building:
         """Keep some of the parts."""
-        building = self.building
+        building = locked_building(self.building, [k for k in self.locks if held[k.part]])
+        free = building.forced & ~self.building.forced
         return replace(
             building,
             target_km2=building.target_km2 if held[AREA] else 0.0,
             budget_cny=building.budget_cny if held[BUDGET] else math.inf,
-            forced=building.forced & held[MUST],
+            forced=(self.building.forced & held[MUST]) | free,
             wanted=building.wanted & held[WANTED],
         )
 
@@ -126,7 +138,7 @@ class BuildingWeigher:
             everything = ~building.banned
             built = built_cells(building, everything)
             lack = max(0.0, 1 - most / target)
-            found = self._level(nothing(4), everything, built)
+            found = self._level(nothing(self.parts), everything, built)
             return self._ranged(found, AREA, float(ask.price[AREA]), (lack, lack), "multipliers")
         result = self._solve(building)
         if result.state == "infeasible":
@@ -143,7 +155,7 @@ class BuildingWeigher:
         self, found: Weighed, part: int, price: float, range_: tuple[float, float], word: str
     ) -> Weighed:
         low, high = (0.0 if value <= TINY else value for value in range_)
-        short = np.zeros(4)
+        short = np.zeros(self.parts)
         short[part] = high
         proof = word if low > 0 else ""
         leans = found.leans.copy()
@@ -152,10 +164,10 @@ class BuildingWeigher:
         return replace(found, low=low, high=high, short=short, proof=proof, leans=leans)
 
     def _refused(self, held: Bools, word: str) -> Weighed:
-        return replace(nothing(4), low=np.inf, proof=word, leans=held.copy())
+        return replace(nothing(self.parts), low=np.inf, proof=word, leans=held.copy())
 
     def _read(self, result: BuildingResult, held: Bools) -> Weighed:
-        found = replace(nothing(4), leans=held.copy())
+        found = replace(nothing(self.parts), leans=held.copy())
         if result.equipped is None or result.built is None:
             return found
         return self._level(replace(found, high=0.0), result.equipped, result.built)
@@ -168,10 +180,12 @@ class BuildingWeigher:
                 building.cost[equipped].sum(),
                 (building.forced & equipped).sum(),
                 (building.wanted & built).sum(),
+                *(math.nan for _ in self.locks),
             ],
             dtype=float,
         )
-        return replace(found, level=level, values=equipped.astype(float), short=np.zeros(4))
+        short = np.zeros(self.parts)
+        return replace(found, level=level, values=equipped.astype(float), short=short)
 
 
 def _word(result: BuildingResult) -> str:

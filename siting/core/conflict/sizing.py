@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from siting.core.conflict.elastic import TINY, Ask, Elastic, Weighed
+from siting.core.conflict.locks import SiteLock, locked_sizing, with_lock_rows
 from siting.core.conflict.rows import RowsWeigher, weigh_relaxed, with_plan
 from siting.core.sizing.part import Siting, array_model, keep_rows
 from siting.core.sizing.relax import row_scale
@@ -80,6 +81,8 @@ class SizingWeigher:
         Wall time of a question.
     seed
         Random seed.
+    locks
+        Locks, which the instance is without.
     plans
         Plans found so far.
     """
@@ -89,6 +92,7 @@ class SizingWeigher:
     size: Floats
     seconds: float
     seed: int = 0
+    locks: tuple[SiteLock, ...] = ()
     plans: list[Siting] = field(default_factory=list)
     _elastic: Elastic | None = None
     _weigher: RowsWeigher | None = None
@@ -102,7 +106,8 @@ class SizingWeigher:
     def elastic(self) -> Elastic:
         """The instance as rows, whole where it is small."""
         if self._elastic is None:
-            self._elastic = sizing_elastic(self.sizing, self.part, self.size, whole=self.small)
+            sizing, part = with_lock_rows(self.sizing, self.part, self.locks)
+            self._elastic = sizing_elastic(sizing, part, self.size, whole=self.small)
         return self._elastic
 
     def _rows(self) -> RowsWeigher:
@@ -158,11 +163,18 @@ class SizingWeigher:
             sizing = self.sizing
             return np.where(np.isfinite(sizing.row_lower), sizing.row_lower, sizing.row_upper)
         model = self.elastic.model
-        return np.asarray((model.matrix @ x[: len(model.cost)])[-len(self.part) :])
+        every = (model.matrix @ x[: len(model.cost)])[-len(self.part) - self._lock_rows() :]
+        return np.asarray(every[: len(self.part)])
+
+    def _lock_rows(self) -> int:
+        """Rows of the locks, after those of the instance."""
+        return int(np.isin(self.elastic.lower, [lock.part for lock in self.locks]).sum())
 
     def _search(self, ask: Ask, level: Floats, ease: float, start: Siting | None) -> Siting | None:
         """Search for a plan within widened rows, from one that may break them or from nothing."""
-        sizing, named = self.sizing, self.part >= 0
+        # Locks that hold are bounds here, where a search finds plans sooner than with their rows.
+        held = [lock for lock in self.locks if np.isinf(ask.price[lock.part])]
+        sizing, named = locked_sizing(self.sizing, held), self.part >= 0
         soft = np.isfinite(ask.price) & (ask.price > 0)
         lack = np.maximum(np.maximum(sizing.row_lower - level, level - sizing.row_upper), 0.0)
         size = np.where(named, self.size[self.part], 0.0)
