@@ -383,8 +383,8 @@ def test_heavy_sites_hold_heavy_piles_alone_and_only_where_asked_for() -> None:
 
 
 def test_places_that_nothing_reaches_are_named() -> None:
-    assert "地方3" in unreached_note(hand_places())
-    assert "地方0" not in unreached_note(hand_places())
+    assert "地方3" in unreached_note(hand_places()).en
+    assert "地方0" not in unreached_note(hand_places()).en
 
 
 def test_place_frame_gives_the_nearest_open_station_and_fast_piles() -> None:

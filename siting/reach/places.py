@@ -12,6 +12,7 @@ import pandas as pd
 from siting.demand import cells as grid
 from siting.network import snap
 from siting.reach.distance import Reach, network_reach
+from siting.said import NOTHING, Said
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -26,6 +27,10 @@ GROUPS = ("townships", "key_areas")
 
 SNAP_LIMIT_M = 3000.0
 """A place farther than this from every node can't be reached. Planner's own."""
+
+
+_SHOWN = 10
+"""Places that a note names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +185,16 @@ def place_frame(
     return frame
 
 
-def unreached_note(places: Places) -> str:
-    """Name the places that no candidate site reaches, or return ""."""
+def unreached_note(places: Places) -> Said:
+    """Name the places that no candidate site reaches, if any."""
     count = np.bincount(places.reach.demand, minlength=len(places.frame))
     left = places.frame[count == 0]
     if left.empty:
-        return ""
+        return NOTHING
     names = left["name"].where(left["name"] != "", left["place_id"]).tolist()
-    shown = "、".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")  # noqa: PLR2004
-    return f"{len(names)} townships or key areas have no candidate site within reach: {shown}"
+    shown, more = "、".join(names[:_SHOWN]), len(names) - _SHOWN
+    return Said(
+        f"{len(names)} 个乡镇或重点区域在范围内没有候选站址：{shown}{'等' if more > 0 else ''}",
+        f"{len(names)} townships or key areas have no candidate site within reach: {shown}"
+        + (f" and {more} more" if more > 0 else ""),
+    )
