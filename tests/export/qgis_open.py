@@ -8,6 +8,7 @@ its features, and how many points of the picture it paints.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import sys
 from contextlib import closing
@@ -70,7 +71,9 @@ def main() -> None:
             "painted": drawn(layer, folder / f"{name}.png") if layer.featureCount() else 0,
         }
     sys.stdout.write(json.dumps(told))
-    app.exitQgis()
+    sys.stdout.flush()
+    # Layers that Python lets go of after QGIS has ended crash it: the process ends as it is.
+    os._exit(0)
 
 
 if __name__ == "__main__":
