@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 
 from siting.errors import InputError
+from siting.said import Said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,8 +64,8 @@ class Clause:
         One of `CLAUSE_USES`.
     metric
         `indicator`, `op`, `value`, `unit`, `deadline` and sometimes `scope`; empty without one.
-    reading
-        How a planner reads it in a model.
+    reading, reading_zh
+        How a planner reads it in a model, in English and in Chinese.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Clause:
     kind: str
     use: str
     reading: str
+    reading_zh: str
     metric: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
@@ -249,12 +251,11 @@ def site_clauses(city: str) -> dict[str, tuple[str, ...]]:
         Clause ids by site kind, from `data/site_clauses.csv`.
     """
     table = _table("site_clauses.csv")
-    name = english_city(city)
-    rows = table[table["city"] == name]
+    rows = table[table["city"] == english_city(city)]
     return {str(kind): tuple(group) for kind, group in rows.groupby("kind")["clause"]}
 
 
-def clause_status() -> dict[str, tuple[str, str]]:
+def clause_status() -> dict[str, tuple[str, Said]]:
     """
     Return what a plan makes of clauses that are no target.
 
@@ -264,8 +265,8 @@ def clause_status() -> dict[str, tuple[str, str]]:
         Clause id to status (`preference`, `context` or `not_modelled`) and the reason, from
         `data/clause_status.csv`; a clause that isn't there has no reason of its own.
     """
-    rows = _table("clause_status.csv").to_dict("records")
-    return {str(row["clause"]): (str(row["status"]), str(row["note"])) for row in rows}
+    rows = _table("clause_status.csv")[["clause", "status", "note_zh", "note"]].to_numpy()
+    return {clause: (status, Said(*note)) for clause, status, *note in rows}
 
 
 def figure(id_: str) -> dict[str, Any]:
@@ -280,7 +281,7 @@ def figure(id_: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        `value`, `unit`, `source` (row id, item and origin) and `confidence`.
+        `value`, `unit`, `source` and `source_zh` (row id, item and origin), `confidence`.
 
     Raises
     ------
@@ -298,6 +299,7 @@ def figure(id_: str) -> dict[str, Any]:
         "value": float(row["mid"]),
         "unit": str(row["unit"]),
         "source": f"{row['id']} {row['item']}: {row['source']}",
+        "source_zh": f"{row['id']} {row['item_zh']}：{row['source_zh']}",
         "confidence": str(row["confidence"]),
     }
 
@@ -366,7 +368,7 @@ def service_areas(city: str) -> pd.DataFrame:
 
 
 def _text(value: object) -> str:
-    return "" if value is None else str(value)
+    return str(value or "")
 
 
 @cache
@@ -392,7 +394,7 @@ def _clause(item: dict[str, Any], document: Document) -> Clause:
         domain=item["domain"],
         kind=item["kind"],
         use=item["use"],
-        reading=_text(item["reading"]),
+        **{name: _text(item[name]) for name in ("reading", "reading_zh")},
         metric=item["metric"] or {},
     )
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from siting.said import Said
+
 ROAD_CLASSES = (
     "motorway",
     "trunk",
@@ -125,5 +127,5 @@ class CityMap:
     source: str
     attribution: str
     synthetic: bool
-    notes: tuple[str, ...] = ()
+    notes: tuple[Said, ...] = ()
     buildings: gpd.GeoDataFrame | None = None

@@ -22,6 +22,7 @@ from siting.formulate.hydrogen import hydrogen_choice, hydrogen_programme, opene
 from siting.model.figures import Figure
 from siting.own.locked import locked_items
 from siting.reach.distance import network_reach
+from siting.said import Said, joined
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -104,7 +105,7 @@ class HydrogenPlan:
     counted: int
     record: dict[str, Any]
     settings: dict[str, Any]
-    clauses: dict[str, str]
+    clauses: dict[str, Said]
     text: str
 
 
@@ -418,6 +419,7 @@ def _record(outcome: Outcome) -> dict[str, Any]:
         "status": str(outcome.status),
         "objective": outcome.objective,
         "objective_meaning": "points for cover and supply, less those for cost",
+        "objective_meaning_zh": "覆盖与气源得分，减造价得分",
         "bound": outcome.bound,
         "gap": outcome.gap,
         "route": outcome.route,
@@ -432,13 +434,17 @@ def _settings(hydrogen: Hydrogen) -> dict[str, Any]:
     return {name: list(v) if isinstance(v, tuple) else v for name, v in plain.items()}
 
 
-def _leanings(hydrogen: Hydrogen, sites: HydrogenSites) -> dict[str, str]:
+def _leanings(hydrogen: Hydrogen, sites: HydrogenSites) -> dict[str, Said]:
     """Say of each clause without a number how the plan leans towards it."""
     works = len(sites.supplies)
-    supply = (
-        f"stations nearer to one of {works} works that give off hydrogen count more"
-        if works
-        else "no works that give off hydrogen are named on the map"
+    supply = Said(
+        "地图上没有标名的副产氢企业", "no works that give off hydrogen are named on the map"
     )
-    note = f"hydrogen stations: combined ones on fuel stations cost less and so go first; {supply}"
-    return dict.fromkeys(hydrogen.clauses, note)
+    if works:
+        near = f"stations nearer to one of {works} works that give off hydrogen count more"
+        supply = Said(f"距 {works} 处副产氢企业较近的站加分", near)
+    first = Said(
+        "加氢站：与加油站合建造价较低，优先选用",
+        "hydrogen stations: combined ones on fuel stations cost less and so go first",
+    )
+    return dict.fromkeys(hydrogen.clauses, joined((first, supply)))

@@ -19,6 +19,7 @@ from scipy.spatial import cKDTree
 
 from siting.datum import geodesic_length_m
 from siting.errors import InputError
+from siting.said import Said, beside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,9 +54,13 @@ class Hygiene:
     strict: bool = False
 
 
+_NO_GEOMETRY = Said("没有几何", "have no geometry")
+_NO_NUMBERS = Said("坐标为 NaN 或无穷", "have NaN or infinite coordinates")
+
+
 def clean_shapes(
     shapes: Objects, rows: Sequence[str], hygiene: Hygiene, *, placed: bool = True
-) -> tuple[Bools, Objects, tuple[str, ...]]:
+) -> tuple[Bools, Objects, tuple[Said, ...]]:
     """
     Check for null and empty geometries, NaN coordinates and invalid rings.
 
@@ -84,15 +89,15 @@ def clean_shapes(
     InputError
         Strict, and anything is found; or no row is left; or a ring can't be repaired safely.
     """
-    notes: list[str] = []
+    notes: list[Said] = []
     shapes = np.asarray(shapely.force_2d(shapes), dtype=object)
     absent = shapely.is_missing(shapes) | shapely.is_empty(shapes)
     xy, owner = shapely.get_coordinates(shapes, return_index=True)
     lost = np.zeros(len(shapes), dtype=np.bool_)
     lost[owner[~np.isfinite(xy).all(axis=1)]] = True
     if placed:
-        _found("null_geometry", "have no geometry", absent, rows, hygiene, notes)
-    _found("nan_coordinates", "have NaN or infinite coordinates", lost, rows, hygiene, notes)
+        _found("null_geometry", _NO_GEOMETRY, absent, rows, hygiene, notes)
+    _found("nan_coordinates", _NO_NUMBERS, lost, rows, hygiene, notes)
     kept = ~lost & ~(absent if placed else np.zeros(len(shapes), dtype=np.bool_))
     if not kept.any():
         raise InputError(
@@ -103,21 +108,23 @@ def clean_shapes(
 
 
 def _found(
-    check: str, what: str, bad: Bools, rows: Sequence[str], hygiene: Hygiene, notes: list[str]
+    check: str, what: Said, bad: Bools, rows: Sequence[str], hygiene: Hygiene, notes: list[Said]
 ) -> None:
     """Note rows that are left out, or refuse them."""
     if not bad.any():
         return
-    said = f"{int(bad.sum()):,} of {len(bad):,} rows {what} ({_first(bad, rows)})"
+    count, first = int(bad.sum()), _first(bad, rows)
+    said = f"{count:,} of {len(bad):,} rows {what} ({first})"
     if hygiene.strict:
         raise InputError(
             f"{check}: {said}", where=hygiene.path, cure="Repair them, or set `checks: lenient`"
         )
-    notes.append(f"{hygiene.path}: {said}; left out")
+    zh = f"{len(bad):,} 行中有 {count:,} 行{what.zh}（{first}），已略去"
+    notes.append(beside(hygiene.path, Said(zh, f"{said}; left out")))
 
 
 def _valid(
-    shapes: Objects, kept: Bools, rows: Sequence[str], hygiene: Hygiene, notes: list[str]
+    shapes: Objects, kept: Bools, rows: Sequence[str], hygiene: Hygiene, notes: list[Said]
 ) -> Objects:
     """Rebuild invalid rings where that keeps their area."""
     # A line of no length is invalid as well, but harmless.
@@ -147,7 +154,12 @@ def _valid(
             value=shapely.is_valid_reason(shapes[np.flatnonzero(unsafe)[0]]),
             cure="Draw these rings again",
         )
-    notes.append(f"{hygiene.path}: {said}; rebuilt, areas unchanged within {AREA_CHANGE:.1%}")
+    zh = (
+        f"{len(bad):,} 行中有 {int(bad.sum()):,} 行多边形环无效（{_first(bad, rows)}），"
+        f"已重建，面积变化不超过 {AREA_CHANGE:.1%}"
+    )
+    en = f"{said}; rebuilt, areas unchanged within {AREA_CHANGE:.1%}"
+    notes.append(beside(hygiene.path, Said(zh, en)))
     return fixed
 
 
@@ -158,7 +170,7 @@ def _drawn_area(shapes: Objects) -> Floats:
 
 def unique_ids(
     frame: gpd.GeoDataFrame, column: str, hygiene: Hygiene
-) -> tuple[gpd.GeoDataFrame, tuple[str, ...]]:
+) -> tuple[gpd.GeoDataFrame, tuple[Said, ...]]:
     """
     Check that ids are unique.
 
@@ -199,9 +211,12 @@ def unique_ids(
     frame = frame[~repeated.to_numpy()].reset_index(drop=True)
     count = frame.groupby(column, sort=False).cumcount()
     numbered = frame[column].where(count == 0, frame[column] + "/" + (count + 1).astype(str))
-    dropped = f", {int(repeated.sum()):,} rows repeat another and are left out"
-    note = f"{hygiene.path}: {said}; numbered{dropped if repeated.any() else ''}"
-    return frame.assign(**{column: numbered}), (note,)
+    count_dropped = int(repeated.sum())
+    zh, en = f"{len(ids):,} 个编号重复（{names}），已另行编号", f"{said}; numbered"
+    if count_dropped:
+        zh += f"，{count_dropped:,} 行与其他行完全相同，已略去"
+        en += f", {count_dropped:,} rows repeat another and are left out"
+    return frame.assign(**{column: numbered}), (beside(hygiene.path, Said(zh, en)),)
 
 
 def _twice(frame: gpd.GeoDataFrame, column: str) -> str:
@@ -211,7 +226,7 @@ def _twice(frame: gpd.GeoDataFrame, column: str) -> str:
     return "; ".join(f"{name} in {where}" for name, where in rows.head(_SHOWN).items())
 
 
-def disconnected_roads(roads: Roads, hygiene: Hygiene) -> tuple[str, ...]:
+def disconnected_roads(roads: Roads, hygiene: Hygiene) -> tuple[Said, ...]:
     """
     Say how much of the roads can't be reached from the largest connected part.
 
@@ -242,16 +257,21 @@ def disconnected_roads(roads: Roads, hygiene: Hygiene) -> tuple[str, ...]:
     if share <= APART_SHARE:
         return ()
     ids = roads.frame["road_id"].astype(str).tolist()
+    first = _first(apart, ids)
     said = (
         f"{km[apart].sum():,.1f} of {km.sum():,.1f} km of roads, {len(by_part) - 1:,} parts, don't "
-        f"join the main network ({_first(apart, ids)})"
+        f"join the main network ({first})"
     )
     if hygiene.strict:
         raise InputError(
             f"disconnected_roads: {said}", where=hygiene.path,
             cure="Snap the ends of roads together, or set `checks: lenient`",
         )  # fmt: skip
-    return (f"{hygiene.path}: {said}",)
+    zh = (
+        f"{km.sum():,.1f} km 道路中有 {km[apart].sum():,.1f} km（{len(by_part) - 1:,} 片）"
+        f"未与主路网连通（{first}）"
+    )
+    return (beside(hygiene.path, Said(zh, said)),)
 
 
 def road_parts(roads: Roads) -> tuple[npt.NDArray[np.int64], Floats]:
@@ -269,7 +289,7 @@ def road_parts(roads: Roads) -> tuple[npt.NDArray[np.int64], Floats]:
 
 def far_from_roads(
     frame: gpd.GeoDataFrame, column: str, roads: Roads, hygiene: Hygiene
-) -> tuple[str, ...]:
+) -> tuple[Said, ...]:
     """
     Say which places are farther than `FAR_M` from any road.
 
@@ -307,7 +327,11 @@ def far_from_roads(
             f"far_from_roads: {said}", where=hygiene.path,
             cure="Check their coordinates and the extent of the roads, or set `checks: lenient`",
         )  # fmt: skip
-    return (f"{hygiene.path}: {said}",)
+    zh = (
+        f"{len(far):,} 处中有 {int(far.sum()):,} 处距最近道路超过 {FAR_M:,.0f} m"
+        f"（{_first(far, ids)}）"
+    )
+    return (beside(hygiene.path, Said(zh, said)),)
 
 
 def distance_to_roads_m(shapes: Objects, roads: Roads) -> Floats:

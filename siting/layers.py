@@ -28,6 +28,7 @@ from siting.inputs.values import Labels, refuse_wrong_fields
 from siting.inputs.vector import LINE, POLYGON, Wanted, open_layer
 from siting.model.sources import Datum, Source
 from siting.osm import read_osm
+from siting.said import Said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,7 +129,7 @@ def read_polygons(
     datum: str = "wgs84",
     layer: str | None = None,
     spec: Source | None = None,
-    notes: list[str] | None = None,
+    notes: list[Said] | None = None,
     area: Bounds | None = None,
 ) -> gpd.GeoDataFrame:
     """
@@ -252,7 +253,7 @@ def read_layers(
     frame = opened.frame
     if not len(frame):
         raise InputError("the road layer is empty", where=path, cure="Give a layer with roads")
-    notes: list[str] = []
+    notes: list[Said] = []
     frame, nodes = _split(frame, opened.nodes, path)
     frame = _mapped(frame, spec, tuple(ROAD_FIELDS), path)
     frame = frame.rename(columns={our: ROAD_FIELDS[our] for our in spec.fields})
@@ -322,7 +323,7 @@ def _lines(geometry: npt.NDArray[np.object_]) -> tuple[Lines, npt.NDArray[np.int
     return Lines(xy, np.arange(len(xy)), start), row.astype(np.int64)
 
 
-def _two_way(columns: pd.DataFrame, lines: Lines, notes: list[str]) -> tuple[pd.DataFrame, Lines]:
+def _two_way(columns: pd.DataFrame, lines: Lines, notes: list[Said]) -> tuple[pd.DataFrame, Lines]:
     """Join opposite lines into two-way roads, and give every road its direction."""
     kept, paired, twin = two_way_pairs(lines)
     directed = float(twin.mean()) >= DIRECTED_SHARE if len(twin) else False
@@ -331,9 +332,15 @@ def _two_way(columns: pd.DataFrame, lines: Lines, notes: list[str]) -> tuple[pd.
     table["road_id"] = tables.numbered(table["road_id"].tolist())
     repeated = len(lines) - int(kept.sum()) - int(paired.sum())
     if paired.any():
-        notes.append(f"{int(paired.sum()):,} pairs of opposite lines became two-way roads")
+        count = f"{int(paired.sum()):,}"
+        zh, en = (
+            f"{count} 对方向相反的线合并为双向道路",
+            "pairs of opposite lines became two-way roads",
+        )
+        notes.append(Said(zh, f"{count} {en}"))
     if repeated > 0:
-        notes.append(f"{repeated:,} lines that repeat another were left out")
+        zh, en = "条与其他线重复的线已略去", "lines that repeat another were left out"
+        notes.append(Said(f"{repeated:,} {zh}", f"{repeated:,} {en}"))
     return table, take(lines, kept)
 
 

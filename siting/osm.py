@@ -21,6 +21,7 @@ from siting.inputs.lines import Lines, located_parts, take
 from siting.inputs.osmfound import ROAD_TEXT
 from siting.inputs.osmstream import stream
 from siting.inputs.sniff import OSM_KINDS, kind_of
+from siting.said import Said
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -81,7 +82,7 @@ def _lines(ways: Ways) -> Lines:
 
 
 def _city_map(path: Path, found: Found, *, synthetic: bool) -> CityMap:
-    notes: list[str] = []
+    notes: list[Said] = []
     table, lines = _road_table(path, found, notes)
     signals = tables.make_signals(
         np.array(found.signal_id, dtype=np.int64),
@@ -143,7 +144,7 @@ def _buildings(found: Found, buildings: Buildings) -> gpd.GeoDataFrame:
     )
 
 
-def _road_table(path: Path, found: Found, notes: list[str]) -> tuple[pd.DataFrame, Lines]:
+def _road_table(path: Path, found: Found, notes: list[Said]) -> tuple[pd.DataFrame, Lines]:
     way_id = np.array(found.roads.way_id, dtype=np.int64)
     # A file merged from overlapping extracts holds ways twice; the first of each counts.
     first = np.zeros(len(way_id), dtype=np.bool_)
@@ -161,7 +162,11 @@ def _road_table(path: Path, found: Found, notes: list[str]) -> tuple[pd.DataFram
     whole = np.isfinite(lines.lonlat[:, 0])
     cut = len(np.unique(lines.owner[~whole]))
     if cut:
-        notes.append(f"{cut:,} roads reach out of the extract and were cut at its edge")
+        zh, en = (
+            "条道路伸出数据范围，已在边缘截断",
+            "roads reach out of the extract and were cut at its edge",
+        )
+        notes.append(Said(f"{cut:,} {zh}", f"{cut:,} {en}"))
     row = rows[line]
     table = pd.DataFrame(
         [found.road_text[index] for index in row.tolist()], columns=["highway", *ROAD_TEXT]
@@ -172,7 +177,7 @@ def _road_table(path: Path, found: Found, notes: list[str]) -> tuple[pd.DataFram
     return table, parts
 
 
-def _areas(found: Found, notes: list[str]) -> tuple[list[Described], npt.NDArray[np.object_]]:
+def _areas(found: Found, notes: list[Said]) -> tuple[list[Described], npt.NDArray[np.object_]]:
     """Return closed ways and relations as polygons, other ways as lines, with their tags."""
     way_shapes, kept = _way_shapes(_lines(found.areas))
     whats = [found.area_tags[index] for index in np.flatnonzero(kept).tolist()]
@@ -189,7 +194,8 @@ def _areas(found: Found, notes: list[str]) -> tuple[list[Described], npt.NDArray
             whats.append(what)
             shapes.append(area)
     if open_count:
-        notes.append(f"{open_count:,} areas reach out of the extract and were left out")
+        zh, en = "个面伸出数据范围，已略去", "areas reach out of the extract and were left out"
+        notes.append(Said(f"{open_count:,} {zh}", f"{open_count:,} {en}"))
     result = np.empty(len(shapes), dtype=object)
     result[:] = shapes
     return whats, result

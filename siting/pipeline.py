@@ -399,7 +399,7 @@ def check(model: str | Path, *, out: Path = Path("maps")) -> Survey:
         f"area: {question.area.city or 'the extent of the roads'}",
         f"roads: {question.sources.roads.file}; districts: {question.sources.districts.file}",
         *(f"target: {t.clause or 'own'} {t.measure} >= {t.at_least:g}" for t in question.targets),
-        *(f"note: {note}" for note in question.notes),
+        *(f"note: {note}" for note in question.said_notes),
         f"{len(figures)} figures, {len(unsourced)} unsourced: {', '.join(unsourced)}",
     )
     found = survey(question, cache=out / ".cache")

@@ -73,16 +73,17 @@ class Plan:
         and `built_area_km2` (cells that count as built; 0 where none are planned).
     clauses
         Table, the ledger. `clause`, `measure`, `relation` (`>=` ...), `target`, `planned`, `unit`,
-        `status` (`met` | `short` | `preference` | `context` | `not_modelled`), `reading`, `quote`,
-        `document`, `note`.
+        `status` (`met` | `short` | `preference` | `context` | `not_modelled`), `reading`,
+        `reading_zh`, `quote`, `document`, `document_zh`, `note`, `note_zh` (each in English and in
+        Chinese).
     roads
         LineStrings, the network's edges. `edge_id`, `name`, `highway`, `tail_id`, `head_id`,
         `length_m`, `oneway` (0 | 1), `twin` (bool).
     pile_types
         Table in the model's order, as `piles.pile_table` gives it.
     assumptions
-        Table of every figure used. `key`, `value`, `unit`, `source`, `confidence`, `unsourced`
-        (bool).
+        Table of every figure used. `key`, `value`, `value_zh`, `unit`, `unit_zh`, `source`,
+        `source_zh`, `confidence`, `unsourced` (bool).
     run
         run.json as a mapping (`docs/run.schema.json`), without what only the store knows.
     places

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from siting.model.sources import Source
+    from siting.said import Said
 
     Bounds = tuple[float, float, float, float]
     Objects = npt.NDArray[np.object_]
@@ -52,7 +53,7 @@ class Layer:
     """
 
     frame: gpd.GeoDataFrame
-    notes: tuple[str, ...]
+    notes: tuple[Said, ...]
 
 
 def read_source(kind: str, spec: Source, area: Bounds | None = None) -> gpd.GeoDataFrame:

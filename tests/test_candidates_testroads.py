@@ -71,7 +71,7 @@ def test_anchors_snap_to_the_nearest_junction_or_are_said_to_be_missing() -> Non
     at = corridors.node_xy[found.anchors("closed")[0]] - [500_000, 4_060_000]
     assert at == pytest.approx([0, 0], abs=1.0)
     assert found.places.distance_m.iloc[0] == pytest.approx(np.hypot(100, 200), rel=1e-3)
-    assert any("b is not on the map" in note for note in found.notes)
+    assert any("b is not on the map" in note.en for note in found.notes)
 
 
 def test_what_no_anchor_reaches_is_apart_and_what_is_near_a_school_is_out() -> None:
@@ -122,7 +122,7 @@ def test_a_section_is_the_expressway_between_its_ends() -> None:
     far = {**section, "within_m": 100}
     _, none = ground(settings(anchors=[anchor("a", 0, 0)], sections=[far]))
     assert not none.section.any()
-    assert any("not on the map" in note for note in none.notes)
+    assert any("not on the map" in note.en for note in none.notes)
 
 
 def test_each_district_without_an_anchor_gets_one_at_its_densest_roads() -> None:

@@ -94,9 +94,9 @@ def test_a_file_that_changed_is_not_described_by_its_old_entry(tmp_path: Path) -
     found = next(one for one in city.inputs if one["path"] == "stations.csv")
     assert (found["source"], found["licence"]) == ("own layer", "see its source")
     digest = sha256_of(tmp_path / "stations.csv")
-    (note,) = [note for note in city.notes if "has changed since it was entered" in note]
-    assert note.startswith(f"{tmp_path / 'catalog.yaml'}:2: stations.csv")
-    assert digest in note
+    (note,) = [note for note in city.notes if "has changed since it was entered" in note.en]
+    assert note.en.startswith(f"{tmp_path / 'catalog.yaml'}:2: stations.csv")
+    assert digest in note.en
     strict = model(tmp_path, "  existing: {file: stations.csv, checks: strict}\n")
     with pytest.raises(InputError, match=r"catalog\.yaml:2: catalog_changed: ") as caught:
         read_city(load_model(strict), cache=tmp_path)

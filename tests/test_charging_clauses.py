@@ -395,9 +395,9 @@ def test_heavy_sites_hold_heavy_piles_alone_and_only_where_asked_for() -> None:
 
 
 def test_places_that_nothing_reaches_are_named() -> None:
-    note = unreached_note(hand_places(), "townships", "key_areas")
+    note = unreached_note(hand_places(), "townships", "key_areas").en
     assert note == "1 townships or key areas have no candidate site within reach: 地方3"
-    note = unreached_note(hand_places(), "test_fleets")
+    note = unreached_note(hand_places(), "test_fleets").en
     assert note == "1 bases of test fleets have no candidate site within reach: 地方6"
 
 

@@ -147,10 +147,10 @@ def test_stations_in_a_shifted_datum_are_named_with_shift_and_line(
 def test_stations_in_the_stated_datum_pass_and_few_are_said_not_to_tell(tmp_path: Path) -> None:
     sources = "  roads: streets.gpkg\n  districts: extent\n  existing: stations.csv\n"
     city = read(model(tmp_path, sources, stations=beside_roads(tmp_path, 400)), tmp_path)
-    assert not any("no `datum:`" in note for note in city.notes)
+    assert not any("no `datum:`" in note.en for note in city.notes)
     few = beside_roads(tmp_path, 20, "gcj02")
     city = read(model(tmp_path, sources, stations=few), tmp_path)
-    assert any("no `datum:` is stated" in note for note in city.notes)
+    assert any("no `datum:` is stated" in note.en for note in city.notes)
 
 
 def test_a_datum_that_is_stated_wrongly_is_told_too(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_own_sites_and_junctions_join_the_map_and_files_are_recorded(tmp_path: P
         ["site/p2", "parking", 40.0],
     ]
     assert len(city.map.roads.signals) == len(plain.map.roads.signals) + 1
-    assert any("1 junctions are farther than 40 m" in note for note in city.notes)
+    assert any("1 junctions are farther than 40 m" in note.en for note in city.notes)
     record = next(r for r in city.inputs if r["path"] == "sites.csv")
     assert (record["source"], record["licence"], record["date"]) == ("停车办", "internal", "2025")
     assert len(record["sha256"]) == 64
@@ -206,7 +206,7 @@ def test_sites_of_no_known_kind_and_far_ones_are_named(tmp_path: Path) -> None:
         read(model(tmp_path, sources, sites=sites), tmp_path)
     far = sites.assign(kind="parking", lat=36.72)
     city = read(model(tmp_path, sources, sites=far), tmp_path)
-    assert any("more than 500 m from any road (a)" in note for note in city.notes)
+    assert any("more than 500 m from any road (a)" in note.en for note in city.notes)
     strict = sources.replace("datum: wgs84", "datum: wgs84, checks: strict")
     with pytest.raises(InputError, match="far_from_roads"):
         read(model(tmp_path, strict), tmp_path)

@@ -70,8 +70,8 @@ def test_piles_are_told_by_type_by_power_or_by_the_usual_type(
 def test_a_guessed_type_is_said_and_can_be_chosen(charging: Charging) -> None:
     stations = found(asking(charging, pile_type="dc240"), {"piles": 3})
     assert stations.piles.tolist() == [[0, 0, 0, 3, 0]]
-    assert any("1 stations" in note and "dc240" in note for note in stations.notes)
-    assert not any("type" in note for note in found(charging, {"piles_dc60": 3}).notes)
+    assert any("1 stations" in note.en and "dc240" in note.en for note in stations.notes)
+    assert not any("type" in note.en for note in found(charging, {"piles_dc60": 3}).notes)
 
 
 def test_what_a_row_does_not_say_the_model_says(charging: Charging) -> None:
@@ -114,7 +114,7 @@ def test_stations_of_the_map_alone_keep_their_ids_and_their_piles_are_unknown(
     plain = existing_stations(None, facilities, charging, CRS_M)
     assert plain.frame["site_id"].tolist() == ["node/1", "node/2"]
     assert not plain.piles.any()
-    assert any(note.startswith("2 stations") for note in plain.notes)
+    assert any(note.en.startswith("2 stations") for note in plain.notes)
     counted = existing_stations(None, facilities, asking(charging, map_piles="capacity"), CRS_M)
     assert counted.piles.sum(axis=1).tolist() == [12, 0]
     assert not len(no_stations(charging).frame)

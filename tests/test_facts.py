@@ -174,7 +174,7 @@ def test_a_shipped_model_names_its_citys_clauses_and_says_what_is_unsourced(name
     assert own
     assert {target.clause for target in model.targets if target.clause} <= own
     assert all(target.reading for target in model.targets)
-    assert any("budget is the planner's own" in note for note in model.notes)
+    assert any("budget is the planner's own" in note.en for note in model.said_notes)
     for pile in model.charging.piles:
         for figure in (pile.utilisation, pile.equipment_cny, pile.installation_cny):
             assert figure.confidence in {"document", "found", "memory"}
@@ -210,6 +210,6 @@ def test_a_number_that_no_document_states_is_called_the_planners_own(name: str) 
             assert "planner's own" in target.reading
         else:
             assert target.at_least == stated["value"]
-    assert any("no charging number" in note for note in model.notes)
+    assert any("no charging number" in note.en for note in model.said_notes)
     fleets = [getattr(model.demand, segment) for segment in SEGMENTS]
     assert {fleet.vehicles.confidence for fleet in fleets} == {"memory"}

@@ -50,7 +50,7 @@ def blocks(places: list[tuple[float, float]], use: str = "flats", levels: float 
 def people(city_map: CityMap) -> gpd.GeoDataFrame:
     found = charging_demand(NETWORK, DISTRICTS, city_map, SETTINGS)
     frame = found.frame[found.frame.segment == "private"].to_crs(CRS_M)
-    return frame.assign(note=found.notes[0])
+    return frame.assign(note=found.notes[0].en)
 
 
 def test_three_mapped_houses_hold_three_houses_of_people() -> None:

@@ -38,8 +38,8 @@ def test_rows_without_a_place_are_left_out_or_refused(bad: object, name: str) ->
     shapes = np.array([shapely.Point(1, 2), bad], dtype=object)
     kept, _, notes = clean_shapes(shapes, ["line 2", "line 3"], LENIENT)
     assert kept.tolist() == [True, False]
-    assert "1 of 2 rows" in notes[0]
-    assert "line 3" in notes[0]
+    assert "1 of 2 rows" in notes[0].en
+    assert "line 3" in notes[0].en
     with pytest.raises(InputError, match=f"{name}: 1 of 2 rows .* .line 3"):
         clean_shapes(shapes, ["line 2", "line 3"], STRICT)
 
@@ -74,7 +74,7 @@ def test_repeated_ids_are_numbered_whatever_their_order() -> None:
     frame = gpd.GeoDataFrame(columns, geometry=points, crs=4326)
     found, notes = unique_ids(frame, "id", LENIENT)
     assert found["id"].tolist() == ["a", "a/2", "b"], "the last row repeats the first"
-    assert "1 ids are there more than once (a)" in notes[0]
+    assert "1 ids are there more than once (a)" in notes[0].en
     with pytest.raises(InputError, match="duplicate_ids"):
         unique_ids(frame, "id", STRICT)
 
@@ -85,7 +85,7 @@ def test_roads_apart_are_counted_and_named() -> None:
     assert part[0] != part[1]
     np.testing.assert_allclose(km, [2.0, 0.1], rtol=1e-3)
     (note,) = disconnected_roads(roads, LENIENT)
-    assert "0.1 of 2.1 km of roads, 1 parts, don't join the main network (way/1)" in note
+    assert "0.1 of 2.1 km of roads, 1 parts, don't join the main network (way/1)" in note.en
     with pytest.raises(InputError, match="disconnected_roads"):
         disconnected_roads(roads, STRICT)
     assert disconnected_roads(make_roads([MAIN]), STRICT) == ()
@@ -101,8 +101,8 @@ def test_places_far_from_roads_are_named_by_their_distance() -> None:
     np.testing.assert_allclose(away, [0.0, 450.0, 600.0], atol=26)
     frame = gpd.GeoDataFrame({"id": ["on", "near", "far"]}, geometry=at, crs=4326)
     (note,) = far_from_roads(frame, "id", roads, LENIENT)
-    assert "1 of 3 places" in note
-    assert "(far)" in note
+    assert "1 of 3 places" in note.en
+    assert "(far)" in note.en
     with pytest.raises(InputError, match="far_from_roads"):
         far_from_roads(frame, "id", roads, STRICT)
     assert far_from_roads(frame[:2], "id", roads, STRICT) == ()

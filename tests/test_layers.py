@@ -74,7 +74,7 @@ def test_each_format_gives_the_same_roads(tmp_path: Path, name: str) -> None:
     assert frame.name.tolist() == ["经十路", ""]
     assert frame.oneway.tolist() == [1, 0]
     assert frame.crs.to_epsg() == 4326
-    assert city_map.notes == ("1 lines that cars may not use were left out",)
+    assert [note.en for note in city_map.notes] == ["1 lines that cars may not use were left out"]
     assert city_map.facilities.empty
     assert city_map.boundaries.empty
     first, second = ways(city_map)
@@ -125,8 +125,8 @@ def test_opposite_lines_become_one_two_way_road(tmp_path: Path) -> None:
     city_map = read_layers(saved(tmp_path, frame))
     assert city_map.roads.frame.oneway.tolist() == [0, 1, 0]
     assert city_map.roads.frame.road_id.tolist() == ["road/0", "road/2", "road/3"]
-    assert "2 pairs of opposite lines became two-way roads" in city_map.notes
-    assert "1 lines that repeat another were left out" in city_map.notes
+    assert "2 pairs of opposite lines became two-way roads" in map(str, city_map.notes)
+    assert "1 lines that repeat another were left out" in map(str, city_map.notes)
 
 
 def test_centrelines_without_direction_are_two_way_and_say_so(tmp_path: Path) -> None:
@@ -134,9 +134,9 @@ def test_centrelines_without_direction_are_two_way_and_say_so(tmp_path: Path) ->
     city_map = read_layers(saved(tmp_path, frame, "roads.geojson"))
     assert city_map.roads.frame.oneway.tolist() == [0, 0]
     assert city_map.roads.frame.highway.tolist() == ["primary", "trunk"]
-    assert city_map.notes == (
-        "the layer doesn't say which roads are one-way; all count as two-way",
-    )
+    assert list(map(str, city_map.notes)) == [
+        "the layer doesn't say which roads are one-way; all count as two-way"
+    ]
     assert city_map.attribution == "Roads: roads.geojson"
 
 
@@ -162,7 +162,7 @@ def test_words_that_are_not_known_are_kept_as_unclassified_and_named(tmp_path: P
     ]
     city_map = read_layers(saved(tmp_path, layer(rows)))
     assert city_map.roads.frame.highway.tolist() == ["unclassified", "unclassified", "primary"]
-    assert "unclassified: boulevard (2)" in city_map.notes[0]
+    assert "unclassified: boulevard (2)" in city_map.notes[0].en
 
 
 def test_lists_of_osmnx_give_their_first_item(tmp_path: Path) -> None:
@@ -321,7 +321,7 @@ def test_an_overpass_export_mixes_lines_points_and_areas(tmp_path: Path) -> None
     assert city_map.roads.signals.kind.tolist() == ["traffic_signals"]
     assert city_map.roads.signals.vertex_id.tolist() == [ways(city_map)[0][1]]
     assert "OpenStreetMap" in city_map.attribution
-    assert not any("unknown" in note or "left out" in note for note in city_map.notes)
+    assert not any("unknown" in note.en or "left out" in note.en for note in city_map.notes)
 
 
 @pytest.mark.parametrize("name", ["d.gpkg", "d.shp", "d.geojson"])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from chinese import is_chinese
 
 from siting.assemble.ledger import LATER_NOTE, PARAMETER_NOTE, UNITS, clause_ledger, measure_plan
 from siting.assemble.measures import reading_notes
 from siting.facts import clause_status, clauses
 from siting.model.model import Model, Target, load_model
+from siting.said import Said
 
 NOTHING = {**dict.fromkeys(UNITS, 0.0), "service_areas": 1.0}
 
@@ -51,13 +53,16 @@ def test_every_clause_that_is_no_target_has_a_reason_of_its_own(name: str, docum
     others = ledger[~ledger.status.isin(["met", "short"])]
     assert set(others.clause) <= {clause.id for clause in known}
     assert (others.note != "").all()
-    assert not others.note.isin([LATER_NOTE, PARAMETER_NOTE]).any()
+    assert ledger.reading_zh.map(is_chinese).all()
+    assert others.note_zh.map(is_chinese).all()
+    assert not others.note.isin([LATER_NOTE.en, PARAMETER_NOTE.en]).any()
     assert not others.note.duplicated().any()
 
 
 JINAN = [f"JN23-{n:02d}" for n in (6, 7, 8, 9, 15, 17, 18, 20, 21, 27, 28, *range(30, 41))]
 QINGDAO = [f"QD25-{n:02d}" for n in (4, 11, 12, 16, 25, 26, 27)]
 ZIBO = ["ZB21-09", "ZB21-11", "ZB21-30", "ZB21-32", "ZB21-33", "ZB21-67"]
+LEANING = Said("规划在求解之后向其倾斜", "the plan leans towards it after the solve")
 STATUSES = {"met", "short", "preference", "context", "not_modelled"}
 
 
@@ -84,15 +89,17 @@ def test_each_clause_on_charging_says_how_it_is_held_or_why_not(
         assert line["quote"]
         said = line["reading"] if line["status"] in {"met", "short"} else line["note"]
         assert len(said) > 20
-        assert said not in {LATER_NOTE, PARAMETER_NOTE}
+        chinese = "reading_zh" if line["status"] in {"met", "short"} else "note_zh"
+        assert is_chinese(line[chinese])
+        assert said not in {LATER_NOTE.en, PARAMETER_NOTE.en}
 
 
-def pilot_leanings_of(model: Model) -> dict[str, str]:
+def pilot_leanings_of(model: Model) -> dict[str, Said]:
     """Clauses that the model leans towards after the solve."""
     pilots = model.charging.pilots
     named = () if pilots is None else (*pilots.v2g_clauses, *pilots.storage_clauses)
     hydrogen = () if model.hydrogen is None else model.hydrogen.clauses
-    return dict.fromkeys((*named, *hydrogen), "the plan leans towards it after the solve")
+    return dict.fromkeys((*named, *hydrogen), LEANING)
 
 
 def test_jinan_binds_or_prefers_every_clause_that_has_a_place_in_a_siting_plan() -> None:

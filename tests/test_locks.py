@@ -210,7 +210,7 @@ def test_a_place_means_the_nearest_candidate_and_its_datum_is_undone(tmp_path: P
     )
     assert [lock.ids for lock in ground.city.model.locks] == [("node/10000",)]
     assert ground.city.locks[0].distance_m < 2
-    assert any("up to 150 m" in note for note in ground.city.notes)
+    assert any("up to 150 m" in note.en for note in ground.city.notes)
 
 
 def test_a_banned_area_bans_all_candidates_in_it(tmp_path: Path) -> None:

@@ -185,7 +185,9 @@ def test_a_way_that_reaches_out_keeps_the_parts_inside(tmp_path: Path) -> None:
     assert frame.road_id.tolist() == ["way/1", "way/1/2"]
     assert frame.name.tolist() == ["环路", "环路"]
     assert vertex_id.tolist() == [1, 2, 5, 6]
-    assert city_map.notes == ("1 roads reach out of the extract and were cut at its edge",)
+    assert [note.en for note in city_map.notes] == [
+        "1 roads reach out of the extract and were cut at its edge"
+    ]
 
 
 @pytest.mark.parametrize("nodes_last", [False, True])
@@ -344,7 +346,9 @@ def test_an_area_cut_by_the_extract_is_left_out_and_reported(tmp_path: Path) -> 
     xml.relation(3, [(10, "outer"), (99, "outer")], type="boundary", boundary="administrative")
     city_map = xml.read(tmp_path)
     assert city_map.boundaries.empty
-    assert city_map.notes == ("1 areas reach out of the extract and were left out",)
+    assert [note.en for note in city_map.notes] == [
+        "1 areas reach out of the extract and were left out"
+    ]
 
 
 def test_a_bow_tie_area_is_repaired(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tiny import write_model
 from siting.assemble.pilots import pilot_columns, pilot_leanings, pilot_note
 from siting.model.model import load_model
 from siting.pipeline import plan
+from siting.said import NOTHING
 from siting.store.runs import read_run
 from siting.verify import failures, verify_plan
 
@@ -92,7 +93,7 @@ def test_without_a_rule_nothing_is_marked_or_said() -> None:
     assert not found.to_numpy(dtype=float).any()
     flat = stations().assign(**found.to_dict("series"))
     assert pilot_leanings(flat, TYPES, None) == {}
-    assert pilot_note(flat) == ""
+    assert pilot_note(flat) == NOTHING
 
 
 @settings(deadline=None)
@@ -116,10 +117,10 @@ def test_the_ledger_says_how_many_and_for_how_much() -> None:
     priced = stations().assign(**pilot_columns(stations(), TYPES, asked).to_dict("series"))
     said = pilot_leanings(priced, TYPES, asked)
     assert set(said) == {"JN23-40", "JN23-37"}
-    assert said["JN23-40"].startswith("2 of 4 stations")
-    assert "7 piles of up to 60 kW, CNY 70,000 " in said["JN23-40"]
-    assert said["JN23-37"].startswith("1 of 4 stations with land")
-    assert f"CNY {priced.preference_cost_cny.sum():,} " in pilot_note(priced)
+    assert said["JN23-40"].en.startswith("2 of 4 stations")
+    assert "7 piles of up to 60 kW, CNY 70,000 " in said["JN23-40"].en
+    assert said["JN23-37"].en.startswith("1 of 4 stations with land")
+    assert f"CNY {priced.preference_cost_cny.sum():,} " in pilot_note(priced).en
 
 
 def test_a_plan_states_the_preference_beside_its_budget(marked: Published) -> None:

@@ -20,6 +20,7 @@ from siting.charging.queueing import (
     waiting_columns,
     waiting_note,
 )
+from siting.said import NOTHING
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -199,7 +200,7 @@ def test_a_station_shows_its_worst_pile_type() -> None:
 
 def test_the_note_names_the_longest_queues_first() -> None:
     stations = _stations()[0].assign(wait_minutes=[11.0, np.inf, 3.0])
-    note = waiting_note(stations, 10.0)
+    note = waiting_note(stations, 10.0).en
     assert "2 of 3 stations" in note
     assert note.index("b (the queue never settles)") < note.index("甲 (11 min)")
-    assert waiting_note(stations.assign(wait_minutes=0.0), 10.0) == ""
+    assert waiting_note(stations.assign(wait_minutes=0.0), 10.0) == NOTHING

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyogrio
 import pytest
+from chinese import english, shown_texts
 from plans import make_plan
 
 from siting.model.model import Target
@@ -33,7 +34,8 @@ def _hostile(published: Published) -> Plan:
     plan = make_plan(hostile=True)
     kept = ("title_zh", "title_en", "attribution")
     run = published.plan.run | {key: plan.run[key] for key in kept if key in plan.run}
-    run = {**run, "notes": ["<img src=x onerror=alert(1)>", "${alert(1)}", "{{7*7}}"]}
+    evil = ["<img src=x onerror=alert(1)>", "${alert(1)}", "{{7*7}}"]
+    run = {**run, "notes": evil, "notes_zh": [f"中{text}" for text in evil]}
     return replace(plan, run=run)
 
 
@@ -173,3 +175,25 @@ def test_every_measure_of_a_target_has_a_name_in_both_languages() -> None:
     measures = Target.model_json_schema()["properties"]["measure"]["enum"]
     assert set(measures) <= set(measure_names())
     assert measure_name("own_measure") == ("own_measure", "own measure")
+
+
+def test_a_chinese_reader_meets_no_english_sentence(published: Published, page: str) -> None:
+    names = {str(row["key"]) for row in published.plan.assumptions.to_dict("records")}
+    quoted = {str(text) for text in published.plan.clauses["quote"]}
+    licences = {str(published.plan.run["attribution"])}
+    licences |= {str(one[key]) for one in published.plan.run["inputs"] for key in ("licence",)}
+    versions = [text for text in shown_texts(page, "en") if text.startswith("siting ")]
+    left = [
+        text
+        for text in shown_texts(page, "en")
+        if english(text) and text not in names | quoted | licences | {*versions}
+    ]
+    assert left == []
+
+
+def test_an_english_reader_has_every_sentence_of_the_run_in_english(
+    published: Published, page: str
+) -> None:
+    shown = set(shown_texts(page, "zh"))
+    for note in published.plan.run["notes"]:
+        assert " ".join(note.split()) in shown

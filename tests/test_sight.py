@@ -74,7 +74,7 @@ def test_without_buildings_the_run_says_that_the_kinds_reach_is_taken(tmp_path: 
     found = planned(tmp_path, area=2, part=SIGHT)
     assert (found.frames.road_points.seen_by == "").all()
     assert found.frames.buildings.empty
-    assert "the map has no building" in found.warnings[-1]
+    assert "the map has no building" in found.warnings[-1].en
     assert str(found.assumption["source"]).startswith("no building footprints")
 
 

@@ -274,7 +274,7 @@ def test_lenient_checks_leave_out_what_has_no_place_and_number_ids(tmp_path: Pat
     found = read_layer("existing", Source(file=str(tmp_path / "a.csv")), AREA)
     assert found.frame["id"].tolist() == ["a", "a/2", "c"]
     assert found.frame["row"].tolist() == ["line 2", "line 4", "line 6"]
-    notes = "\n".join(found.notes)
+    notes = "\n".join(note.en for note in found.notes)
     assert "1 of 5 rows have no geometry (line 5)" in notes
     assert "1 ids are there more than once (a)" in notes
     assert "1 rows repeat another" in notes
@@ -286,7 +286,7 @@ def test_rings_that_keep_their_area_are_rebuilt_and_noted(tmp_path: Path) -> Non
     (tmp_path / "a.csv").write_text(f'id,wkt\n1,"{spike}"\n', encoding="utf-8")
     found = read_layer("exclusions", Source(file=str(tmp_path / "a.csv")), AREA)
     assert found.frame.geometry.iloc[0].equals(shapely.from_wkt(SQUARE))
-    assert "invalid rings (line 2)" in found.notes[0]
+    assert "invalid rings (line 2)" in found.notes[0].en
 
 
 def test_columns_of_piles_by_type_are_kept(tmp_path: Path) -> None:

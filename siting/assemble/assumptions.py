@@ -8,7 +8,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from siting.demand.charging import demand_assumptions
-from siting.model.figures import Figure
+from siting.model.figures import Figure, source_of, unit_of
 from siting.model.roadside import MEASURES as ROADSIDE
 from siting.model.testroads import MEASURES
 
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from siting.model.model import Model
+
+
+COLUMNS = (
+    *("key", "value", "value_zh", "unit", "unit_zh"),
+    *("source", "source_zh", "confidence", "unsourced"),
+)
+"""Columns of `Plan.assumptions`."""
 
 
 def assumption_table(model: Model) -> pd.DataFrame:
@@ -37,8 +44,7 @@ def assumption_table(model: Model) -> pd.DataFrame:
         {
             "key": key,
             "value": figure.value,
-            "unit": figure.unit,
-            "source": figure.source,
+            **_texts(figure),
             "confidence": figure.confidence,
         }
         for key, figure in _all_figures(model)
@@ -46,8 +52,16 @@ def assumption_table(model: Model) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     # Some values are lists of weights: a column of text holds them all.
     table["value"] = [f"{v:,g}" if isinstance(v, float) else str(v) for v in table["value"]]
+    for name in ("value", "unit", "source"):
+        chinese = table.get(f"{name}_zh", table[name])
+        table[f"{name}_zh"] = chinese.where(chinese.notna(), table[name])
     table["unsourced"] = table.confidence == "memory"
-    return table
+    return table[list(COLUMNS)]
+
+
+def _texts(figure: Figure) -> dict[str, str]:
+    unit, source = unit_of(figure), source_of(figure)
+    return {"unit": unit.en, "unit_zh": unit.zh, "source": source.en, "source_zh": source.zh}
 
 
 def _all_figures(model: Model) -> Iterator[tuple[str, Figure]]:

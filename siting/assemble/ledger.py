@@ -10,6 +10,7 @@ import pandas as pd
 
 from siting.assemble.measures import counted_piles
 from siting.facts import clause_status
+from siting.said import NOTHING, Said, joined, same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,9 +51,12 @@ UNITS = {
 }
 """Unit of each measure."""
 
-PARAMETER_NOTE = "a figure that the demand is built on, not a target of the plan"
-NOTHING_NOTE = "the map shows nothing of the kind"
-LATER_NOTE = "not a constraint of the charging programme"
+PARAMETER_NOTE = Said(
+    "需求测算的依据，不是规划目标", "a figure that the demand is built on, not a target of the plan"
+)
+NOTHING_NOTE = Said("地图上没有此类设施", "the map shows nothing of the kind")
+LATER_NOTE = Said("不是充换电规划的约束", "not a constraint of the charging programme")
+OWN_TARGET = Said("规划人员自定目标", "the planner's own target")
 
 
 def measure_plan(
@@ -103,8 +107,8 @@ def clause_ledger(
     targets: Sequence[Target],
     measured: Mapping[str, float],
     clauses: Sequence[Clause],
-    notes: Mapping[str, str],
-    leanings: Mapping[str, str] = MappingProxyType({}),
+    notes: Mapping[str, Said],
+    leanings: Mapping[str, Said] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """
     Set each clause against the plan.
@@ -133,7 +137,7 @@ def clause_ledger(
     rows = [_target_row(t, measured, by_id.get(t.clause), notes) for t in targets]
     bound = {target.clause for target in targets}
     rest = [clause for clause in clauses if clause.id not in bound]
-    rows += [_other_row(clause, leanings.get(clause.id, "")) for clause in rest]
+    rows += [_other_row(clause, leanings.get(clause.id)) for clause in rest]
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
@@ -146,19 +150,27 @@ _COLUMNS = [
     "unit",
     "status",
     "reading",
+    "reading_zh",
     "quote",
     "document",
+    "document_zh",
     "note",
+    "note_zh",
 ]
 
 
 def _target_row(
-    target: Target, measured: Mapping[str, float], clause: Clause | None, notes: Mapping[str, str]
+    target: Target, measured: Mapping[str, float], clause: Clause | None, notes: Mapping[str, Said]
 ) -> dict[str, object]:
     planned = measured[target.measure]
     met = planned >= target.at_least * (1 - 1e-9)
     nothing = bool(np.isnan(planned))
-    note = "; ".join(text for text in (NOTHING_NOTE * nothing, notes.get(target.measure)) if text)
+    here = notes.get(target.measure, NOTHING)
+    note = joined((NOTHING_NOTE, here)) if nothing else here
+    known = NOTHING if clause is None else Said(clause.reading_zh, clause.reading)
+    own = Said(target.reading_zh or target.reading, target.reading)
+    reading = own if target.reading else known
+    document = OWN_TARGET if clause is None else same(clause.document.title)
     return {
         "clause": target.clause,
         "measure": target.measure,
@@ -167,23 +179,23 @@ def _target_row(
         "planned": planned,
         "unit": UNITS[target.measure],
         "status": "not_modelled" if nothing else "met" if met else "short",
-        "reading": target.reading or (clause.reading if clause else ""),
+        **_both("reading", reading),
         "quote": clause.quote if clause else "",
-        "document": clause.document.title if clause else "the planner's own target",
-        "note": note,
+        **_both("document", document),
+        **_both("note", note),
     }
 
 
-def _other_row(clause: Clause, leaning: str) -> dict[str, object]:
+def _other_row(clause: Clause, leaning: Said | None) -> dict[str, object]:
     stated = clause_status().get(clause.id)
-    if leaning:
+    if leaning is not None:
         status, note = "preference", leaning
     elif stated is not None:
         status, note = stated
     elif clause.use == "parameter":
         status, note = "context", PARAMETER_NOTE
     elif clause.use in {"context", "report", "phasing"}:
-        status, note = "context", ""
+        status, note = "context", NOTHING
     else:
         status, note = "not_modelled", LATER_NOTE
     return {
@@ -194,8 +206,13 @@ def _other_row(clause: Clause, leaning: str) -> dict[str, object]:
         "planned": np.nan,
         "unit": str(clause.metric.get("unit", "") or ""),
         "status": status,
-        "reading": clause.reading,
+        **_both("reading", Said(clause.reading_zh, clause.reading)),
         "quote": clause.quote,
-        "document": clause.document.title,
-        "note": note,
+        **_both("document", same(clause.document.title)),
+        **_both("note", note),
     }
+
+
+def _both(name: str, said: Said) -> dict[str, object]:
+    """Put a sentence into the two columns of the ledger."""
+    return {name: said.en, f"{name}_zh": said.zh}

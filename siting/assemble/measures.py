@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from siting.facts import site_kinds
 from siting.own.existing import is_dedicated, kept_piles
+from siting.said import Said, joined
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import geopandas as gpd
     import numpy.typing as npt
     import pandas as pd
@@ -120,7 +124,7 @@ def _share(values: pd.Series) -> float:
     return float(values.mean()) if len(values) else NOTHING
 
 
-def reading_notes(charging: Charging) -> dict[str, str]:
+def reading_notes(charging: Charging) -> dict[str, Said]:
     """
     Say how the open words of the clauses are read.
 
@@ -129,47 +133,103 @@ def reading_notes(charging: Charging) -> dict[str, str]:
     notes
         Measure to a sentence, as the ledger prints it.
     """
-    readings, rules = charging.readings, charging.rules
-    use = "stations in use count" if charging.existing_count else "new stations alone count"
-    found = (
-        "; where it isn't known how many piles a station in use has, those that the plan puts "
-        "there are counted, and paid for, as new"
+    rules = charging.rules
+    use = (
+        Said("在用站计入", "stations in use count")
         if charging.existing_count
-        else "; piles added to what stations in use have count"
+        else Said("只计新建站", "new stations alone count")
     )
-    swap = readings.swap_stations.value
-    station = (
-        f"charging stations and {swap:g} swap stations count"
-        if readings.station == "charging_and_swap"
-        else "charging stations alone count, no swap stations"
-    )
-    pile = "guns are counted" if readings.pile == "gun" else "piles are counted, not guns"
-    access = "public piles alone" if readings.access == "public" else "public and dedicated piles"
     township, key = rules.township_radius_m.value, rules.key_area_radius_m.value
-    near = f"an open station within {key:,.0f} m by road"
-    fast = f"{rules.zone_piles} piles for taxis and vans"
+    kinds, heavy = _kinds(rules.key_area_kinds), _kinds(rules.heavy_kinds)
     own, away = rules.test_fleet_piles, rules.test_fleet_radius_m.value
+    tiers = ", ".join(rules.test_fleet_tiers)
     return {
-        "stations": f"{station}; {use}",
-        "piles": f"{pile}, {access}; {use}{found}",
-        "dc_share": f"share of piles, not of guns; {use}",
-        "townships": f"an open station within {township:,.0f} m by road",
-        "key_areas": f"{', '.join(rules.key_area_kinds)}: {near}",
-        "zone_areas": f"{fast} within {key:,.0f} m by road of each key area in town",
-        "test_fleets": f"{own} piles for taxis and vans within {away:,.0f} m by road of each base "
-        f"that test roads can start at ({', '.join(rules.test_fleet_tiers)})",
-        "heavy_sites": f"{rules.heavy_piles} piles of {rules.heavy_kw:g} kW and more at sites of "
-        f"these kinds: {', '.join(rules.heavy_kinds)}",
-        "energy_stations": "fuel stations that get charging piles",
-        "residential_piles": "slow piles of residential compounds",
-        "rest_areas": "rest areas of the map stand for stations of trunk roads; those that the "
-        "map calls service areas are in the other line",
-        "utilisation": "energy served over what the piles could give at the utilisation that a "
-        "plan may count on",
+        "stations": joined((_station_reading(charging), use)),
+        "piles": joined((_pile_reading(charging), use, _standing_reading(charging))),
+        "dc_share": joined((Said("按桩计占比，不按枪", "share of piles, not of guns"), use)),
+        "townships": Said(
+            f"沿道路 {township:,.0f} m 内有已开通的站",
+            f"an open station within {township:,.0f} m by road",
+        ),
+        "key_areas": Said(
+            f"{kinds.zh}：沿道路 {key:,.0f} m 内有已开通的站",
+            f"{kinds.en}: an open station within {key:,.0f} m by road",
+        ),
+        "zone_areas": Said(
+            f"城区内每处重点区域沿道路 {key:,.0f} m 内有 {rules.zone_piles} 台供出租与配送车的桩",
+            f"{rules.zone_piles} piles for taxis and vans within {key:,.0f} m by road of each key "
+            "area in town",
+        ),
+        "test_fleets": Said(
+            f"测试道路可由其延伸的每个基地（{tiers}）沿道路 {away:,.0f} m 内有 {own} 台"
+            "供出租与配送车的桩",
+            f"{own} piles for taxis and vans within {away:,.0f} m by road of each base that test "
+            f"roads can start at ({tiers})",
+        ),
+        "heavy_sites": Said(
+            f"在{heavy.zh}设有 {rules.heavy_piles} 台 {rules.heavy_kw:g} kW 及以上的桩",
+            f"{rules.heavy_piles} piles of {rules.heavy_kw:g} kW and more at sites of "
+            f"these kinds: {heavy.en}",
+        ),
+        "energy_stations": Said("增设充电桩的加油站", "fuel stations that get charging piles"),
+        "residential_piles": Said("居住小区的慢充桩", "slow piles of residential compounds"),
+        "rest_areas": Said(
+            "地图上的停车区代表普通干线公路服务站；地图标为服务区的计入另一项",
+            "rest areas of the map stand for stations of trunk roads; those that the "
+            "map calls service areas are in the other line",
+        ),
+        "utilisation": Said(
+            "服务电量与各桩在规划利用率下可供电量之比",
+            "energy served over what the piles could give at the utilisation that a "
+            "plan may count on",
+        ),
     }
 
 
-def standing_notes(stations: pd.DataFrame, existing: pd.DataFrame) -> dict[str, str]:
+def _kinds(kinds: Iterable[str]) -> Said:
+    """Name kinds of sites."""
+    labels = site_kinds()["label_zh"].to_dict()
+    return joined((Said(str(labels.get(kind, kind)), kind) for kind in kinds), zh="、", en=", ")
+
+
+def _station_reading(charging: Charging) -> Said:
+    readings = charging.readings
+    swap = readings.swap_stations.value
+    if readings.station == "charging_and_swap":
+        return Said(
+            f"充电站与 {swap:g} 座换电站计入", f"charging stations and {swap:g} swap stations count"
+        )
+    return Said("只计充电站，不计换电站", "charging stations alone count, no swap stations")
+
+
+def _pile_reading(charging: Charging) -> Said:
+    readings = charging.readings
+    guns, public = readings.pile == "gun", readings.access == "public"
+    pile = (
+        Said("按枪计", "guns are counted")
+        if guns
+        else Said("按桩计，不按枪", "piles are counted, not guns")
+    )
+    access = (
+        Said("只计公共桩", "public piles alone")
+        if public
+        else Said("公共与专用桩均计", "public and dedicated piles")
+    )
+    return joined((pile, access), zh="，", en=", ")
+
+
+def _standing_reading(charging: Charging) -> Said:
+    """Say how the piles of stations in use count."""
+    if charging.existing_count:
+        return Said(
+            "在用站桩数不明的，规划在该处设置的桩按新建计数并计投资",
+            "where it isn't known how many piles a station in use has, those that the plan puts "
+            "there are counted, and paid for, as new",
+        )
+    return Said("在用站上增设的桩计入", "piles added to what stations in use have count")
+
+
+def standing_notes(stations: pd.DataFrame, existing: pd.DataFrame) -> dict[str, Said]:
     """
     Say how many stations and piles are new and how many stand already.
 
@@ -189,9 +249,16 @@ def standing_notes(stations: pd.DataFrame, existing: pd.DataFrame) -> dict[str, 
     closed = int((existing["outcome"] == "closed").sum())
     grown = int((existing["outcome"] == "extended").sum())
     return {
-        "stations": f"{split['new_stations']:,} new and {split['kept_stations']:,} in use, "
-        f"of which {grown:,} get more piles; {closed:,} close",
-        "piles": f"{split['new_piles']:,} new and {split['kept_piles']:,} in use",
+        "stations": Said(
+            f"新建 {split['new_stations']:,} 座、在用 {split['kept_stations']:,} 座，"
+            f"其中扩建 {grown:,} 座；关闭 {closed:,} 座",
+            f"{split['new_stations']:,} new and {split['kept_stations']:,} in use, "
+            f"of which {grown:,} get more piles; {closed:,} close",
+        ),
+        "piles": Said(
+            f"新建 {split['new_piles']:,} 台、在用 {split['kept_piles']:,} 台",
+            f"{split['new_piles']:,} new and {split['kept_piles']:,} in use",
+        ),
     }
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from siting.said import NOTHING, Said
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -61,7 +63,7 @@ def pilot_columns(
 
 def pilot_leanings(
     stations: pd.DataFrame, pile_types: pd.DataFrame, pilots: Pilots | None
-) -> dict[str, str]:
+) -> dict[str, Said]:
     """
     Say for the clauses of the rule how the plan leans towards them.
 
@@ -84,31 +86,39 @@ def pilot_leanings(
     slow = _v2g_piles(stations, pile_types, pilots)
     fits, ready = _v2g_fits(stations, slow, pilots), stations["v2g_ready"].to_numpy(dtype=bool)
     piles = int(slow[ready].sum())
-    feeding = (
+    most_kw, cny = pilots.v2g_most_kw.value, piles * pilots.v2g_cny_per_pile.value
+    feeding = Said(
+        f"{fits.sum():,} 座车辆停放时间长的站中，服务量最大的 {ready.sum():,} 座具备 V2G 条件："
+        f"{piles:,} 台不超过 {most_kw:g} kW 的桩，预算外 {cny:,.0f} 元",
         f"{ready.sum():,} of {fits.sum():,} stations where vehicles stand long are V2G-ready, "
-        f"those that serve the most: {piles:,} piles of up to {pilots.v2g_most_kw.value:g} kW, "
-        f"CNY {piles * pilots.v2g_cny_per_pile.value:,.0f} beside the budget"
+        f"those that serve the most: {piles:,} piles of up to {most_kw:g} kW, "
+        f"CNY {cny:,.0f} beside the budget",
     )
     land, roofed = _storage_fits(stations, pilots), stations["solar_storage"].to_numpy(dtype=bool)
     kwh, kw = float(stations["storage_kwh"].sum()), float(stations["pv_kw"].sum())
     paid = kwh * pilots.storage_cny_per_kwh.value + kw * pilots.pv_cny_per_kw.value
-    roof = (
+    roof = Said(
+        f"{land.sum():,} 座有场地的站中，服务量最大的 {roofed.sum():,} 座配光伏车棚与储能："
+        f"{kwh:,.0f} kWh、{kw:,.0f} kW，预算外 {paid:,.0f} 元；换电与检测未作规划",
         f"{roofed.sum():,} of {land.sum():,} stations with land carry a solar roof and a battery, "
         f"those that serve the most: {kwh:,.0f} kWh and {kw:,.0f} kW, CNY {paid:,.0f} beside the "
-        "budget; swapping and inspection are not planned"
+        "budget; swapping and inspection are not planned",
     )
     return dict.fromkeys(pilots.v2g_clauses, feeding) | dict.fromkeys(pilots.storage_clauses, roof)
 
 
-def pilot_note(stations: pd.DataFrame) -> str:
-    """Say what the marked stations cost beside the budget; "" where none is marked."""
+def pilot_note(stations: pd.DataFrame) -> Said:
+    """Say what the marked stations cost beside the budget, if any is marked."""
     ready, roofed = int(stations["v2g_ready"].sum()), int(stations["solar_storage"].sum())
     if not ready + roofed:
-        return ""
-    return (
+        return NOTHING
+    paid = f"{stations['preference_cost_cny'].sum():,}"
+    return Said(
+        f"{ready:,} 座站具备 V2G 条件、{roofed:,} 座配光伏车棚与储能，为求解后选定的偏好："
+        f"{paid} 元，既不在充换电投资内，也不在预算内",
         f"{ready:,} stations V2G-ready and {roofed:,} with a solar roof and a battery are a "
-        f"preference chosen after the solve: CNY {stations['preference_cost_cny'].sum():,} that is "
-        "neither in the charging cost nor in the budget"
+        f"preference chosen after the solve: CNY {paid} that is "
+        "neither in the charging cost nor in the budget",
     )
 
 

@@ -46,6 +46,7 @@ from siting.plan import (
 )
 from siting.reach.places import no_places, place_frame, unreached_note
 from siting.roadside.planning import with_roadside
+from siting.said import NOTHING, Said, joined, noted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +70,8 @@ if TYPE_CHECKING:
     from siting.roadside.planning import RoadsidePlan
     from siting.testroads.planning import TestRoadPlan
 
+SERVED = Said("服务的充电需求（kWh/日）", "demand served, kWh a day")
+"""What a plan of charging stations is to have most of."""
 LIBRARIES = (
     "numpy",
     "scipy",
@@ -224,10 +227,13 @@ def assemble_plan(
     )
     cut = cut_report(found.dropped)
     if cut:
-        found = replace(found, run={**found.run, "notes": [*found.run["notes"], *cut]})
+        found = replace(found, run=noted(found.run, last=cut))
     if solved.worst is not None:
-        meaning = f"{found.run['objective_meaning']}, after the share of the worst district"
-        more = {"objective_meaning": meaning, "worst_district": solved.worst.record}
+        more = {
+            "objective_meaning": f"{SERVED.en}, after the share of the worst district",
+            "objective_meaning_zh": f"先取最差区县的占比，再取{SERVED.zh}",
+            "worst_district": solved.worst.record,
+        }
         found = replace(found, run={**found.run, **more})
     found = found if hydrogen is None else _with_hydrogen(found, hydrogen)
     found = found if solved.roadside is None else with_roadside(found, solved.roadside)
@@ -266,20 +272,19 @@ def _dropped(candidates: Candidates, solved: Solved) -> gpd.GeoDataFrame:
     return all_dropped([candidates.dropped, *(one.dropped for one in others if one is not None)])
 
 
-def _target_notes(city: City, solved: Solved, standing: Mapping[str, str]) -> dict[str, str]:
+def _target_notes(city: City, solved: Solved, standing: Mapping[str, Said]) -> dict[str, Said]:
     """Say how each measure was read, apportioned and what it can't reach."""
     notes = reading_notes(city.model.charging)
-    notes |= {name: f"{text}; {notes[name]}" for name, text in standing.items()}
+    notes |= {name: joined((said, notes[name])) for name, said in standing.items()}
     for group in (("townships", "key_areas"), ("test_fleets",)):
-        left = "" if solved.places is None else unreached_note(solved.places, *group)
-        if left:
-            notes |= {name: f"{notes[name]}; {left}" for name in group}
+        left = NOTHING if solved.places is None else unreached_note(solved.places, *group)
+        notes |= {name: joined((notes[name], left)) for name in group}
     if solved.testroads is not None:
         notes |= solved.testroads.notes
     if solved.roadside is not None:
         notes |= solved.roadside.notes
-    for measure, text in city.target_notes.items():
-        notes[measure] = f"{text}; {notes[measure]}" if measure in notes else text
+    for measure, said in city.target_notes.items():
+        notes[measure] = joined((said, notes.get(measure, NOTHING)))
     return notes
 
 
@@ -321,10 +326,9 @@ def _with_testroads(plan: Plan, testroads: TestRoadPlan) -> Plan:
         test_road_places=frames.places,
         evidence={**plan.evidence, **testroads.evidence},
         run={
-            **run,
+            **noted(run, last=testroads.warnings),
             "totals": {**run["totals"], **testroads.totals, "cost_cny": cost_cny},
             "settings": {**run["settings"], "testroads": testroads.settings},
-            "notes": [*run["notes"], *testroads.warnings],
             "testroads": testroads.record,
         },
     )
@@ -345,7 +349,8 @@ def _run_record(
     served = float(catchments.kwh_day.sum())
     gap = max(0.0, outcome.bound - served) / max(served, 1e-9)
     queues = waiting_note(stations, model.charging.queueing.longest_wait_minutes.value)
-    told = [text for text in (queues, pilot_note(stations)) if text]
+    said = (*model.said_notes, *city.notes, queues, pilot_note(stations))
+    told = [one for one in said if one != NOTHING]
     return {
         "model": model.name,
         "run_id": f"{now:%Y%m%d-%H%M%S}-{_question_hash(solved.question or model, city)}",
@@ -357,7 +362,8 @@ def _run_record(
         "attribution": credit_line(city.map.attribution, city.inputs),
         "status": str(outcome.status),
         "objective": served,
-        "objective_meaning": "demand served, kWh a day",
+        "objective_meaning": SERVED.en,
+        "objective_meaning_zh": SERVED.zh,
         "bound": outcome.bound,
         "gap": gap,
         "route": outcome.route,
@@ -392,7 +398,8 @@ def _run_record(
         "clauses": [_clause_record(row) for row in ledger.to_dict("records")],
         "service": service_record(service),
         "settings": model_settings(model),
-        "notes": [*model.notes, *city.notes, *told],
+        "notes": [one.en for one in told],
+        "notes_zh": [one.zh for one in told],
         "inputs": list(city.inputs),
         "versions": {
             "siting": __version__,
@@ -413,6 +420,7 @@ def _clause_record(row: Mapping[Any, Any]) -> dict[str, Any]:
         "unit": row["unit"],
         "status": row["status"],
         "note": row["note"],
+        "note_zh": row["note_zh"],
     }
 
 

@@ -108,6 +108,8 @@ window.siting = (function () {
   }
   const known = (prefix, word) => (data.strings[`${prefix}.${word}`] ? t(`${prefix}.${word}`) : word);
   const pick = (zh, en) => (state.language === "zh" ? zh || en : en || zh) || "";
+  /* A sentence comes as [Chinese, English]; none is an empty list. */
+  const said = (pair) => (Array.isArray(pair) ? pick(pair[0], pair[1]) : pair);
 
   function translate(root) {
     for (const node of root.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
@@ -181,7 +183,7 @@ window.siting = (function () {
   }
 
   return {
-    data, state, schemes, part, useScheme, decode, points: once(pointsOf), chains: once(chainsOf), mercatorX, mercatorY, t, known, pick, setLanguage, finite, number, percent,
+    data, state, schemes, part, useScheme, decode, points: once(pointsOf), chains: once(chainsOf), mercatorX, mercatorY, t, known, pick, said, setLanguage, finite, number, percent,
     money, moneyText, costText, metres, el, button, clear, one, bar, UNKNOWN,
     onLanguage(listener) { state.listeners.push(listener); },
   };

@@ -109,7 +109,7 @@ siting.part("panel", function () {
     }
     const body = el("dl", "s-clause-body");
     for (const key of ["quote", "document", "reading", "note"]) {
-      if (row[key]) body.append(el("dt", "", t(`clause.${key}`)), el("dd", "", row[key]));
+      if (S.said(row[key])) body.append(el("dt", "", t(`clause.${key}`)), el("dd", "", S.said(row[key])));
     }
     if (served) summary.append(el("div", "s-serves", ...serving(index)[1].slice(0, 2).map((line) => el("span", "", line))));
     const node = el("details", "s-clause", summary, body.childElementCount ? body : null);
@@ -195,17 +195,17 @@ siting.part("panel", function () {
       ...pair("basis.model", run.model || S.UNKNOWN), ...(run.run_id ? pair("basis.runid", run.run_id) : []),
       ...pair("basis.gap", gap), ...pair("basis.seconds", S.number(run.seconds, 1), t("unit.seconds")),
       ...(S.finite(run.peak_memory_mb) ? pair("basis.memory", S.number(run.peak_memory_mb), "MB") : []), ...pair("basis.roads", roads))];
-    if (run.notes.length) nodes.push(heading("basis.notes"), el("ul", "s-list", ...run.notes.map((note) => el("li", "s-muted", note))));
+    if (run.notes.length) nodes.push(heading("basis.notes"), el("ul", "s-list", ...run.notes.map((note) => el("li", "s-muted", S.said(note)))));
     if (run.inputs.length) {
       nodes.push(heading("basis.inputs"), el("ul", "s-list", ...run.inputs.map((input) => el("li", "",
-        el("b", "", input.name), el("div", "s-muted", [input.source, input.licence, input.datum].filter(Boolean).join(" · "))))));
+        el("b", "", input.name), el("div", "s-muted", [S.said(input.source), S.said(input.licence), S.said(input.datum)].filter(Boolean).join(" · "))))));
     }
     if (data.assumptions.length) {
       const unsourced = data.assumptions.filter((row) => row.unsourced).length;
       nodes.push(heading("basis.assumptions"), el("p", "s-muted", t("basis.assumptions.note", { n: data.assumptions.length, unsourced })),
         el("ul", "s-list", ...data.assumptions.map((row) => el("li", "",
-          el("div", "s-row", el("span", "", row.key), el("b", "", `${typeof row.value === "number" ? S.number(row.value, 6, 0) : row.value} ${row.unit}`.trim()), row.unsourced ? el("span", "s-chip s-warn", t("basis.unsourced")) : null),
-          el("div", "s-muted", row.source)))));
+          el("div", "s-row", el("span", "", row.key), el("b", "", `${typeof row.value === "number" ? S.number(row.value, 6, 0) : S.said(row.value)} ${S.said(row.unit)}`.trim()), row.unsourced ? el("span", "s-chip s-warn", t("basis.unsourced")) : null),
+          el("div", "s-muted", S.said(row.source))))));
     }
     return nodes;
   }

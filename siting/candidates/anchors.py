@@ -10,6 +10,7 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import cKDTree
 
 from siting.datum import lonlat_to_metric
+from siting.said import Said
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -70,7 +71,7 @@ def _anchor(
 
 def model_anchors(
     corridors: Corridors, crs: CRS, settings: TestRoads, usable: Bools
-) -> tuple[list[dict[str, Any]], list[str]]:
+) -> tuple[list[dict[str, Any]], list[Said]]:
     """Snap the model's anchors to the nearest junction of roads that lead on."""
     given: tuple[Anchor, ...] = settings.anchors
     if not given or not usable.any():
@@ -82,10 +83,13 @@ def model_anchors(
     nodes = np.flatnonzero(wide)
     xy = lonlat_to_metric(np.array([a.lon for a in given]), np.array([a.lat for a in given]), crs)
     metres, nearest = (np.asarray(part) for part in cKDTree(corridors.node_xy[nodes]).query(xy))
-    found, notes = [], []
+    found: list[dict[str, Any]] = []
+    notes: list[Said] = []
     for anchor, far, node in zip(given, metres.tolist(), nodes[nearest].tolist(), strict=True):
         if far > settings.anchor_reach_m.value:
-            notes.append(f"{anchor.name} is not on the map: {far / 1000:,.1f} km to the next road")
+            zh = f"{anchor.name} 不在地图上：距最近道路 {far / 1000:,.1f} km"
+            en = f"{anchor.name} is not on the map: {far / 1000:,.1f} km to the next road"
+            notes.append(Said(zh, en))
             continue
         found.append(_anchor(anchor.id, anchor.tier, anchor.name, anchor.source, node, far))
     return found, notes
@@ -142,30 +146,41 @@ def district_anchors(
 
 def known_sections(
     corridors: Corridors, crs: CRS, settings: TestRoads
-) -> tuple[Bools, Bools, list[dict[str, Any]], list[str]]:
+) -> tuple[Bools, Bools, list[dict[str, Any]], list[Said]]:
     """Find the expressway sections on the map, which exist, their ends, and what is missing."""
     found = np.zeros(len(corridors.tail), dtype=bool)
     existing = found.copy()
     ends: list[dict[str, Any]] = []
-    notes: list[str] = []
+    notes: list[Said] = []
     fast = corridors.frame["expressway"].to_numpy(dtype=bool)
     metres = corridors.frame["length_m"].to_numpy(dtype=float)
     for section in settings.sections:
         rows, nodes = _section(corridors, crs, section, fast)
         km = float(metres[rows].sum()) / 1000
         stated = section.known_km.value
-        known = f" of {stated:,.0f} km that the documents state" if stated else ""
         if len(rows):
             found[rows] = True
             existing[rows] |= section.existing
-            notes.append(f"{section.name}: {km:,.1f} km{known} are on the map and fixed")
-        else:
-            notes.append(f"{section.name} is not on the map: no expressway runs between its ends")
+        notes.append(_section_note(section.name, km, stated, found=bool(len(rows))))
         ends += [
             _anchor(f"{section.id}_{k}", "section", section.name, section.source, node, far)
             for k, (node, far) in enumerate(nodes, 1)
         ]
     return found, existing, ends, notes
+
+
+def _section_note(name: str, km: float, stated_km: float, *, found: bool) -> Said:
+    if not found:
+        return Said(
+            f"{name} 不在地图上：两端之间没有高速公路",
+            f"{name} is not on the map: no expressway runs between its ends",
+        )
+    zh = f"文件所述 {stated_km:,.0f} km 中" if stated_km else ""
+    en = f" of {stated_km:,.0f} km that the documents state" if stated_km else ""
+    return Said(
+        f"{name}：{zh}地图上有 {km:,.1f} km，固定纳入",
+        f"{name}: {km:,.1f} km{en} are on the map and fixed",
+    )
 
 
 def _section(

@@ -18,6 +18,7 @@ from siting.datum import geometry_to_metric
 from siting.errors import InputError
 from siting.inputs.placing import refuse_unusable, to_lonlat
 from siting.inputs.vector import LINE, POLYGON, Wanted, open_layer
+from siting.said import Said, beside
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -93,7 +94,7 @@ def mark_roads(
     excluded: str = "",
     datum: str = "wgs84",
     own: gpd.GeoDataFrame | None = None,
-) -> tuple[Corridors, tuple[str, ...]]:
+) -> tuple[Corridors, tuple[Said, ...]]:
     """
     Mark corridors that are test roads already and those that can't be any.
 
@@ -125,7 +126,7 @@ def mark_roads(
         A list can't be read.
     """
     frame = corridors.frame.copy()
-    notes: list[str] = []
+    notes: list[Said] = []
     lists = [
         (column, read_road_list(Path(path), datum))
         for path, column in ((excluded, "excluded"), (opened, "opened"))
@@ -135,7 +136,8 @@ def mark_roads(
         lists.append(("opened", list_of(own)))
     for column, listed in lists:
         rows, missed = match_roads(corridors, crs, listed)
-        notes += [f"{column} roads: {sentence}" for sentence in missed]
+        zh = {"opened": "已开放道路", "excluded": "排除道路"}[column]
+        notes += [Said(f"{zh}：{one.zh}", f"{column} roads: {one.en}") for one in missed]
         if column == "opened":
             frame["opened"] |= rows
             frame["excluded"] = frame["excluded"].where(~rows, "")
@@ -234,7 +236,7 @@ def _plain(text: object) -> str:
 
 def match_roads(
     corridors: Corridors, crs: CRS, listed: RoadList
-) -> tuple[npt.NDArray[np.bool_], tuple[str, ...]]:
+) -> tuple[npt.NDArray[np.bool_], tuple[Said, ...]]:
     """
     Find listed roads among the corridors.
 
@@ -260,14 +262,14 @@ def match_roads(
         What isn't found and why, one sentence each.
     """
     rows = np.zeros(len(corridors.frame), dtype=np.bool_)
-    missed: list[str] = []
+    missed: list[Said] = []
     if listed.stretches:
         names = corridors.frame["road"].map(_plain).to_numpy(dtype=object)
         for stretch in listed.stretches:
             some, why = _along(corridors, names, stretch)
             rows[some] = True
             if why:
-                missed.append(f"{stretch.text}: {why}")
+                missed.append(beside(stretch.text, why))
     if len(listed.shapes):
         lines = geometry_to_metric(corridors.frame.geometry.to_numpy(), crs)
         areas = geometry_to_metric(listed.shapes, crs)
@@ -279,7 +281,10 @@ def match_roads(
         rows[row[held]] = True
         empty = np.bincount(shape[held], minlength=len(areas)) == 0
         missed += [
-            f"{listed.labels[at]}: no road of the map lies on it" for at in np.flatnonzero(empty)
+            beside(
+                listed.labels[at], Said("地图上没有道路与之重合", "no road of the map lies on it")
+            )
+            for at in np.flatnonzero(empty).tolist()
         ]
     return rows, tuple(missed)
 
@@ -300,31 +305,33 @@ def _exactly(corridors: Corridors, names: npt.NDArray[np.object_], stretch: Stre
 
 def _along(
     corridors: Corridors, names: npt.NDArray[np.object_], stretch: Stretch
-) -> tuple[Ints, str]:
+) -> tuple[Ints, Said | None]:
     """Corridors of a stretch, and why there are none."""
     exact = _exactly(corridors, names, stretch)
     if len(exact):
-        return exact, ""
+        return exact, None
     own = np.flatnonzero(names == stretch.road)
     none = np.zeros(0, dtype=np.int64)
     if len(own) == 0:
         close = get_close_matches(stretch.road, sorted(set(names.tolist())), n=1)
-        return none, "no road of that name" + (f"; is it {close[0]}?" if close else "")
+        zh, en = (f"；是否为 {close[0]}？", f"; is it {close[0]}?") if close else ("", "")
+        return none, Said(f"没有这个名称的道路{zh}", f"no road of that name{en}")
     ends = (stretch.from_name, stretch.to_name)
     nodes = np.unique(np.concatenate([corridors.tail[own], corridors.head[own]]))
     at = [_meeting(corridors, names, own, nodes, name) for name in ends]
     for name, found in zip(ends, at, strict=True):
         if name and len(found) == 0:
-            return none, f"it doesn't meet {name}"
+            return none, Said(f"与 {name} 不相交", f"it doesn't meet {name}")
     graph = _road_graph(corridors, own, nodes)
     if not all(ends):
         # One end only: up to the farther end of the road.
         begin = at[0] if len(at[0]) else at[1]
         metres = dijkstra(graph, directed=False, indices=begin, min_only=True)
         there = np.flatnonzero(np.isfinite(metres))
-        return _way(corridors, own, nodes, graph, begin, there[[metres[there].argmax()]]), ""
+        return _way(corridors, own, nodes, graph, begin, there[[metres[there].argmax()]]), None
     way = _way(corridors, own, nodes, graph, at[0], at[1])
-    return way, "" if len(way) else "its two ends don't hang together along it"
+    apart = Said("两端沿该路不连通", "its two ends don't hang together along it")
+    return way, None if len(way) else apart
 
 
 def _meeting(

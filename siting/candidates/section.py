@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 
 from siting.datum import lonlat_to_metric
 from siting.frames import ROAD_CLASSES
+from siting.said import Said, beside
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -49,7 +50,7 @@ class FoundSection:
 
     edges: npt.NDArray[np.bool_]
     km: float
-    note: str
+    note: Said
     stand_in: bool
 
 
@@ -79,29 +80,43 @@ def find_section(network: Network, roads: Roads, asked: ExpresswaySection) -> Fo
     far_m = _distance(network, named, middle)
     if named.any() and far_m <= asked.within_m.value:
         edges = _around(network, named, middle, asked.length_km.value * 1000)
-        return _found(network, edges, asked, "found by its road", stand_in=False)
+        return _found(
+            network, edges, asked, Said("按路名找到", "found by its road"), stand_in=False
+        )
     length_m = asked.length_km.value * 1000
     if named.any() and np.isfinite(far_m):
         # The road is there and lies elsewhere: its own stretch, as long, stands for the section.
         edges = _around(network, named, None, length_m)
-        how = f"its road lies {far_m / 1000:,.0f} km from the stated middle; the middle of the road"
-        return _found(network, edges, asked, f"{how} stands for it", stand_in=True)
+        how = Said(
+            f"该路距文件所述中点 {far_m / 1000:,.0f} km，以该路中段代替",
+            f"its road lies {far_m / 1000:,.0f} km from the stated middle; the middle of the road "
+            "stands for it",
+        )
+        return _found(network, edges, asked, how, stand_in=True)
     longest = _longest(network, roads, motorway)
     if not longest.any():
         empty = np.zeros(len(network.tail), dtype=bool)
-        return FoundSection(empty, 0.0, f"{asked.name}: the map has no expressway", stand_in=True)
+        none = Said("地图上没有高速公路", "the map has no expressway")
+        return FoundSection(empty, 0.0, beside(asked.name, none), stand_in=True)
     edges = _around(network, longest, None, length_m)
     name = next(iter(roads.frame["name"].to_numpy()[network.road[longest]]), "")
-    how = f"not on this map; {name or 'its longest expressway'} stands for it"
+    how = Said(
+        f"本地图上没有，以{name or '最长的高速公路'}代替",
+        f"not on this map; {name or 'its longest expressway'} stands for it",
+    )
     return _found(network, edges, asked, how, stand_in=True)
 
 
 def _found(
-    network: Network, edges: Bools, asked: ExpresswaySection, how: str, *, stand_in: bool
+    network: Network, edges: Bools, asked: ExpresswaySection, how: Said, *, stand_in: bool
 ) -> FoundSection:
     km = float(network.length_m[edges & ~network.twin].sum()) / 1000
-    stated = f"{km:,.1f} km on the map of {asked.length_km.value:,.0f} km stated"
-    return FoundSection(edges, km, f"{asked.name}: {how}, {stated}", stand_in)
+    stated_km = asked.length_km.value
+    said = Said(
+        f"{how.zh}，文件所述 {stated_km:,.0f} km 中地图上有 {km:,.1f} km",
+        f"{how.en}, {km:,.1f} km on the map of {stated_km:,.0f} km stated",
+    )
+    return FoundSection(edges, km, beside(asked.name, said), stand_in)
 
 
 def _named(network: Network, roads: Roads, names: tuple[str, ...]) -> Bools:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from siting.candidates.corridors import Corridors
     from siting.model.testroads import TestRoads
     from siting.own.dropping import RoadLand
+    from siting.said import Said
 
     Bools = npt.NDArray[np.bool_]
     Floats = npt.NDArray[np.float64]
@@ -85,7 +86,7 @@ class RoadGround:
     anchor_m: npt.NDArray[np.float64]
     long: npt.NDArray[np.float64]
     served: csr_array
-    notes: tuple[str, ...]
+    notes: tuple[Said, ...]
     cost_factor: npt.NDArray[np.float64]
     dropped: gpd.GeoDataFrame
 

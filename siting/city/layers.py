@@ -17,6 +17,7 @@ from siting.sources import as_points, read_layer
 
 if TYPE_CHECKING:
     from siting.city.reading import City
+    from siting.said import Said
 
     Bounds = tuple[float, float, float, float]
 
@@ -90,7 +91,7 @@ def _area(city: City) -> Bounds:
     return west, south, east, north
 
 
-def _existing(city: City) -> tuple[Existing, tuple[str, ...]]:
+def _existing(city: City) -> tuple[Existing, tuple[Said, ...]]:
     spec, charging = city.model.sources.existing, city.model.charging
     facilities = city.map.facilities
     if not spec.is_file:
@@ -104,7 +105,7 @@ def _existing(city: City) -> tuple[Existing, tuple[str, ...]]:
     return found, layer.notes
 
 
-def _exclusions(city: City) -> tuple[gpd.GeoDataFrame, tuple[str, ...]]:
+def _exclusions(city: City) -> tuple[gpd.GeoDataFrame, tuple[Said, ...]]:
     spec, facilities = city.model.sources.exclusions, city.map.facilities
     rules = city.model.exclusions
     if not spec.is_file:
@@ -113,12 +114,12 @@ def _exclusions(city: City) -> tuple[gpd.GeoDataFrame, tuple[str, ...]]:
     return exclusion_frame(rules, layer.frame, facilities, where=spec.file), layer.notes
 
 
-def _people(city: City) -> tuple[PeopleMap | None, tuple[str, ...]]:
+def _people(city: City) -> tuple[PeopleMap | None, tuple[Said, ...]]:
     spec = city.model.sources.demand
     if not spec.is_file:
         return None, ()
     path = Path(spec.file)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Said, ...] = ()
     if table_kind_of(path) == "tiff":
         people = read_people_raster(path, _area(city))
     else:

@@ -14,6 +14,7 @@ from siting.errors import InputError
 from siting.facts import site_kinds
 from siting.frames import FACILITY_KINDS
 from siting.inputs import tables
+from siting.said import Said, beside
 from siting.sources import as_points
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def facilities_of(frame: gpd.GeoDataFrame, spec: Source) -> gpd.GeoDataFrame:
 
 
 def with_signals(
-    city_map: CityMap, frame: gpd.GeoDataFrame, spec: Source, notes: list[str]
+    city_map: CityMap, frame: gpd.GeoDataFrame, spec: Source, notes: list[Said]
 ) -> CityMap:
     """
     Add signals at the road vertices nearest to own junctions.
@@ -105,10 +106,13 @@ def with_signals(
     near = np.asarray(distance) <= JUNCTION_M
     if not near.all():
         ids = ", ".join(frame[frame.columns[0]][~near].head(5))
-        notes.append(
-            f"{spec.file}: {int((~near).sum()):,} junctions are farther than "
-            f"{JUNCTION_M:.0f} m from any road vertex and are left out ({ids})"
+        count = int((~near).sum())
+        said = Said(
+            f"{count:,} 个路口距任何道路节点超过 {JUNCTION_M:.0f} m，已略去（{ids}）",
+            f"{count:,} junctions are farther than "
+            f"{JUNCTION_M:.0f} m from any road vertex and are left out ({ids})",
         )
+        notes.append(beside(spec.file, said))
     kinds = frame["kind"].where(frame["kind"] != "", "traffic_signals")[near].tolist()
     vertex = roads.vertex_id[row[near]]
     added = tables.make_signals(vertex, kinds, xy[row[near]], roads.vertex_id)

@@ -12,6 +12,7 @@ import shapely
 from siting.city.sources import gather
 from siting.datum import geodesic_length_m, metric_crs
 from siting.errors import InputError
+from siting.said import Said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,8 +85,8 @@ class City:
     districts: gpd.GeoDataFrame
     crs: CRS
     share: float
-    notes: tuple[str, ...]
-    target_notes: dict[str, str]
+    notes: tuple[Said, ...]
+    target_notes: dict[str, Said]
     inputs: tuple[dict[str, str], ...]
     layers: dict[str, gpd.GeoDataFrame] = field(default_factory=dict)
     locks: tuple[Match, ...] = ()
@@ -211,13 +212,16 @@ def _cut_map(city_map: CityMap, districts: gpd.GeoDataFrame) -> CityMap:
 
 def _apportion(
     model: Model, districts: gpd.GeoDataFrame, reached: npt.NDArray[np.bool_], share: float
-) -> tuple[Model, tuple[str, ...], dict[str, str]]:
+) -> tuple[Model, tuple[Said, ...], dict[str, Said]]:
     """Give the planned districts their share of the city's fleets, targets and budget."""
     if reached.all():
         return model, (), {}
     left = "、".join(districts.name[~reached])
     missing = int((~reached).sum())
-    note = f"not planned, for want of roads: {missing} of {len(districts)} districts ({left})"
+    note = Said(
+        f"因缺少道路未作规划：{len(districts)} 个区县中的 {missing} 个（{left}）",
+        f"not planned, for want of roads: {missing} of {len(districts)} districts ({left})",
+    )
     if model.area.partial == "whole":
         return model, (note,), {}
     fleets = {
@@ -244,13 +248,19 @@ def _apportion(
     charging = model.charging.model_copy(
         update={"budget_cny": None if budget is None else budget * share}
     )
-    said = f"the share of the planned districts by population, {share:.1%} of the city's "
-    notes: dict[str, str] = {
-        target.measure: f"{said}{target.at_least:,.0f}"
+    zh, en = "按人口计，规划区县占全市", "the share of the planned districts by population"
+    notes: dict[str, Said] = {
+        target.measure: Said(
+            f"{zh} {target.at_least:,.0f} 的 {share:.1%}",
+            f"{en}, {share:.1%} of the city's {target.at_least:,.0f}",
+        )
         for target in model.targets
         if target.measure in APPORTIONED
     }
-    whole = f"fleets, targets and budget are {share:.1%} of the city's, by population"
+    whole = Said(
+        f"车队、目标与预算按人口取全市的 {share:.1%}",
+        f"fleets, targets and budget are {share:.1%} of the city's, by population",
+    )
     scaled = model.model_copy(
         update={
             "demand": model.demand.model_copy(update=fleets),

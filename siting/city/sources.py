@@ -38,6 +38,7 @@ from siting.layers import read_map, read_polygons
 from siting.model.roadside import ROADSIDE_FILES
 from siting.model.sources import OWN_KINDS, Source
 from siting.model.testroads import TESTROADS_FILES
+from siting.said import Said, beside, joined
 from siting.sample import sample_version, write_sample
 from siting.sources import Layer, read_layer
 from siting.text import slug
@@ -81,7 +82,7 @@ class Found:
     map: CityMap
     districts: gpd.GeoDataFrame
     layers: dict[str, gpd.GeoDataFrame]
-    notes: tuple[str, ...]
+    notes: tuple[Said, ...]
     inputs: tuple[dict[str, str], ...]
 
 
@@ -131,7 +132,7 @@ def gather(model: Model, *, cache: Path, problems: Problems | None = None) -> Fo
         A file can't be read, is mislabelled, or doesn't fit the others.
     """
     wrong = problems or Problems()
-    notes: list[str] = []
+    notes: list[Said] = []
     known = _known_districts(model, wrong)
     area = None if known is None else bounds_of(known)
     city_map, record = _roads(model, cache, area, wrong, notes)
@@ -150,7 +151,12 @@ def gather(model: Model, *, cache: Path, problems: Problems | None = None) -> Fo
     if districts is None:
         # The rest is still worth a look: the extent of the roads stands in for the districts.
         districts = wrong.run(district_of_extent, city_map.roads, model.area.city)
-        notes.append("the districts can't be read: what follows is of the extent of the roads")
+        notes.append(
+            Said(
+                "行政区无法读取：以下按道路范围计",
+                "the districts can't be read: what follows is of the extent of the roads",
+            )
+        )
     if districts is None:
         _own_layers(model, None, city_map, wrong, notes)
         return None
@@ -180,7 +186,7 @@ def _known_districts(model: Model, wrong: Problems) -> gpd.GeoDataFrame | None:
 
 
 def _roads(
-    model: Model, cache: Path, area: Bounds | None, wrong: Problems, notes: list[str]
+    model: Model, cache: Path, area: Bounds | None, wrong: Problems, notes: list[Said]
 ) -> tuple[CityMap | None, dict[str, str] | None]:
     """Read the road file, writing the sample city first where the model asks for it."""
     spec = model.sources.roads
@@ -199,14 +205,14 @@ def _roads(
         return None, None
 
 
-def _record(kind: str, path: Path, spec: Source, notes: list[str], source: str) -> dict[str, str]:
+def _record(kind: str, path: Path, spec: Source, notes: list[Said], source: str) -> dict[str, str]:
     """Describe an input file for run.json, and note what is odd about its entry."""
     found = describe_file(kind, path, spec, source)
     notes.extend(found.notes)
     return found.record
 
 
-def _model_files(model: Model, wrong: Problems, notes: list[str]) -> Iterator[dict[str, str]]:
+def _model_files(model: Model, wrong: Problems, notes: list[Said]) -> Iterator[dict[str, str]]:
     """Describe the files that parts of the model name beside `sources`."""
     parts = (
         ("charging", model.charging, ("substations",)),
@@ -238,7 +244,7 @@ def _sample(model: Model, cache: Path) -> Path:
 
 
 def _districts(
-    model: Model, city_map: CityMap, wrong: Problems, notes: list[str]
+    model: Model, city_map: CityMap, wrong: Problems, notes: list[Said]
 ) -> tuple[gpd.GeoDataFrame | None, tuple[dict[str, str], ...]]:
     """Return the districts that come from the map, a layer or the extent of the roads."""
     area, spec = model.area, model.sources.districts
@@ -266,16 +272,16 @@ def _asked(spec: Source, what: str) -> Asked:
     return Asked(spec.file, what, spec.datum, spec.fix)
 
 
-def _boundary_notes(districts: gpd.GeoDataFrame, spec: Source, notes: list[str]) -> None:
+def _boundary_notes(districts: gpd.GeoDataFrame, spec: Source, notes: list[Said]) -> None:
     """Say which districts overlap and where gaps are."""
     found = boundary_problems(districts)
     if found and spec.checks == "strict":
         raise InputError(
-            f"overlapping_or_gappy_districts: {'; '.join(found[:5])}",
+            f"overlapping_or_gappy_districts: {joined(found[:5])}",
             where=spec.file,
             cure="Draw shared borders once, or set `checks: lenient`",
         )
-    notes.extend(f"{spec.file}: {sentence}" for sentence in found)
+    notes.extend(beside(spec.file, sentence) for sentence in found)
 
 
 def _hygiene(spec: Source) -> Hygiene:
@@ -283,7 +289,7 @@ def _hygiene(spec: Source) -> Hygiene:
 
 
 def _own_layers(
-    model: Model, area: Bounds | None, city_map: CityMap | None, wrong: Problems, notes: list[str]
+    model: Model, area: Bounds | None, city_map: CityMap | None, wrong: Problems, notes: list[Said]
 ) -> tuple[dict[str, gpd.GeoDataFrame], tuple[dict[str, str], ...]]:
     """Read every own layer, and hold it against the roads."""
     layers: dict[str, gpd.GeoDataFrame] = {}
@@ -308,7 +314,7 @@ def _own_layers(
     return layers, tuple(records)
 
 
-def _beside_roads(kind: str, spec: Source, layer: Layer, city_map: CityMap) -> tuple[str, ...]:
+def _beside_roads(kind: str, spec: Source, layer: Layer, city_map: CityMap) -> tuple[Said, ...]:
     """Compare the datum of a layer, and its distance to the roads."""
     frame, roads = layer.frame, city_map.roads
     if kind == "buildings":
@@ -321,13 +327,16 @@ def _beside_roads(kind: str, spec: Source, layer: Layer, city_map: CityMap) -> t
     guess = refuse_shifted(
         shapes[placed], roads.frame.geometry.to_numpy(), _asked(spec, _WHAT[kind])
     )
-    notes: list[str] = []
+    notes: list[Said] = []
     if guess.datum is None and "datum" not in spec.model_fields_set and is_degrees_table(spec):
-        notes.append(
-            f"{spec.file}: no `datum:` is stated and its {len(frame):,} places don't tell it by "
+        said = Said(
+            f"未写明 `datum:`，且 {len(frame):,} 个点的位置不足以判断坐标系，按 WGS-84 处理；"
+            "国内地图服务导出的表格为 gcj02 或 bd09",
+            f"no `datum:` is stated and its {len(frame):,} places don't tell it by "
             "how they stand beside the roads; taken as WGS-84. Tables from map services in China "
-            "are gcj02 or bd09"
+            "are gcj02 or bd09",
         )
+        notes.append(beside(spec.file, said))
     if kind in {"existing", "sites", "junctions"}:
         id_ = str(frame.columns[0])
         notes.extend(far_from_roads(frame[placed], id_, roads, _hygiene(spec)))
@@ -351,7 +360,7 @@ def _with_own(
     layers: dict[str, gpd.GeoDataFrame],
     model: Model,
     wrong: Problems,
-    notes: list[str],
+    notes: list[Said],
 ) -> CityMap:
     """Add own sites to the facilities and own junctions to the signals; own buildings go first."""
     try:

@@ -10,6 +10,7 @@ import shapely
 
 from siting.datum import lonlat_to_metric
 from siting.inputs.tables import area_m2
+from siting.said import Said
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -132,7 +133,7 @@ def housed(
     )
 
 
-def housing_note(buildings: int | None, homes: Homes, held: Floats, people: Floats) -> str:
+def housing_note(buildings: int | None, homes: Homes, held: Floats, people: Floats) -> Said:
     """
     Say what people were spread by where no source counts them, one sentence.
 
@@ -145,15 +146,28 @@ def housing_note(buildings: int | None, homes: Homes, held: Floats, people: Floa
     held, people
         People in mapped homes and in all, of those districts, shape (d,).
     """
-    streets = "people are spread within each district by streets and land use"
     if not len(homes.floor_m2):
-        why = "buildings weren't read" if buildings is None else "no homes are known there"
-        return f"{streets} ({why}), to the census exactly"
+        unread = buildings is None
+        zh, en = (
+            ("未读取建筑", "buildings weren't read")
+            if unread
+            else ("当地没有已知住宅", "no homes are known there")
+        )
+        return Said(
+            f"各区县人口按街道与用地分布（{zh}），总数与普查一致",
+            f"people are spread within each district by streets and land use ({en}), to the census "
+            "exactly",
+        )
     share = float(held.sum()) / max(float(people.sum()), 1e-9)
     hectares = float(homes.floor_m2.sum()) / HECTARE_M2
-    text = (
+    zh = (
+        f"人口按 {len(homes.floor_m2):,} 栋视为住宅的建筑（建筑面积 {hectares:,.1f} 公顷）分布，"
+        f"可容纳 {share:.0%} 的人口"
+    )
+    en = (
         f"people are spread by {len(homes.floor_m2):,} buildings taken for homes, "
         f"{hectares:,.1f} hectares of floor, as far as these hold them ({share:.0%} of the people)"
     )
-    rest = "" if share >= 1 - 1e-9 else "; the others by streets and land use"
-    return f"{text}{rest}, to the census exactly"
+    if share < 1 - 1e-9:
+        zh, en = f"{zh}；其余按街道与用地分布", f"{en}; the others by streets and land use"
+    return Said(f"{zh}，总数与普查一致", f"{en}, to the census exactly")

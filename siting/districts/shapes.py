@@ -10,6 +10,7 @@ import pandas as pd
 import shapely
 
 from siting.facts import district_table
+from siting.said import Said
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -84,7 +85,7 @@ def polygons(geometry: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
     return np.asarray(fixed, dtype=object)
 
 
-def boundary_problems(districts: gpd.GeoDataFrame) -> tuple[str, ...]:
+def boundary_problems(districts: gpd.GeoDataFrame) -> tuple[Said, ...]:
     """
     Return sentences on overlaps between districts and holes among them.
 
@@ -101,14 +102,20 @@ def boundary_problems(districts: gpd.GeoDataFrame) -> tuple[str, ...]:
     area = shapely.area(polygon)
     real = common > SLIVER_SHARE * np.minimum(area[first], area[second])
     found = [
-        f"{names[a]} and {names[b]} overlap by {size / 1e6:.2f} km2"
+        Said(
+            f"{names[a]} 与 {names[b]} 重叠 {size / 1e6:.2f} km²",
+            f"{names[a]} and {names[b]} overlap by {size / 1e6:.2f} km2",
+        )
         for a, b, size in zip(first[real], second[real], common[real], strict=True)
     ]
     whole = shapely.get_parts(shapely.union_all(polygon))
     holes = shapely.polygons(np.concatenate([shapely.get_rings(p)[1:] for p in whole]))
     sizes = np.atleast_1d(shapely.area(holes))
     found += [
-        f"A gap of {size / 1e6:.2f} km2 lies between the districts"
+        Said(
+            f"各区县之间有 {size / 1e6:.2f} km² 的空隙",
+            f"A gap of {size / 1e6:.2f} km2 lies between the districts",
+        )
         for size in sizes[sizes > SLIVER_SHARE * area.min()]
     ]
     return tuple(found)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from siting.formulate.testroads import SideRow
+from siting.said import Said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -98,7 +99,7 @@ class RoadAsked:
 
 def road_rows(
     facts: RoadFacts, asked: RoadAsked, settings: TestRoads
-) -> tuple[tuple[SideRow, ...], tuple[str, ...]]:
+) -> tuple[tuple[SideRow, ...], tuple[Said, ...]]:
     """
     Write the side rows; numbers as in `models/formulations/testroads.md`.
 
@@ -118,7 +119,7 @@ def road_rows(
         line is short then.
     """
     rows: list[SideRow] = []
-    notes: list[str] = []
+    notes: list[Said] = []
     for parts in (
         _sort_rows(facts, asked, settings),
         _grade_rows(facts, asked, settings),
@@ -128,7 +129,7 @@ def road_rows(
         _money_rows(facts, settings),
     ):
         for part in parts:
-            if isinstance(part, str):
+            if isinstance(part, Said):
                 notes.append(part)
             else:
                 rows.append(part)
@@ -136,12 +137,15 @@ def road_rows(
 
 
 def _held(
-    name: str, what: str, coefficient: Floats, least: float, facts: RoadFacts, clause: str
-) -> Iterator[SideRow | str]:
+    name: str, what: Said, coefficient: Floats, least: float, facts: RoadFacts, clause: str
+) -> Iterator[SideRow | Said]:
     """Ask for at least so much, or for all that there is."""
     there = float(coefficient[facts.usable].sum())
     if there < least:
-        yield f"{what}: the map has {there:,.0f} of the {least:,.0f} asked for"
+        yield Said(
+            f"{what.zh}：要求 {least:,.0f}，地图上只有 {there:,.0f}",
+            f"{what.en}: the map has {there:,.0f} of the {least:,.0f} asked for",
+        )
         least = there
     if least > 0:
         yield SideRow(name, coefficient, least, np.inf, clause)
@@ -152,7 +156,7 @@ def _most_of(there: Floats, count: int) -> set[int]:
     return set(np.argsort(-there, kind="stable")[:count].tolist())
 
 
-def _sort_rows(facts: RoadFacts, asked: RoadAsked, settings: TestRoads) -> Iterator[SideRow | str]:
+def _sort_rows(facts: RoadFacts, asked: RoadAsked, settings: TestRoads) -> Iterator[SideRow | Said]:
     """Rows (9): least kilometres and most share of a sort of roads."""
     metres = np.where(facts.usable, facts.metres, 0.0)
     there = np.array([metres[facts.group == k].sum() for k in range(len(settings.groups))])
@@ -163,19 +167,25 @@ def _sort_rows(facts: RoadFacts, asked: RoadAsked, settings: TestRoads) -> Itera
         if number in held:
             least = max(1000 * group.at_least_km.value, 1.0)
             name = f"t9_least_{group.id}"
-            yield from _held(name, f"{group.label_en}, m", mine, least, facts, clause)
+            what = Said(f"{group.label_zh}（m）", f"{group.label_en}, m")
+            yield from _held(name, what, mine, least, facts, clause)
         # What is fixed is there whatever its share.
         mine = np.where(facts.fixed, 0.0, mine)
         most = group.at_most_share.value
         others = float(metres.sum() - there[number]) + float(metres[facts.fixed].sum())
         least = max(most, 1 - ROOM * others / max(asked.least_m, 1.0))
         if least > most:
-            yield f"{group.label_en}: up to {least:.1%} of the length, for want of other roads"
+            yield Said(
+                f"{group.label_zh}：因缺少其他道路，可占里程的 {least:.1%}",
+                f"{group.label_en}: up to {least:.1%} of the length, for want of other roads",
+            )
         if least < 1 and mine.any():
             yield SideRow(f"t9_most_{group.id}", mine - least * facts.metres, -np.inf, 0.0)
 
 
-def _grade_rows(facts: RoadFacts, asked: RoadAsked, settings: TestRoads) -> Iterator[SideRow | str]:
+def _grade_rows(
+    facts: RoadFacts, asked: RoadAsked, settings: TestRoads
+) -> Iterator[SideRow | Said]:
     """Rows (10): least share of a grade of complexity."""
     floors = {grade.grade: (grade.at_least_share.value, grade.clause) for grade in settings.grades}
     names = np.unique(facts.grade[facts.usable].astype(str))
@@ -190,7 +200,10 @@ def _grade_rows(facts: RoadFacts, asked: RoadAsked, settings: TestRoads) -> Iter
         mine = of.get(name, np.zeros(len(facts.metres)))
         room = ROOM * float(mine[facts.usable].sum()) / max(asked.least_m, 1.0)
         if room < wanted:
-            yield f"grade {name}: the map holds {room:.1%} of the {wanted:.1%} asked for"
+            yield Said(
+                f"复杂度 {name} 级：要求 {wanted:.1%}，地图上只有 {room:.1%}",
+                f"grade {name}: the map holds {room:.1%} of the {wanted:.1%} asked for",
+            )
         share = min(room, wanted)
         if share > 0:
             yield SideRow(f"t10_grade_{name}", mine - share * facts.metres, 0.0, np.inf, clause)
@@ -198,7 +211,7 @@ def _grade_rows(facts: RoadFacts, asked: RoadAsked, settings: TestRoads) -> Iter
 
 def _district_rows(
     facts: RoadFacts, asked: RoadAsked, settings: TestRoads
-) -> Iterator[SideRow | str]:
+) -> Iterator[SideRow | Said]:
     """Rows (11): low-speed kilometres in the districts, those with most of them first."""
     wanted = int(np.ceil(asked.low_speed_share * len(asked.districts) - 1e-9))
     slow = np.where(facts.low_speed, facts.metres, 0.0)
@@ -207,31 +220,34 @@ def _district_rows(
     least = 1000 * settings.low_speed_km.value
     clause = asked.clause.get("low_speed_districts", "")
     for id_ in sorted(held[:wanted]):
-        what = f"low-speed roads of district {id_}, m"
+        what = Said(f"{id_} 区县的低速道路（m）", f"low-speed roads of district {id_}, m")
         yield from _held(f"t11_low_speed_{id_}", what, each[id_], least, facts, clause)
 
 
-def _tier_rows(facts: RoadFacts, asked: RoadAsked, settings: TestRoads) -> Iterator[SideRow | str]:
+def _tier_rows(facts: RoadFacts, asked: RoadAsked, settings: TestRoads) -> Iterator[SideRow | Said]:
     """Rows (12): a closed ground, a semi-open area, an expressway section."""
     clause = asked.clause.get("base_tiers", "")
     if asked.tiers >= 1:
         touching = facts.closed.astype(np.float64)
-        yield from _held("t12_closed", "closed test grounds", touching, 1.0, facts, clause)
+        what = Said("封闭测试场", "closed test grounds")
+        yield from _held("t12_closed", what, touching, 1.0, facts, clause)
     if asked.tiers >= 2:  # noqa: PLR2004  (the second tier)
         some = np.where(facts.semi_open, facts.metres, 0.0)
         least = 1000 * settings.semi_open_km.value
-        yield from _held("t12_semi_open", "semi-open area, m", some, least, facts, clause)
+        what = Said("半开放区域（m）", "semi-open area, m")
+        yield from _held("t12_semi_open", what, some, least, facts, clause)
     if asked.tiers >= 3:  # noqa: PLR2004  (the third)
         some = np.where(facts.expressway, facts.metres, 0.0)
         least = 1000 * settings.expressway_km.value
         if facts.section.any():
             least = min(least, float(facts.metres[facts.section].sum()))
-        yield from _held("t12_expressway", "expressway, m", some, least, facts, clause)
+        what = Said("高速公路（m）", "expressway, m")
+        yield from _held("t12_expressway", what, some, least, facts, clause)
 
 
 def _scenario_rows(
     facts: RoadFacts, asked: RoadAsked, settings: TestRoads
-) -> Iterator[SideRow | str]:
+) -> Iterator[SideRow | Said]:
     """Rows (13): least places of a scenario that test roads serve."""
     there = np.asarray(facts.served.sum(axis=1), dtype=np.float64).ravel()
     held = _most_of(there, asked.scenarios)
@@ -240,10 +256,11 @@ def _scenario_rows(
         clause = next(iter(scenario.clauses), "")
         least = float(max(scenario.at_least, int(number in held)))
         name = f"t13_{scenario.id}"
-        yield from _held(name, scenario.label_en, served, least, facts, clause)
+        what = Said(scenario.label_zh, scenario.label_en)
+        yield from _held(name, what, served, least, facts, clause)
 
 
-def _money_rows(facts: RoadFacts, settings: TestRoads) -> Iterator[SideRow | str]:
+def _money_rows(facts: RoadFacts, settings: TestRoads) -> Iterator[SideRow | Said]:
     """Row (14): the budget, or the sum of those of the phases."""
     budgets = [phase.budget_cny for phase in settings.phases]
     limits = [settings.budget_cny] if settings.budget_cny is not None else []

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from siting.inputs import tags
+from siting.said import Said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +92,7 @@ def road_columns(frame: gpd.GeoDataFrame) -> pd.DataFrame:
 
 
 def drivable(
-    frame: gpd.GeoDataFrame, columns: pd.DataFrame, notes: list[str]
+    frame: gpd.GeoDataFrame, columns: pd.DataFrame, notes: list[Said]
 ) -> npt.NDArray[np.bool_]:
     """
     Tell which features cars may use, and put their class into `columns.highway`.
@@ -102,15 +103,27 @@ def drivable(
     classes = tags.parse_all(words, tags.road_class)
     unknown = pd.Series([w for w, c in zip(words, classes, strict=True) if c is None], dtype="str")
     if len(unknown) == len(words) and not unknown.str.len().any():
-        notes.append("the layer gives no road classes; all roads count as unclassified")
+        notes.append(
+            Said(
+                "图层没有道路等级，全部按 unclassified 计",
+                "the layer gives no road classes; all roads count as unclassified",
+            )
+        )
     elif len(unknown):
         most = unknown.value_counts().head(_SHOWN)
         shown = ", ".join(f"{word or 'empty'} ({count:,})" for word, count in most.items())
-        notes.append(f"road classes that aren't known count as unclassified: {shown}")
+        zh = f"无法识别的道路等级按 unclassified 计：{shown}"
+        notes.append(Said(zh, f"road classes that aren't known count as unclassified: {shown}"))
     columns["highway"] = [tags.UNKNOWN_CLASS if c is None else c for c in classes]
     open_to_cars = np.array([c != "" for c in classes], dtype=np.bool_) & _access(frame)
     if not open_to_cars.all():
-        notes.append(f"{int((~open_to_cars).sum()):,} lines that cars may not use were left out")
+        shut = f"{int((~open_to_cars).sum()):,}"
+        notes.append(
+            Said(
+                f"{shut} 条汽车不能通行的线已略去",
+                f"{shut} lines that cars may not use were left out",
+            )
+        )
     return open_to_cars
 
 
@@ -125,7 +138,7 @@ def _access(frame: gpd.GeoDataFrame) -> npt.NDArray[np.bool_]:
     return joined["allowed"].to_numpy(dtype=np.bool_)
 
 
-def directions(columns: pd.DataFrame, *, directed: bool, notes: list[str]) -> npt.NDArray[np.int8]:
+def directions(columns: pd.DataFrame, *, directed: bool, notes: list[Said]) -> npt.NDArray[np.int8]:
     """
     Return 0 both ways, 1 along, -1 against, for lines without an opposite one.
 
@@ -142,7 +155,12 @@ def directions(columns: pd.DataFrame, *, directed: bool, notes: list[str]) -> np
         if directed:
             return np.ones(len(columns), dtype=np.int8)
         # The direction that a centreline happens to be drawn in says nothing.
-        notes.append("the layer doesn't say which roads are one-way; all count as two-way")
+        notes.append(
+            Said(
+                "图层未说明哪些道路单行，全部按双向计",
+                "the layer doesn't say which roads are one-way; all count as two-way",
+            )
+        )
         return np.zeros(len(columns), dtype=np.int8)
     words = columns["oneway"].tolist()
     letters = {word.upper() for word in words}

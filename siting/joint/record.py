@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from siting.joint.years import fixed_cny, held_targets, items_of, roads_by, with_years
+from siting.said import Said, joined, noted
 from siting.units import money_text, percent_text
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ PROGRAMMES = {
     "testroads": "test_road_cost_cny",
 }
 """Name in the totals of what each programme costs."""
-MEANING = "energy served, kWh a day, by plans of all programmes within one budget"
+MEANING = Said(
+    "统一预算内各专项方案的服务电量（kWh/日）",
+    "energy served, kWh a day, by plans of all programmes within one budget",
+)
 
 
 def with_joint(plan: Plan, model: Model, money: Money, within: Within) -> Plan:
@@ -61,7 +65,8 @@ def with_joint(plan: Plan, model: Model, money: Money, within: Within) -> Plan:
     record: dict[str, Any] = {
         "status": "short" if short["clauses"] else "met",
         "objective": served,
-        "objective_meaning": MEANING,
+        "objective_meaning": MEANING.en,
+        "objective_meaning_zh": MEANING.zh,
         "bound": bound,
         "gap": (bound - served) / max(served, 1e-9),
         "shortfall": short,
@@ -71,7 +76,7 @@ def with_joint(plan: Plan, model: Model, money: Money, within: Within) -> Plan:
     notes = [short_text(record)] if short["clauses"] else []
     settings = {**plan.run["settings"], "budget": plain_budget(model)}
     run = {**plan.run, "joint": record, "settings": settings}
-    return replace(plan, run={**run, "notes": [*notes, *run["notes"]]})
+    return replace(plan, run=noted(run, first=notes))
 
 
 def plain_budget(model: Model) -> dict[str, Any]:
@@ -221,25 +226,29 @@ def joint_text(record: Mapping[str, Any]) -> str:
         )
         parts.append(f"by year: {spent}")
     if record["status"] == "short":
-        parts.append(short_text(record))
+        parts.append(short_text(record).en)
     return "; ".join(parts)
 
 
-def short_text(record: Mapping[str, Any]) -> str:
-    """Say in Chinese and English which targets the money doesn't do for, and by how much."""
+def short_text(record: Mapping[str, Any]) -> Said:
+    """Say which targets the money doesn't do for, and by how much."""
     short = record["shortfall"]
-    zh = "；".join(
-        f"{one['clause'] or '自定'} {one['measure']} 差 {one['short']:,.4g} {one['unit']}"
-        for one in short["clauses"]
-    )
-    en = "; ".join(
-        f"{one['clause'] or 'own target'} {one['measure']} by {one['short']:,.4g} {one['unit']}"
-        for one in short["clauses"]
-    )
-    how = "no plan holds" if short["proven"] else "no plan was found with"
-    why = ""
+    missed = joined(_missed(one) for one in short["clauses"])
+    zh, en = missed.zh, missed.en
     if short["share"] < 1:
-        why = (
-            f" (targets of charging held at {short['share']:.1%}; {how} {short['most_share']:.1%})"
-        )
-    return f"缺口方案：{zh} / shortfall plan, the targets are not all met: {en}{why}"
+        held, most = f"{short['share']:.1%}", f"{short['most_share']:.1%}"
+        proven = short["proven"]
+        none = "没有方案能达到" if proven else "未找到方案达到"
+        how = "no plan holds" if proven else "no plan was found with"
+        zh += f"（充换电目标按 {held} 执行；{none} {most}）"
+        en += f" (targets of charging held at {held}; {how} {most})"
+    return Said(f"缺口方案：{zh}", f"shortfall plan, the targets are not all met: {en}")
+
+
+def _missed(one: Mapping[str, Any]) -> Said:
+    """Say by how much a clause is short."""
+    amount = f"{one['short']:,.4g} {one['unit']}"
+    return Said(
+        f"{one['clause'] or '自定'} {one['measure']} 差 {amount}",
+        f"{one['clause'] or 'own target'} {one['measure']} by {amount}",
+    )

@@ -126,6 +126,7 @@ def with_years(plan: Plan, model: Model, share: float = 1.0) -> tuple[Plan, dict
     record = {
         "objective": objective,
         "objective_meaning": "energy served early: kWh a day of each station times years it serves",
+        "objective_meaning_zh": "早服务的电量：各站 kWh/日乘以服务年数",
         "bound": max(bound, objective),
         "gap": max(0.0, bound - objective) / max(objective, 1e-9),
     }

@@ -13,6 +13,7 @@ import shapely
 from siting.candidates.roadlists import RoadList, Stretch, match_roads
 from siting.datum import geometry_to_metric, lonlat_to_metric
 from siting.locks.reading import place_of
+from siting.said import joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -164,4 +165,4 @@ def match_road(
         listed = RoadList((), shapes, ("the shape",))
     rows, missed = match_roads(corridors, pool.crs, listed)
     ids = tuple(pool.ids[rows].tolist())
-    return Match(ids, "road" if ids else "none", problem="; ".join(missed) if not ids else "")
+    return Match(ids, "road" if ids else "none", problem=str(joined(missed)) if not ids else "")

@@ -17,6 +17,8 @@ from siting.locks.charging import charging_collisions
 from siting.locks.matching import Match, match_lock, pool_of
 from siting.locks.others import Grounds, match_others
 from siting.locks.reading import written_locks
+from siting.locks.record import DEEDS, NAMES
+from siting.said import Said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,15 +138,30 @@ def _settled(one: Numbered) -> Numbered:
     return replace(one, lock=one.lock.model_copy(update={"ids": one.match.ids}))
 
 
-def _note(one: Numbered, near_m: float) -> str:
+def _note(one: Numbered, near_m: float) -> Said:
+    """Say what a lock was matched to."""
     match, ids = one.match, ", ".join(one.match.ids[:5])
     if match.how == "none":
-        return f"{one.text}: nothing could be built there anyway"
+        return _of_lock(one, "该处本来就不能建设", "nothing could be built there anyway")
     if match.how == "own":
-        return f"{one.text}: no candidate within {near_m:,.0f} m, so that the place is one: {ids}"
-    away = f", {match.distance_m:,.0f} m away (up to {near_m:,.0f} m)"
-    away = away if np.isfinite(match.distance_m) else f", {len(match.ids)} by {match.how}"
-    return f"{one.text}: matched to {ids}{away}"
+        return _of_lock(
+            one,
+            f"{near_m:,.0f} m 内没有候选点，以该处为候选点：{ids}",
+            f"no candidate within {near_m:,.0f} m, so that the place is one: {ids}",
+        )
+    if np.isfinite(match.distance_m):
+        zh = f"相距 {match.distance_m:,.0f} m（不超过 {near_m:,.0f} m）"
+        en = f"{match.distance_m:,.0f} m away (up to {near_m:,.0f} m)"
+    else:
+        zh, en = f"{len(match.ids)} 处，按 {match.how}", f"{len(match.ids)} by {match.how}"
+    return _of_lock(one, f"对应 {ids}，{zh}", f"matched to {ids}, {en}")
+
+
+def _of_lock(one: Numbered, zh: str, en: str) -> Said:
+    """Put number, origin and what a lock asks before what is said of it."""
+    lock = one.lock
+    asked = f"{DEEDS[lock.what][0]}{NAMES[lock.item][0]} {lock_name(lock)}"
+    return Said(f"锁定 {one.number}（{lock.origin}：{asked}）：{zh}", f"{one.text}: {en}")
 
 
 def _with_own(

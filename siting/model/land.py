@@ -64,15 +64,25 @@ class Existing(Part):
     map_piles: Literal["unknown", "capacity"] = "unknown"
     """Piles of a station that only the map shows: `unknown`, so that the plan puts piles there as
     if new; `capacity` takes the vehicles that charge at once, OSM's `capacity`, as piles."""
-    keep_cny: NotNegative = Figure(value=0, unit="CNY", source="keeping a station costs nothing")
+    keep_cny: NotNegative = Figure(
+        value=0, unit="CNY", source="keeping a station costs nothing", source_zh="保留站点不计费用"
+    )
     """What the plan pays to keep a station, which closing it saves; a row may say its own."""
     near_m: Positive = Figure(
-        value=60, unit="m", source="planner's own: one forecourt", confidence="memory"
+        value=60,
+        unit="m",
+        source="planner's own: one forecourt",
+        source_zh="规划人员自定：一处场地",
+        confidence="memory",
     )
     """A station of the table and one of the map this near to each other are one, unless their names
     contradict it."""
     match_m: Positive = Figure(
-        value=250, unit="m", source="planner's own: one block", confidence="memory"
+        value=250,
+        unit="m",
+        source="planner's own: one block",
+        source_zh="规划人员自定：一个街区",
+        confidence="memory",
     )
     """The same up to this distance where their names are alike."""
 
@@ -84,7 +94,9 @@ class Exclusion(Part):
     """Polygons of this kind in `sources.exclusions` (永久基本农田); empty: all of them."""
     near: Kinds = ()
     """Instead of polygons: around facilities of these kinds on the map (`school`, `hospital`)."""
-    buffer_m: NotNegative = Figure(value=0, unit="m", source="no distance is kept")
+    buffer_m: NotNegative = Figure(
+        value=0, unit="m", source="no distance is kept", source_zh="不留间距"
+    )
     """Distance kept beyond the polygon, or beyond the edge of the facility."""
     effect: Literal["cut", "dearer"] = "cut"
     """`cut`: no new site there; `dearer`: opening one costs `cost_factor` times as much, and a

@@ -17,7 +17,7 @@ from pydantic import (
 from siting.errors import ModelError
 from siting.model.budget import Budget  # noqa: TC001  (pydantic reads it)
 from siting.model.checks import cross_problems
-from siting.model.figures import Figure, NotNegative, PartOfOne, Positive, Share
+from siting.model.figures import Figure, NotNegative, PartOfOne, Positive, Share, Words
 from siting.model.figures import Part as _Part
 from siting.model.file import DEFAULTS, Written, explain, find_model, read_model, resolve_file
 from siting.model.land import Exclusion, Existing
@@ -31,6 +31,7 @@ from siting.model.sources import Sources, remember_lines, source_problems
 from siting.model.testroads import MEASURES as TESTROADS_MEASURES
 from siting.model.testroads import TESTROADS_FILES, TestRoads
 from siting.model.yaml import Problem
+from siting.said import Said, same
 from siting.text import slug
 
 if TYPE_CHECKING:
@@ -237,6 +238,8 @@ class Target(_Part):
     """Least value; a share from 0 to 1 where the measure is one."""
     reading: str = ""
     """How the text is read where it leaves it open; printed with the target."""
+    reading_zh: str = ""
+    """The same in Chinese; left out: as `reading`."""
 
     @field_validator("at_least")
     @classmethod
@@ -286,14 +289,25 @@ class Model(_Part):
     locks: tuple[Lock, ...] = ()
     """What has to be built, can't be, or has a size; a path is short for `sources.locks`."""
     lock_near_m: Positive = Figure(
-        value=150, unit="m", source="planner's own: the spacing of sites", confidence="memory"
+        value=150,
+        unit="m",
+        source="planner's own: the spacing of sites",
+        source_zh="规划人员自定：站址间距",
+        confidence="memory",
     )
     """A lock by place means the nearest candidate up to this far."""
-    notes: tuple[str, ...] = ()
-    """Sentences printed with the plan, for example that the documents set no charging target."""
+    notes: tuple[str | Words, ...] = ()
+    """Sentences printed with the plan, `zh` and `en` each or one text for both languages."""
     solve: Solve = Solve()
     scenarios: Scenarios = Scenarios()
     """What `siting sweep` plans beside the model as it is."""
+
+    @property
+    def said_notes(self) -> tuple[Said, ...]:
+        """The notes in both languages."""
+        return tuple(
+            same(note) if isinstance(note, str) else Said(note.zh, note.en) for note in self.notes
+        )
 
     @model_validator(mode="after")
     def _years_of_budget(self) -> Model:

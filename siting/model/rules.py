@@ -38,7 +38,9 @@ class Readings(Part):
     station: Literal["charging", "charging_and_swap"] = "charging"
     """充换电站: `charging` counts the planned charging stations alone, `charging_and_swap` also
     the swap stations in `swap_stations`."""
-    swap_stations: NotNegative = Figure(value=0, unit="stations", source="none are known")
+    swap_stations: NotNegative = Figure(
+        value=0, unit="stations", source="none are known", source_zh="没有已知的"
+    )
     """Swap stations in use or planned elsewhere; they count under `charging_and_swap`."""
     pile: Literal["pile", "gun"] = "pile"
     """充电桩: `pile` counts cabinets, `gun` the vehicles that can charge at once."""
@@ -52,11 +54,19 @@ class ClauseRules(Part):
     """Reaches and sizes that clauses without a number of their own are held with."""
 
     township_radius_m: Positive = Figure(
-        value=5000, unit="m", source="low end of U068 (rural reach 5 to 20 km)", confidence="memory"
+        value=5000,
+        unit="m",
+        source="low end of U068 (rural reach 5 to 20 km)",
+        source_zh="U068 低值（农村可达 5 至 20 km）",
+        confidence="memory",
     )
     """A township is reached by an open station within this network distance (村镇通)."""
     key_area_radius_m: Positive = Figure(
-        value=2000, unit="m", source="middle of U067 (urban reach 2 km)", confidence="memory"
+        value=2000,
+        unit="m",
+        source="middle of U067 (urban reach 2 km)",
+        source_zh="U067 中值（城区可达 2 km）",
+        confidence="memory",
     )
     """A key area is covered by an open station within this network distance."""
     key_area_kinds: Kinds = (
@@ -88,7 +98,9 @@ class ClauseRules(Part):
     """Least power of a pile for heavy vehicles."""
     heavy_piles: int = Field(default=2, ge=1)
     """Piles of `heavy_kw` and more that make a station one for heavy vehicles."""
-    station_use: Share = Figure(value=0, unit="share", source="nothing is asked of a station")
+    station_use: Share = Figure(
+        value=0, unit="share", source="nothing is asked of a station", source_zh="对单站不作要求"
+    )
     """Least share of what its piles can give, at the utilisation that a plan may count on, that a
     new station serves which neither a clause nor the map demands."""
 

@@ -14,6 +14,7 @@ import shapely
 from siting.datum import geometry_to_lonlat, geometry_to_metric
 from siting.errors import InputError
 from siting.model.land import PROGRAMMES, SITE_KINDS, Exclusion
+from siting.said import Said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,18 +34,18 @@ COLUMNS = (
 """Columns of `exclusion_frame` besides the geometry."""
 
 CANDIDATES = {
-    "charging": "candidate sites",
-    "hydrogen": "places for hydrogen stations",
-    "roadside": "sites of roadside units",
-    "testroads": "road sections",
+    "charging": Said("处候选站址", "candidate sites"),
+    "hydrogen": Said("处加氢站候选地", "places for hydrogen stations"),
+    "roadside": Said("处路侧点位", "sites of roadside units"),
+    "testroads": Said("段道路", "road sections"),
 }
 """What each programme chooses from, as messages call it."""
 
 BOUND = {
-    "charging": ("service_area", "rest_area"),
-    "roadside": ("tunnel", "bridge", "toll"),
+    "charging": {"service_area": "服务区", "rest_area": "停车区"},
+    "roadside": {"tunnel": "隧道", "bridge": "桥梁", "toll": "收费站"},
 }
-"""Kinds of which clauses ask for a share; what the land drops isn't counted there."""
+"""Kinds, with their Chinese, of which clauses ask for a share; the land's aren't counted."""
 
 AREA = 2
 """Dimension of polygons."""
@@ -340,7 +341,7 @@ def exclusion_areas(exclusions: gpd.GeoDataFrame, crs: CRS) -> gpd.GeoDataFrame:
     return exclusions.set_geometry(gpd.GeoSeries(areas, crs="EPSG:4326"))
 
 
-def cut_report(dropped: gpd.GeoDataFrame) -> tuple[str, ...]:
+def cut_report(dropped: gpd.GeoDataFrame) -> tuple[Said, ...]:
     """
     Say how many candidates the land cut, by programme and reason.
 
@@ -356,16 +357,28 @@ def cut_report(dropped: gpd.GeoDataFrame) -> tuple[str, ...]:
         if not len(some):
             continue
         counts = some["reason"].value_counts()
-        most = ", ".join(f"{name} ({count:,})" for name, count in counts.head(_SHOWN).items())
-        more = f" and {len(counts) - _SHOWN:,} more" if len(counts) > _SHOWN else ""
-        said.append(f"{len(some):,} {what} were dropped by excluded land: {most}{more}")
-        bound = int(some["kind"].isin(BOUND[programme]).sum()) if programme in BOUND else 0
-        if bound:
-            said.append(
-                f"{bound:,} of them that clauses ask for ({_any(programme)}) aren't counted"
+        first = [f"{name} ({count:,})" for name, count in counts.head(_SHOWN).items()]
+        zh, en = "、".join(first), ", ".join(first)
+        if len(counts) > _SHOWN:
+            zh += f"等，另有 {len(counts) - _SHOWN:,} 种原因"
+            en += f" and {len(counts) - _SHOWN:,} more"
+        head = Said(f"{len(some):,} {what.zh}", f"{len(some):,} {what.en}")
+        said.append(
+            Said(
+                f"{head.zh}因禁止或限制用地被剔除：{zh}",
+                f"{head.en} were dropped by excluded land: {en}",
             )
+        )
+        kinds = BOUND.get(programme, {})
+        bound = int(some["kind"].isin(list(kinds)).sum())
+        if bound:
+            said.append(_uncounted(bound, kinds))
     return tuple(said)
 
 
-def _any(programme: str) -> str:
-    return ", ".join(kind.replace("_", " ") for kind in BOUND[programme])
+def _uncounted(bound: int, kinds: Mapping[str, str]) -> Said:
+    named = ", ".join(kind.replace("_", " ") for kind in kinds)
+    return Said(
+        f"其中条款所要求的（{'、'.join(kinds.values())}）{bound:,} 处不计入",
+        f"{bound:,} of them that clauses ask for ({named}) aren't counted",
+    )

@@ -13,6 +13,7 @@ from siting.datum import lonlat_to_metric
 from siting.errors import InputError
 from siting.model.land import Policy
 from siting.own.matching import match_places
+from siting.said import Said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +69,7 @@ class Existing:
     frame: gpd.GeoDataFrame
     piles: npt.NDArray[np.int64]
     repeated: tuple[str, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Said, ...]
 
 
 def existing_stations(
@@ -133,9 +134,11 @@ def existing_stations(
     own.loc[unnamed, "name"] = [names[number] for number in unnamed.tolist()]
     alone = found.of_second < 0
     again = tuple(drawn["site_id"].to_numpy()[~alone].tolist())
-    told = (
+    told = Said(
+        f"表中有 {len(own):,} 座运营中的站，地图上有 {len(drawn):,} 座；"
+        f"{len(best):,} 座两处都有，地图上另有 {len(again) - len(best):,} 座与其他站重复",
         f"{len(own):,} stations in operation in the table and {len(drawn):,} on the map; "
-        f"{len(best):,} are in both, {len(again) - len(best):,} more of the map repeat one"
+        f"{len(best):,} are in both, {len(again) - len(best):,} more of the map repeat one",
     )
     parts = [(own, own_piles), (drawn[alone], drawn_piles[alone])]
     return _joined(parts, again, (told, *notes, *_unknown_note(drawn[alone])))
@@ -218,7 +221,7 @@ def no_stations(charging: Charging) -> Existing:
 
 
 def _joined(
-    parts: list[tuple[gpd.GeoDataFrame, Ints]], again: tuple[str, ...], notes: tuple[str, ...]
+    parts: list[tuple[gpd.GeoDataFrame, Ints]], again: tuple[str, ...], notes: tuple[Said, ...]
 ) -> Existing:
     frames = [frame for frame, _ in parts]
     joined = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
@@ -233,11 +236,12 @@ def _nothing() -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(columns, geometry=[], crs="EPSG:4326")
 
 
-def _unknown_note(drawn: gpd.GeoDataFrame) -> tuple[str, ...]:
+def _unknown_note(drawn: gpd.GeoDataFrame) -> tuple[Said, ...]:
     count = int((~drawn["known"].to_numpy(dtype=bool)).sum())
     if not count:
         return ()
-    return (f"{count:,} stations in operation are known from the map alone, without their piles",)
+    en = f"{count:,} stations in operation are known from the map alone, without their piles"
+    return (Said(f"{count:,} 座运营中的站只见于地图，桩数不明", en),)
 
 
 def _of_map(shown: gpd.GeoDataFrame, charging: Charging) -> tuple[gpd.GeoDataFrame, Ints]:
@@ -271,7 +275,7 @@ def _of_map(shown: gpd.GeoDataFrame, charging: Charging) -> tuple[gpd.GeoDataFra
 
 def _of_table(
     table: gpd.GeoDataFrame, charging: Charging, where: str
-) -> tuple[gpd.GeoDataFrame, Ints, tuple[str, ...]]:
+) -> tuple[gpd.GeoDataFrame, Ints, tuple[Said, ...]]:
     """Describe the stations of the city's own table."""
     asked, count = charging.existing, len(table)
     ids = _texts(table, "id")
@@ -319,7 +323,7 @@ def _of_table(
 
 def table_piles(
     table: pd.DataFrame, charging: Charging, ids: npt.NDArray[np.object_]
-) -> tuple[Ints, tuple[str, ...], list[str]]:
+) -> tuple[Ints, tuple[Said, ...], list[str]]:
     """
     Read how many piles of each type the rows of a table have.
 
@@ -370,8 +374,8 @@ def table_piles(
         piles[np.arange(len(rest)), kind] += rest
     if assumed:
         what = types[usual]
-        note = f"{assumed:,} stations in operation don't say what type their piles are: {what}"
-        return piles, (note,), problems
+        en = f"{assumed:,} stations in operation don't say what type their piles are: {what}"
+        return piles, (Said(f"{assumed:,} 座运营中的站未说明桩型，按 {what} 计", en),), problems
     return piles, (), problems
 
 

@@ -12,6 +12,7 @@ import shapely
 
 from siting.datum import geodesic_area_km2
 from siting.errors import InputError
+from siting.said import Said, joined
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -241,7 +242,7 @@ def people_of_layer(frame: gpd.GeoDataFrame, source: str) -> PeopleMap:
 
 def covered_districts(
     people: PeopleMap, districts: gpd.GeoDataFrame
-) -> tuple[npt.NDArray[np.bool_], str]:
+) -> tuple[npt.NDArray[np.bool_], Said]:
     """
     Tell in which districts people can be spread by a source.
 
@@ -265,8 +266,15 @@ def covered_districts(
     lived = np.zeros(len(shapes), dtype=np.bool_)
     lived[tree.query(shapes, predicate="intersects")[0]] = True
     covered = np.asarray((inside >= LEAST_COVER * whole) & lived, dtype=np.bool_)
-    note = f"people are spread within each district by {people.source}, to the census exactly"
+    note = Said(
+        f"各区县人口按 {people.source} 分布，总数与普查一致",
+        f"people are spread within each district by {people.source}, to the census exactly",
+    )
     if covered.all():
         return covered, note
     left = "、".join(districts["name"].to_numpy(dtype=object)[~covered].astype(str))
-    return covered, f"{note}; not in {left}, which it doesn't cover, but there by streets"
+    rest = Said(
+        f"{left} 未被覆盖，按街道分布",
+        f"not in {left}, which it doesn't cover, but there by streets",
+    )
+    return covered, joined((note, rest))

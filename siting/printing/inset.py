@@ -12,7 +12,7 @@ from siting.printing.canvas import GREY, INK
 from siting.printing.labels import draw_names
 from siting.printing.layers import area_mm, draw_layers
 from siting.printing.layout import SCALES, Box
-from siting.printing.margin import PAPER, box
+from siting.printing.margin import PAPER, box, draw_graticule
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -137,6 +137,7 @@ def draw_inset(canvas: Canvas, inset: Layout, ground: Ground, words: Words) -> N
     above.set_axis_off()
     over = replace(canvas, page=above)
     box(over, frame, 0.4)
+    draw_graticule(replace(part, page=above), ground.crs, inside=True)
     text = words("inset", n=f"{inset.scale:,}".replace(",", " "))
     tag = Box(frame.left, frame.bottom - 5 * u, over.width_mm(text, 2.4) + 4 * u, 5 * u)
     box(over, tag, 0.0, fill=True, facecolor=PAPER, alpha=0.9, edgecolor="none")

@@ -12,6 +12,7 @@ from siting.printing.layers import HALO
 if TYPE_CHECKING:
     from siting.printing.canvas import Canvas
     from siting.printing.layers import Ground
+    from siting.printing.layout import Layout
     from siting.printing.words import Words
 
 DISTRICT, ROAD = "#3d3650", "#6f5636"
@@ -68,10 +69,24 @@ def _districts(
         line = frame.iloc[row]
         text = canvas.face.clean(words.pick(line["name"], line["name_en"]), 24)
         half, tall = canvas.width_mm(text, 4.0) * metres / 2, 2.6 * layout.unit * metres
+        x, y = _within(layout, float(x), float(y), half, tall)
         box = (x - half, y - tall, x + half, y + tall)
         if _free(box, taken):
             taken.append(box)
             _write(canvas, x, y, text, 4.0, DISTRICT)
+
+
+def _within(layout: Layout, x: float, y: float, half: float, tall: float) -> tuple[float, float]:
+    """Move the middle of a name so that no letter of it lies beyond the frame."""
+    west, south, east, north = layout.extent
+    gap = layout.unit * layout.scale / 1000
+    left, right = west + half + gap, east - half - gap
+    low, high = south + tall + gap, north - tall - gap
+    middle = (west + east) / 2, (south + north) / 2
+    return (
+        min(max(x, left), right) if left <= right else middle[0],
+        min(max(y, low), high) if low <= high else middle[1],
+    )
 
 
 def _roads(canvas: Canvas, ground: Ground, taken: list[tuple[float, float, float, float]]) -> None:
@@ -100,7 +115,7 @@ def _roads(canvas: Canvas, ground: Ground, taken: list[tuple[float, float, float
         tall = 1.8 * layout.unit * metres
         dx, dy = half * abs(np.cos(turn)) + tall, half * abs(np.sin(turn)) + tall
         box = (x - dx, y - dy, x + dx, y + dy)
-        if _free(box, taken):
+        if _free(box, taken) and shapely.contains(shapely.box(*layout.extent), shapely.box(*box)):
             taken.append(box)
             seen.add(text)
             written += 1

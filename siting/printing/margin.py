@@ -58,14 +58,26 @@ def title(canvas: Canvas, main: str, below: str) -> None:
 def neat_line(canvas: Canvas, crs: CRS) -> None:
     """Draw frame and graticule with its degrees."""
     u, frame = canvas.layout.unit, canvas.layout.frame
-    _graticule(canvas, crs)
+    draw_graticule(canvas, crs)
     box(canvas, frame, 0.5)
     outer = Box(frame.left - 4.4 * u, frame.top - 1.2 * u, frame.width + 5.6 * u, 0)
     outer = Box(outer.left, outer.top, outer.width, frame.height + 5.6 * u)
     box(canvas, outer, 0.15, edgecolor=GREY)
 
 
-def _graticule(canvas: Canvas, crs: CRS) -> None:
+def draw_graticule(canvas: Canvas, crs: CRS, *, inside: bool = False) -> None:
+    """
+    Draw meridians and parallels of round degrees and write these.
+
+    Parameters
+    ----------
+    canvas
+        Whose chart the lines are drawn on and whose page the degrees are written on.
+    crs
+        Of the chart.
+    inside
+        Whether the degrees stand within the frame, as in an inset that has no margin.
+    """
     layout = canvas.layout
     west, south, east, north = layout.extent
     back = Transformer.from_crs(crs, 4326, always_xy=True)
@@ -80,24 +92,48 @@ def _graticule(canvas: Canvas, crs: CRS) -> None:
         along = np.linspace(min(lat), max(lat), 81)
         x, y = there.transform(np.full(81, value), along)
         canvas.chart.plot(x, y, color="#6c7f8c", lw=canvas.points(0.07), alpha=0.5, zorder=3.4)
-        _tick(canvas, float(np.interp(south, y, x)), degrees_text(value, "E", "W"), across=True)
+        _tick(
+            canvas,
+            float(np.interp(south, y, x)),
+            degrees_text(value, "E", "W"),
+            across=True,
+            inside=inside,
+        )
     for value in graticule(float(min(lat)), float(max(lat)), float(max(lat) - min(lat))):
         along = np.linspace(min(lon), max(lon), 81)
         x, y = there.transform(along, np.full(81, value))
         canvas.chart.plot(x, y, color="#6c7f8c", lw=canvas.points(0.07), alpha=0.5, zorder=3.4)
-        _tick(canvas, float(np.interp(west, x, y)), degrees_text(value, "N", "S"), across=False)
+        _tick(
+            canvas,
+            float(np.interp(west, x, y)),
+            degrees_text(value, "N", "S"),
+            across=False,
+            inside=inside,
+        )
 
 
-def _tick(canvas: Canvas, at: float, text: str, *, across: bool) -> None:
-    """Write a coordinate below or left of the frame, where its line leaves the map."""
+def _tick(canvas: Canvas, at: float, text: str, *, across: bool, inside: bool) -> None:
+    """Write a coordinate below or left of the frame, or within it, where its line ends."""
     layout = canvas.layout
     u, frame = layout.unit, layout.frame
     west, south, east, north = layout.extent
     low, high = (west, east) if across else (south, north)
     part = (at - low) / (high - low)
-    if not 0.03 < part < 0.97:  # noqa: PLR2004  (a label wants its half beside the line)
+    side = 0.12 if inside else 0.03
+    if not side < part < 1 - side:  # a label wants its half beside the line
         return
     style = {"color": GREY, "ha": "center", "va": "center"}
+    if inside:
+        # The lower left corner holds the scale: degrees stand along the upper and right edges.
+        across_at = (frame.left + part * frame.width, frame.top + 2.0 * u)
+        up_at = (frame.right - 2.0 * u, frame.bottom - part * frame.height)
+        x, y = across_at if across else up_at
+        half = canvas.width_mm(text, 1.7) / 2 + 0.4 * u
+        wide, tall = (half, 1.1 * u) if across else (1.1 * u, half)
+        back = Box(x - wide, y - tall, 2 * wide, 2 * tall)
+        box(canvas, back, 0.0, fill=True, facecolor=PAPER, alpha=0.85, edgecolor="none")
+        canvas.write(x, y, text, 1.7, rotation=0 if across else 90, **style)
+        return
     if across:
         canvas.write(frame.left + part * frame.width, frame.bottom + 2.2 * u, text, 2.0, **style)
     else:

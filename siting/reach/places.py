@@ -13,6 +13,7 @@ import shapely
 from siting.demand import cells as grid
 from siting.network import snap
 from siting.reach.distance import Reach, network_reach
+from siting.said import NOTHING, Said
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,6 +30,10 @@ BASE = "test_base"
 
 SNAP_LIMIT_M = 3000.0
 """A place farther than this from every node can't be reached. Planner's own."""
+
+
+_SHOWN = 10
+"""Places that a note names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,13 +214,22 @@ def place_frame(
     return frame
 
 
-def unreached_note(places: Places, *measures: str) -> str:
-    """Name the places of some measures that no candidate site reaches, or return ""."""
+def unreached_note(places: Places, *measures: str) -> Said:
+    """Name the places of some measures that no candidate site reaches, if any."""
     count = np.bincount(places.reach.demand, minlength=len(places.frame))
     left = places.frame[(count == 0) & places.frame["measure"].isin(measures).to_numpy()]
     if left.empty:
-        return ""
+        return NOTHING
     names = left["name"].where(left["name"] != "", left["place_id"]).tolist()
-    shown = "、".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")  # noqa: PLR2004
-    what = "bases of test fleets" if BASE in set(left["kind"]) else "townships or key areas"
-    return f"{len(names)} {what} have no candidate site within reach: {shown}"
+    shown, more = "、".join(names[:_SHOWN]), len(names) - _SHOWN
+    base = BASE in set(left["kind"])
+    what = (
+        Said("测试车队基地", "bases of test fleets")
+        if base
+        else Said("乡镇或重点区域", "townships or key areas")
+    )
+    return Said(
+        f"{len(names)} 个{what.zh}在范围内没有候选站址：{shown}{'等' if more > 0 else ''}",
+        f"{len(names)} {what.en} have no candidate site within reach: {shown}"
+        + (f" and {more} more" if more > 0 else ""),
+    )

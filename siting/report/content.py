@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from siting.city.catalog import said_of_input
 from siting.report.drawing import Marks, bars, plan_map
+from siting.said import Said, notes_of, told
 from siting.tables.headline import headline
 from siting.tables.investment import CATEGORIES, contingency_cny, investment
 from siting.tables.names import amount_text, measure_name
@@ -67,6 +69,7 @@ def report_content(plan: Plan) -> dict[str, Any]:
         "assumptions": _assumptions(plan.assumptions),
         "method": _method(run),
         "certificates": _certificates(run),
+        "inputs": _inputs(run),
         "stations": _stations(plan),
         "rsus": _rsus(plan),
         "roads": _roads(plan),
@@ -107,7 +110,7 @@ def _answer(plan: Plan) -> dict[str, Any]:
         "gap_en": percent_text(float(run["gap"]), "en", decimals=2),
         "status_zh": zh,
         "status_en": en,
-        "notes": [str(note) for note in run["notes"]],
+        "notes": notes_of(run),
     }
 
 
@@ -127,13 +130,13 @@ def _counts(clauses: pd.DataFrame) -> list[tuple[str, str, int]]:
     return [(STATUS[s], _STATUS_EN[s], int(counts.get(s, 0))) for s in _ORDER if s in counts]
 
 
-def _targets(clauses: pd.DataFrame) -> list[dict[str, str]]:
+def _targets(clauses: pd.DataFrame) -> list[dict[str, Any]]:
     """List what was asked as a number and what the plan gives, those that are short first."""
     asked = clauses[clauses["status"].isin(["short", "met"]) & clauses["target"].notna()]
     return _ledger(asked)
 
 
-def _ledger(clauses: pd.DataFrame) -> list[dict[str, str]]:
+def _ledger(clauses: pd.DataFrame) -> list[dict[str, Any]]:
     """List the clauses, those that are short first."""
     rank = {status: place for place, status in enumerate(_ORDER)}
     rows = sorted(
@@ -142,7 +145,7 @@ def _ledger(clauses: pd.DataFrame) -> list[dict[str, str]]:
     return [_clause(row) for row in rows]
 
 
-def _clause(row: Mapping[Any, Any]) -> dict[str, str]:
+def _clause(row: Mapping[Any, Any]) -> dict[str, Any]:
     """Write one row of the ledger."""
     measure = measure_name(str(row["measure"]))
     sign = _RELATIONS.get(str(row["relation"]), str(row["relation"]))
@@ -162,9 +165,8 @@ def _clause(row: Mapping[Any, Any]) -> dict[str, str]:
         "status_zh": STATUS[row["status"]],
         "status_en": _STATUS_EN[row["status"]],
         "quote": str(row["quote"]),
-        "reading": str(row["reading"]),
-        "note": str(row["note"]),
-        "document": str(row["document"]),
+        "reading": told(row, "reading"),
+        "note": told(row, "note"),
     }
 
 
@@ -250,10 +252,7 @@ def _joint(run: Mapping[str, Any]) -> dict[str, Any] | None:
         "total": "" if total is None else _wan(total),
         "gap_zh": percent_text(float(joint["gap"]), decimals=2),
         "gap_en": percent_text(float(joint["gap"]), "en", decimals=2),
-        "missed": [
-            f"{one['clause'] or '自定 own'} {one['measure']} -{one['short']:,.4g} {one['unit']}"
-            for one in joint["shortfall"]["clauses"]
-        ],
+        "missed": [_missed(one) for one in joint["shortfall"]["clauses"]],
         "funds": [
             (clip(str(fund["name"]), 60), _wan(fund["spent_cny"]), _wan(fund["most_cny"]))
             for fund in money["funds"]
@@ -270,14 +269,28 @@ def _joint(run: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
+def _missed(one: Mapping[str, Any]) -> Said:
+    """Say by how much a clause is short."""
+    names = measure_name(str(one["measure"]))
+    amount = amount_text(float(one["short"]), str(one["unit"]))
+    clause = str(one["clause"])
+    return Said(
+        f"{clause or '自定'} {names[0]}差 {amount[0]}",
+        f"{clause or 'own'} {names[1]} by {amount[1]}",
+    )
+
+
 def _wan(cny: float) -> str:
     return f"{cny / 1e4:,.2f}"
 
 
 def _assumptions(table: pd.DataFrame) -> dict[str, Any]:
     rows = [
-        {name: str(row[name]) for name in ("key", "value", "unit", "source", "confidence")}
-        | {"unsourced": bool(row["unsourced"])}
+        {
+            "key": str(row["key"]),
+            **{name: told(row, name) for name in ("value", "unit", "source")},
+            "unsourced": bool(row["unsourced"]),
+        }
         for row in table.sort_values("unsourced", ascending=False, kind="stable").to_dict("records")
     ]
     return {"rows": rows, "unsourced": sum(bool(row["unsourced"]) for row in rows)}
@@ -287,7 +300,6 @@ def _method(run: Mapping[str, Any]) -> dict[str, str]:
     return {
         "objective": f"{run['objective']:,.6g}",
         "bound": f"{run['bound']:,.6g}",
-        "meaning": str(run["objective_meaning"]),
         "route": str(run["route"]),
         "message": str(run["message"]),
         "seconds": f"{run['seconds'].get('solve', math.nan):,.1f}",
@@ -296,7 +308,7 @@ def _method(run: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _certificates(run: Mapping[str, Any]) -> list[dict[str, str]]:
+def _certificates(run: Mapping[str, Any]) -> list[dict[str, Any]]:
     """List what was proven of each programme: charging first, then those that were asked for."""
     solves = [(("充换电站", "charging stations"), run)]
     for key, names in _PROGRAMMES.items():
@@ -307,7 +319,7 @@ def _certificates(run: Mapping[str, Any]) -> list[dict[str, str]]:
         {
             "zh": names[0],
             "en": names[1],
-            "meaning": str(solve.get("objective_meaning", "")),
+            "meaning": told({"objective_meaning": "", **solve}, "objective_meaning"),
             "objective": f"{solve['objective']:,.7g}",
             "bound": f"{solve['bound']:,.7g}",
             "gap_zh": percent_text(float(solve["gap"]), decimals=2),
@@ -316,6 +328,21 @@ def _certificates(run: Mapping[str, Any]) -> list[dict[str, str]]:
             "status_en": _SOLVED.get(str(solve["status"]), (str(solve["status"]),) * 2)[1],
         }
         for names, solve in solves
+    ]
+
+
+def _inputs(run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List what was read, with where it comes from."""
+    return [
+        {
+            "path": str(record["path"]),
+            **{
+                name: said_of_input(str(record.get(name) or "—"))
+                for name in ("source", "licence", "date", "datum")
+            },
+            "sha256": str(record.get("sha256") or "")[:16],
+        }
+        for record in run["inputs"]
     ]
 
 

@@ -17,18 +17,17 @@ from siting.formulate.roadside import decode_roadside
 from siting.roadside.frames import Ground, roadside_frames
 from siting.roadside.question import RoadsideQuestion, roadside_question
 from siting.roadside.result import decide, fleet_of, footprint_km2, footprints_km2
-from siting.roadside.text import (
+from siting.roadside.telling import (
     leanings,
-    measures,
-    plain_settings,
     reading_notes,
-    record,
     sentence,
     sight_assumption,
+    sight_note,
     sight_text,
-    totals,
     warnings,
 )
+from siting.roadside.text import measures, plain_settings, record, totals
+from siting.said import noted
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from siting.plan import Plan
     from siting.programme import Programme
     from siting.roadside.frames import Decided, RoadsideFrames
+    from siting.said import Said
 
     Bools = npt.NDArray[np.bool_]
 
@@ -85,9 +85,9 @@ class RoadsidePlan:
     totals: dict[str, float]
     record: dict[str, Any]
     settings: dict[str, Any]
-    clauses: dict[str, str]
-    notes: dict[str, str]
-    warnings: tuple[str, ...]
+    clauses: dict[str, Said]
+    notes: dict[str, Said]
+    warnings: tuple[Said, ...]
     assumption: dict[str, object]
     evidence: dict[str, npt.NDArray[np.generic]]
     text: str
@@ -153,7 +153,7 @@ def plan_roadside(
         settings=plain_settings(settings),
         clauses=leanings(settings, frames, outcome),
         notes=reading_notes(settings, frames, by_batch[-1], section),
-        warnings=(*warnings(settings, frames, section, area), seen_text),
+        warnings=(*warnings(settings, frames, section, area), sight_note(seen_text)),
         assumption=sight_assumption(seen_text, buildings=bool(len(ground.buildings))),
         evidence={**building_evidence(programme, outcome), **_edge_evidence(ground, decided)},
         dropped=question.dropped,
@@ -232,10 +232,9 @@ def with_roadside(plan: Plan, roadside: RoadsidePlan) -> Plan:
         ),
         evidence={**plan.evidence, **roadside.evidence},
         run={
-            **run,
+            **noted(run, last=roadside.warnings),
             "totals": {**run["totals"], **roadside.totals, "cost_cny": cost_cny},
             "settings": {**run["settings"], "roadside": roadside.settings},
-            "notes": [*run["notes"], *roadside.warnings],
             "roadside": roadside.record,
         },
     )

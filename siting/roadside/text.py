@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from siting.model.figures import Figure, Part
+from siting.said import Said
 
 if TYPE_CHECKING:
     from siting.candidates.section import FoundSection
@@ -21,12 +20,11 @@ JUNCTIONS_A_KM2 = (1.4, 2.6)
 (redplanx.com 2024-08)."""
 HEXAGON = 1.5 * math.sqrt(3)
 """Area of a hexagon over its radius squared: discs that leave no gap cover this much each."""
-HALF = 0.5
 PROVEN = 1e-6
 """Gap at which a plan is called optimal."""
 MEANING = {
-    "cost": "cost of the roadside sites, CNY",
-    "benefit": "traffic on the roads of built area, relative",
+    "cost": Said("路侧点位造价（元）", "cost of the roadside sites, CNY"),
+    "benefit": Said("建成区域道路交通量（相对值）", "traffic on the roads of built area, relative"),
 }
 
 
@@ -116,18 +114,6 @@ def envelope(settings: Roadside, area_km2: float) -> dict[str, float]:
     }
 
 
-def envelope_text(settings: Roadside, area_km2: float) -> str:
-    """Say what an area takes by the back of an envelope, one sentence."""
-    reckoned = envelope(settings, area_km2)
-    low, high = JUNCTIONS_A_KM2
-    return (
-        f"back of an envelope: {area_km2:,.0f} km2 take {reckoned['discs_apart']:,.0f} discs of "
-        f"{reckoned['radius_m']:,.0f} m side by side, {reckoned['discs_without_gap']:,.0f} without "
-        f"gap, or {reckoned['junctions_low']:,.0f} to {reckoned['junctions_high']:,.0f} junctions "
-        f"at {low:g} to {high:g} a km2"
-    )
-
-
 def record(
     settings: Roadside,
     frames: RoadsideFrames,
@@ -144,7 +130,8 @@ def record(
     return {
         "status": str(outcome.status),
         "objective": outcome.objective,
-        "objective_meaning": MEANING[settings.objective],
+        "objective_meaning": MEANING[settings.objective].en,
+        "objective_meaning_zh": MEANING[settings.objective].zh,
         "bound": _known(outcome.bound),
         "gap": _known(outcome.gap),
         "route": outcome.route,
@@ -152,7 +139,8 @@ def record(
         "seconds": round(outcome.seconds, 3),
         "reading": settings.reading,
         "envelope": envelope(settings, asked_km2),
-        "section": "" if section is None else section.note,
+        "section": "" if section is None else section.note.en,
+        "section_zh": "" if section is None else section.note.zh,
         "edge_nodes": None
         if edges is None
         else {
@@ -203,161 +191,3 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  (whatever a model holds)
     if isinstance(value, (tuple, list)):
         return [_plain(item) for item in value]
     return value
-
-
-def reading_notes(
-    settings: Roadside,
-    frames: RoadsideFrames,
-    footprint_km2: float,
-    section: FoundSection | None,
-) -> dict[str, str]:
-    """Say how each measure was read, and what the other reading of built area gives."""
-    zone, disc = built_km2(frames), footprint_km2
-    share, cell = settings.covered_share.value, settings.cell_m.value
-    patch = f"{settings.least_patch_cells} cells or more side by side"
-    by_cells = (
-        f"cells of {cell:,.0f} m count where every key junction and {share:.0%} of the road length "
-        f"are equipped, {patch}"
-    )
-    by_discs = "the union of the units' discs within the districts counts"
-    if settings.reading == "zone":
-        area = f"zone reading: {by_cells}; by footprint ({by_discs}) it would be {disc:,.1f} km2"
-    else:
-        area = f"footprint reading: {by_discs}; by cells ({by_cells}) it would be {zone:,.1f} km2"
-    return {
-        "built_area_km2": area,
-        "bridges_tunnels": f"bridges of {settings.bridge_m.value:,.0f} m and more and tunnels of "
-        f"{settings.tunnel_m.value:,.0f} m and more on the roads to be covered, each with a unit",
-        "toll_stations": "toll stations of the map at the roads to be covered, each with a unit",
-        "expressway_section": section.note if section else "no section is named in the model",
-    }
-
-
-def leanings(settings: Roadside, frames: RoadsideFrames, outcome: Outcome) -> dict[str, str]:
-    """Say of each clause without a number how the plan leans towards it."""
-    rsus = frames.rsus
-    reused = int(rsus["reuse"].sum())
-    counts = rsus["level"].value_counts()
-    levels = ", ".join(f"{counts.get(name, 0):,} {name}" for name in ("rsu", "sensing", "full"))
-    aim = "least cost" if settings.objective == "cost" else "most traffic for the money"
-    gap = f"{outcome.gap:.2%}" if math.isfinite(outcome.gap) else "an unknown gap"
-    cheap = (
-        f"{aim}, proven within {gap}: {reused:,} of {len(rsus):,} sites reuse poles, which costs "
-        f"{settings.reuse_discount.value:.0%} less; equipment by levels: {levels}"
-    )
-    years = "; ".join(
-        f"{row['year']}: {row['rsus']:,} sites, {row['cost_cny'] / 1e4:,.0f} x 10,000 CNY"
-        for row in frames.batches.to_dict("records")
-    )
-    edges = (
-        f"{len(frames.edge_nodes):,} edge nodes serve the junctions and sensing sites within "
-        f"{settings.edge_nodes.fibre_m.value / 1000:g} km of fibre; one platform for the city"
-    )
-    share = fleet_covered(frames)
-    part = f"{share:.1%}" if math.isfinite(share) else "no"
-    fleet = (
-        f"{settings.on_board.vehicles:,} vehicles on the {len(frames.obu_routes):,} routes drawn "
-        f"that lie most in coverage: {part} of their kilometres are within a unit's radius"
-    )
-    weights = ", ".join(f"{name} {value:g}" for name, value in settings.class_weight.items())
-    first = "、".join(settings.priority_districts)
-    notes = {
-        cheap: settings.clauses,
-        f"roadside units, worth of traffic by class of road: {weights}": settings.class_clauses,
-        f"roadside units in {first}: traffic there counts {settings.priority_weight.value:g} times "
-        "and they are built first": settings.priority_clauses,
-        f"roadside units in batches, whole cells in each: {years}": settings.batch_clauses,
-        edges: settings.edge_nodes.clauses,
-        fleet: settings.on_board.clauses,
-    }
-    return {clause: note for note, some in notes.items() for clause in some}
-
-
-def warnings(
-    settings: Roadside,
-    frames: RoadsideFrames,
-    section: FoundSection | None,
-    area: Target | None,
-) -> tuple[str, ...]:
-    """Say what the user has to know beside the figures."""
-    asked_km2 = area.at_least if area else built_km2(frames)
-    found = [envelope_text(settings, asked_km2)]
-    if section is not None and section.stand_in:
-        found.append(section.note)
-    open_road = float((frames.rsus["kind"] == "expressway").mean()) if len(frames.rsus) else 0.0
-    if settings.reading == "footprint" and open_road > HALF:
-        found.append(
-            f"{open_road:.0%} of the roadside sites stand on expressways, where a unit reaches "
-            "farthest: by footprint area is cheapest there, whoever drives by"
-        )
-    bare = frames.zones.groupby("district_id")["built"].sum() if len(frames.zones) else None
-    sites = frames.rsus.groupby("district_id").size()
-    if bare is not None:
-        without = [name for name in bare.index if name not in sites.index]
-        if without:
-            found.append(f"districts without a roadside site: {len(without)} of {len(bare)}")
-    return tuple(found)
-
-
-def sight_text(settings: Roadside, frames: RoadsideFrames, buildings: int | None) -> str:
-    """
-    Say whether units were taken to reach past buildings, one sentence.
-
-    Parameters
-    ----------
-    settings, frames
-        The model's part and the plan's layers.
-    buildings
-        How many are known; None where they weren't read.
-    """
-    alone = "each unit has the reach of its kind along the road alone"
-    if not buildings:
-        known = "the map has no building" if buildings == 0 else "buildings weren't read"
-        return f"line of sight: {known}, so {alone}"
-    seen = frames.road_points["seen_by"]
-    sites = len({name for names in seen for name in names.split()})
-    least = settings.sight_least_built.value
-    if not sites:
-        return (
-            f"line of sight: {buildings:,} buildings are known, and around no equipped site with "
-            f"something to gain is {least:.0%} of the land built on by the map; {alone}"
-        )
-    points = int((seen != "").sum())
-    return (
-        f"line of sight: {sites:,} of {len(frames.rsus):,} equipped sites also cover what no "
-        f"building hides within {settings.sight_radius_m.value:,.0f} m, {points:,} road points; "
-        f"{len(frames.buildings):,} of {buildings:,} buildings stand there. Where the map shows "
-        f"less than {least:.0%} of the land built on, {alone}"
-    )
-
-
-def sight_assumption(text: str, *, buildings: bool) -> dict[str, object]:
-    """Put what is assumed of the view past buildings as a row of `Plan.assumptions`."""
-    return {
-        "key": "roadside.line_of_sight",
-        "value": text.partition(": ")[2],
-        "unit": "",
-        "source": "building footprints" if buildings else "no building footprints: kind's default",
-        "confidence": "found",
-        "unsourced": False,
-    }
-
-
-def sentence(
-    settings: Roadside,
-    frames: RoadsideFrames,
-    outcome: Outcome,
-    footprint_km2: float,
-    area: Target | None,
-) -> str:
-    """Say what was planned, one sentence."""
-    rsus = frames.rsus
-    junctions = int((rsus["junction_id"] != "").sum())
-    gap = f"gap {outcome.gap:.2%}" if np.isfinite(outcome.gap) else "no bound"
-    asked_km2 = area.at_least if area else built_km2(frames)
-    return (
-        f"{len(rsus):,} roadside sites at {junctions:,} junctions, {len(frames.edge_nodes):,} edge "
-        f"nodes; built area {built_km2(frames):,.1f} km2 by cells, {footprint_km2:,.1f} km2 by "
-        f"footprint ({settings.reading} reading binds, {gap}); "
-        + envelope_text(settings, asked_km2)
-    )

@@ -25,6 +25,8 @@ STATUS = {
 """Statuses of clauses in Chinese."""
 LEVELS = {"rsu": "RSU", "sensing": "RSU+感知", "full": "全要素（RSU+感知+边缘计算）"}
 """Equipment of roadside sites in Chinese."""
+CONFIDENCE = {"document": "文件", "found": "查得", "memory": "凭记忆", "model": "模型设定"}
+"""How well a figure is known, in Chinese."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,16 @@ def _stations(plan: Plan) -> tuple[Column, ...]:
     )
 
 
+def _chinese(name: str) -> Callable[[pd.DataFrame], pd.Series]:
+    """Take the Chinese of a sentence, of a run of an older version what it has."""
+
+    def taken(frame: pd.DataFrame) -> pd.Series:
+        chinese = frame.get(f"{name}_zh", frame[name])
+        return chinese.where(chinese.astype(str) != "", frame[name])
+
+    return taken
+
+
 def _kind(frame: pd.DataFrame) -> pd.Series:
     """Name the kind of a place in Chinese."""
     return frame["kind"].map(site_kinds()["label_zh"]).fillna(frame["kind"])
@@ -196,8 +208,9 @@ SHEETS = (
             *(NUMBER, Column("条款", "clause"), Column("指标", make=_measure)),
             *(Column("目标值", "target", "figure"), Column("规划值", "planned", "figure")),
             *(Column("单位", make=_unit), Column("状态", make=lambda f: f["status"].map(STATUS))),
-            *(Column("解读", "reading"), Column("原文", "quote"), Column("文件", "document")),
-            Column("说明", "note"),
+            *(Column("解读", make=_chinese("reading")), Column("原文", "quote")),
+            *(Column("文件", make=_chinese("document")), Column("说明", make=_chinese("note"))),
+            *(Column("Reading", "reading"), Column("Note", "note")),
         ),
     ),
     Sheet("附表1 充换电站", lambda plan: plan.stations, _stations),
@@ -260,9 +273,10 @@ SHEETS = (
         "参数与来源",
         lambda plan: plan.assumptions,
         _fixed(
-            *(NUMBER, Column("参数", "key"), Column("取值", "value"), Column("单位", "unit")),
-            *(Column("来源", "source"), Column("可信度", "confidence")),
-            Column("无来源", "unsourced"),
+            *(NUMBER, Column("参数", "key"), Column("取值", make=_chinese("value"))),
+            *(Column("单位", make=_chinese("unit")), Column("来源", make=_chinese("source"))),
+            Column("可信度", make=lambda f: f["confidence"].map(CONFIDENCE)),
+            *(Column("无来源", "unsourced"), Column("Source", "source")),
         ),
     ),
 )

@@ -19,6 +19,7 @@ from siting.formulate.testroads import (
     road_programme,
 )
 from siting.model.figures import Figure
+from siting.said import Said
 from siting.testroads.frames import RoadFrames, RoadPick, road_frames
 from siting.testroads.measures import road_leanings, road_measures, road_notes
 from siting.testroads.question import asked_corridors, road_question, testroad_settings
@@ -80,11 +81,11 @@ class TestRoadPlan:
 
     frames: RoadFrames
     measures: Mapping[str, float]
-    notes: Mapping[str, str]
-    warnings: tuple[str, ...]
+    notes: Mapping[str, Said]
+    warnings: tuple[Said, ...]
     record: Mapping[str, Any]
     settings: Mapping[str, Any]
-    clauses: Mapping[str, str]
+    clauses: Mapping[str, Said]
     totals: Mapping[str, float]
     evidence: Mapping[str, npt.NDArray[np.generic]]
     text: str
@@ -228,9 +229,14 @@ def _run(model: Model, settings: TestRoads, choice: RoadChoice) -> tuple[Program
 
 
 MEANINGS = {
-    "value": "points of the test roads",
-    "cost": "cost of the test roads, CNY; the bound is the least that any roads of the length cost",
-    "length": "kilometres of test roads, as many as can be had",
+    "value": Said("测试道路得分", "points of the test roads"),
+    "cost": Said(
+        "测试道路造价（元）；界为同等里程的任何道路的最低造价",
+        "cost of the test roads, CNY; the bound is the least that any roads of the length cost",
+    ),
+    "length": Said(
+        "测试道路里程，取可得的最大值", "kilometres of test roads, as many as can be had"
+    ),
 }
 """What the objective of a run is, by the model's word."""
 
@@ -245,7 +251,8 @@ def _record(choice: RoadChoice, outcome: Outcome, chosen: Bools) -> dict[str, An
     return {
         "status": str(outcome.status),
         "objective": objective,
-        "objective_meaning": MEANINGS[choice.objective],
+        "objective_meaning": MEANINGS[choice.objective].en,
+        "objective_meaning_zh": MEANINGS[choice.objective].zh,
         "bound": bound,
         "gap": gap,
         "route": outcome.route,

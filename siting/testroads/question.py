@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from siting.model.testroads import TestRoads
     from siting.network import Network
     from siting.network.junctions import Junctions
+    from siting.said import Said
 
     Floats = npt.NDArray[np.float64]
 
@@ -63,7 +64,7 @@ class RoadQuestion:
     share: Floats
     costs: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
     worth: Floats
-    short: tuple[str, ...]
+    short: tuple[Said, ...]
     choice: RoadChoice
 
 
@@ -112,7 +113,7 @@ def road_question(
 
 def asked_corridors(
     city: City, network: Network, junctions: Junctions
-) -> tuple[Corridors, tuple[str, ...]] | None:
+) -> tuple[Corridors, tuple[Said, ...]] | None:
     """
     Find the corridors that a model's test roads are chosen from; parameters as `plan_testroads`.
 
@@ -133,7 +134,7 @@ def asked_corridors(
 
 def corridors_of(
     city: City, network: Network, junctions: Junctions
-) -> tuple[Corridors, tuple[str, ...]]:
+) -> tuple[Corridors, tuple[Said, ...]]:
     """Find the corridors of a city, marked by its lists; also what of the lists isn't found."""
     settings = testroad_settings(city.model)
     classes = tuple(name for group in settings.groups for name in group.classes)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from siting.city.catalog import said_of_input
 from siting.errors import OutputError
+from siting.said import Said, notes_of, told
 from siting.text import clip
 from siting.webmap.dropped import dropped_places
 from siting.webmap.joint import joint_summary
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
     from siting.plan import Plan
 
+NOTE_LENGTH = 400
+"""Longest note of a run on the page."""
 _TENTH = 10.0
 """Energies of catchments are packed in tenths of a kWh."""
 
@@ -269,9 +273,16 @@ def _records(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[dict[str, An
 def _clauses(plan: Plan) -> list[dict[str, Any]]:
     words = ("clause", "measure", "relation", "unit", "status", "reading", "quote")
     rows = _records(plan.clauses, (*words, "document", "note", "target", "planned"))
-    for row in rows:
-        row.update({name: row[name] or "" for name in (*words, "document", "note")})
+    said = plan.clauses.to_dict("records")
+    for row, full in zip(rows, said, strict=True):
+        row.update({name: row[name] or "" for name in words})
+        row.update({name: _said(told(full, name)) for name in ("reading", "document", "note")})
     return rows
+
+
+def _said(said: Said) -> list[str]:
+    """Return a sentence as the page picks its language from: Chinese, English."""
+    return [clip(said.zh, 2000), clip(said.en, 2000)] if said.zh or said.en else []
 
 
 def _locks(plan: Plan) -> list[dict[str, Any]]:
@@ -293,8 +304,11 @@ def _locks(plan: Plan) -> list[dict[str, Any]]:
 
 def _assumptions(plan: Plan) -> list[dict[str, Any]]:
     rows = _records(plan.assumptions, ("key", "value", "unit", "source", "unsourced"))
-    for row in rows:
-        row.update({name: row[name] or "" for name in ("key", "unit", "source")})
+    for row, full in zip(rows, plan.assumptions.to_dict("records"), strict=True):
+        row["key"] = row["key"] or ""
+        row.update({name: _said(told(full, name)) for name in ("unit", "source")})
+        if isinstance(row["value"], str):
+            row["value"] = _said(told(full, "value"))
     return rows
 
 
@@ -342,7 +356,10 @@ def _run(run: Mapping[str, Any]) -> dict[str, Any]:
     inputs = [
         {
             "name": clip(PurePath(str(item.get("path", "")).replace("\\", "/")).name, 120),
-            **{key: clip(str(item.get(key) or ""), 200) for key in ("source", "licence", "datum")},
+            **{
+                key: _said(said_of_input(clip(str(item.get(key) or ""), 200)))
+                for key in ("source", "licence", "datum")
+            },
         }
         for item in run.get("inputs") or ()
     ]
@@ -350,7 +367,9 @@ def _run(run: Mapping[str, Any]) -> dict[str, Any]:
         **plain,
         "verified": run.get("verified") if isinstance(run.get("verified"), bool) else None,
         "seconds": _plain(seconds),
-        "notes": texts(run.get("notes") or (), 400),
+        "notes": [
+            [clip(note.zh, NOTE_LENGTH), clip(note.en, NOTE_LENGTH)] for note in notes_of(run)
+        ],
         "inputs": inputs,
     }
 
