@@ -54,7 +54,7 @@ def test_the_section_lies_around_its_middle_on_both_carriageways() -> None:
     names = set(ROADS.frame["name"].to_numpy()[NETWORK.road[found.edges]])
     assert names == {"滨莱高速"}, "a primary road of a like name is none"
     assert np.unique(NETWORK.node_xy[NETWORK.tail[found.edges], 1].round(-1)).size == 2
-    assert "10 km stated" in found.note
+    assert "10 km stated" in found.note.en
 
 
 def test_a_ref_finds_the_road_too_and_no_place_means_its_middle() -> None:
@@ -67,14 +67,14 @@ def test_a_ref_finds_the_road_too_and_no_place_means_its_middle() -> None:
 def test_another_expressway_stands_for_one_that_isnt_there() -> None:
     found = find_section(NETWORK, ROADS, asked((20_000, 4000), roads=["京沪"]))
     assert found.stand_in
-    assert "not on this map" in found.note
+    assert "not on this map" in found.note.en
     assert found.km == pytest.approx(10, abs=1.01)
 
 
 def test_the_road_itself_stands_for_a_section_that_lies_elsewhere() -> None:
     found = find_section(NETWORK, ROADS, asked((20_000, 4000), within_m=10))
     assert found.stand_in
-    assert "4 km from the stated middle" in found.note
+    assert "4 km from the stated middle" in found.note.en
     assert set(ROADS.frame["name"].to_numpy()[NETWORK.road[found.edges]]) == {"滨莱高速"}
     assert found.km == pytest.approx(10, abs=1.01)
 
@@ -95,7 +95,7 @@ def test_a_map_without_expressways_has_no_section() -> None:
     found = find_section(network, roads, asked((0, 0)))
     assert not found.edges.any()
     assert found.km == 0
-    assert "no expressway" in found.note
+    assert "no expressway" in found.note.en
 
 
 def test_a_section_is_heard_to_its_ends_by_the_site_beside_it() -> None:

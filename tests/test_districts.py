@@ -261,6 +261,6 @@ def test_overlaps_and_gaps_are_told_with_their_size() -> None:
         for shape in (shapely.box(117.9, 36.9, 118, 37), shapely.box(117.4, 36.4, 117.6, 36.6))
     )
     assert len(problems) == 2
-    assert "环 and 角 overlap" in problems[0]
-    assert float(problems[0].split("by ")[1].split()[0]) == pytest.approx(corner, rel=1e-3)
-    assert float(problems[1].split("gap of ")[1].split()[0]) == pytest.approx(hole, rel=1e-3)
+    assert "环 and 角 overlap" in problems[0].en
+    assert float(problems[0].en.split("by ")[1].split()[0]) == pytest.approx(corner, rel=1e-3)
+    assert float(problems[1].en.split("gap of ")[1].split()[0]) == pytest.approx(hole, rel=1e-3)

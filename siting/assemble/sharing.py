@@ -12,6 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
+from siting.said import Said, noted
 from siting.units import money_text
 
 if TYPE_CHECKING:
@@ -84,14 +85,17 @@ def with_sharing(plan: Plan, model: Model) -> Plan:
     station[rows] = stations[chosen.station]
     metres[rows], saving[rows] = chosen.metres, chosen.saving_cny
     total = int(saving.sum())
-    note = (
+    away = f"{rule.within_m.value:,.0f} m"
+    note = Said(
+        f"{len(rows):,} 处路侧站址与 {away} 内的充电站共用杆件或电源：可节省 "
+        f"{money_text(float(total))}，未从造价与预算中扣除",
         f"{len(rows):,} roadside sites share pole or power with a charging station within "
-        f"{rule.within_m.value:,.0f} m: {money_text(float(total), 'en')} could be saved, "
-        "which neither costs nor budgets count on"
+        f"{away}: {money_text(float(total), 'en')} could be saved, which neither costs nor "
+        "budgets count on",
     )
     rsus = plan.rsus.assign(shared_station=station, shared_m=metres, shared_saving_cny=saving)
     record = {"pairs": len(rows), "saving_cny": total}
-    run = {**plan.run, "sharing": record, "notes": [*plan.run["notes"], note]}
+    run = noted({**plan.run, "sharing": record}, last=(note,))
     return replace(plan, rsus=rsus, run=run)
 
 

@@ -122,23 +122,43 @@ class Sharing(Part):
     """
 
     within_m: Positive = Figure(
-        value=100, unit="m", source="planner's own: a low-voltage cable", confidence="memory"
+        value=100,
+        unit="m",
+        source="planner's own: a low-voltage cable",
+        source_zh="规划人员自定：一段低压电缆",
+        confidence="memory",
     )
     """Farthest from a station, straight, that a roadside site takes its power from."""
     power_cny: NotNegative = Figure(
-        value=15_000, unit="CNY/site", source="planner's own", confidence="memory"
+        value=15_000,
+        unit="CNY/site",
+        source="planner's own",
+        source_zh="规划人员自定",
+        confidence="memory",
     )
     """A connection to the grid and its meter, which a site fed from a station needs no more."""
     cable_cny_per_m: NotNegative = Figure(
-        value=120, unit="CNY/m", source="planner's own", confidence="memory"
+        value=120,
+        unit="CNY/m",
+        source="planner's own",
+        source_zh="规划人员自定",
+        confidence="memory",
     )
     """Cable in a duct from the station to the site."""
     pole_m: NotNegative = Figure(
-        value=20, unit="m", source="planner's own: within a junction", confidence="memory"
+        value=20,
+        unit="m",
+        source="planner's own: within a junction",
+        source_zh="规划人员自定：同一路口内",
+        confidence="memory",
     )
     """Up to this distance both stand on one pole."""
     pole_cny: NotNegative = Figure(
-        value=10_000, unit="CNY/pole", source="planner's own", confidence="memory"
+        value=10_000,
+        unit="CNY/pole",
+        source="planner's own",
+        source_zh="规划人员自定",
+        confidence="memory",
     )
     """A pole with its foundation, which is then not built."""
 

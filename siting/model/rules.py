@@ -83,7 +83,11 @@ class ClauseRules(Part):
     test_fleet_piles: int = Field(default=4, ge=1)
     """Piles for taxis and delivery vans within reach of each base of a test fleet."""
     test_fleet_radius_m: Positive = Figure(
-        value=3000, unit="m", source="planner's own: five minutes' empty drive", confidence="memory"
+        value=3000,
+        unit="m",
+        source="planner's own: five minutes' empty drive",
+        source_zh="规划人员自定：空驶五分钟",
+        confidence="memory",
     )
     """Test vehicles charge at stations within this network distance of their base."""
     test_fleet_tiers: Annotated[

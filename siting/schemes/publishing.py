@@ -19,6 +19,7 @@ from siting.joint.money import with_charging_budget
 from siting.joint.solving import Others, Settled, solve_all
 from siting.model.model import load_model
 from siting.pipeline import WRITERS, pass_only_verified, prepare, put_together
+from siting.said import Said, noted
 from siting.schemes.choosing import Choice, Scheme, choose_schemes
 from siting.store.runs import read_run, write_run
 from siting.units import percent_text
@@ -240,7 +241,7 @@ def _noted(found: Plan, one: Scheme, note: str, differ: float) -> Plan:
             f"; at least {percent_text(differ, 'en')} of the free sites of every earlier scheme "
             "are closed"
         )
-    return replace(found, run={**found.run, "notes": [*found.run["notes"], f"{zh} / {en}"]})
+    return replace(found, run=noted(found.run, last=(Said(zh, en),)))
 
 
 def _publish(found: Plan, one: Scheme, out: Path) -> Path:
