@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from siting.core.highs import solve_arrays
+from siting.core.sizing.check import check_sizing
 from siting.core.sizing.count import select_open
-from siting.core.sizing.part import Siting, array_model, cut_out, put_back, solve_part
-from siting.core.sizing.round import choose_open, empty_plan, shaved, size_open
+from siting.core.sizing.part import Siting, array_model, put_back, solve_part
+from siting.core.sizing.round import choose_open, open_part, shaved, size_open
 from siting.core.sizing.search import score_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ The choice weighs more than the rounding of piles: on one city the linear progra
 came to 95.6 % of the bound with 0.5 and to 98.8 % with 0.2, on another to 97.2 % with 0.5 and to
 99.2 % with 0.4; piles took 0.3 % more.
 """
-TRYING = 0.15
+TRYING = 0.1
 """Share of the time left after which no other choice is tried."""
 SIZING = 0.5
 """Share of the time left after which the sizing hurries."""
@@ -46,7 +47,7 @@ def first_plan(
     Round the relaxation to a plan, which may still break global rows; None where none is found.
 
     Several choices of stations are compared by what a linear programme serves from them. The piles
-    of the best are rounded pile by pile, and from there by HiGHS at its root node.
+    of the best are rounded pile by pile, and where that breaks no row HiGHS chooses them anew.
 
     Parameters
     ----------
@@ -81,7 +82,8 @@ def first_plan(
         return None
     hurry = time.monotonic() + SIZING * left
     plan = size_open(sizing, best[1], point, saving=saving, deadline=hurry)
-    if plan is None or not best[1].any():
+    # Without a plan to start from HiGHS takes longer than the search does to mend this one.
+    if plan is None or not best[1].any() or check_sizing(sizing, plan):
         return plan
     seconds = PILES * max(5.0, deadline - time.monotonic())
     return better_piles(sizing, plan, saving=saving, seconds=seconds, seed=seed)
@@ -109,8 +111,7 @@ def opened_worth(
     worth
         Weighted energy less saved cost, kWh/day; `-inf` where a row can't hold or time runs out.
     """
-    part = cut_out(sizing, empty_plan(sizing), np.flatnonzero(opened))
-    small = replace(part.sizing, forced=np.ones(len(part.sites), dtype=bool))
+    small = open_part(sizing, opened).sizing
     model = array_model(small, saving=saving, links=False, whole=False)
     answer = solve_arrays(model, gap=0.0, seconds=seconds)
     return -math.inf if answer.values is None else answer.objective
@@ -125,7 +126,7 @@ def better_piles(
     Parameters
     ----------
     sizing, plan
-        The instance and a plan, which may break global rows.
+        The instance and a plan that keeps every row.
     saving
         Worth of one CNY not spent, kWh/day.
     seconds
@@ -138,11 +139,10 @@ def better_piles(
     Siting
         The given plan where nothing better was found.
     """
-    part = cut_out(sizing, empty_plan(sizing), np.flatnonzero(plan.opened))
-    small = replace(part.sizing, forced=np.ones(len(part.sites), dtype=bool))
+    part = open_part(sizing, plan.opened)
     start = Siting(plan.opened[part.sites], plan.piles[part.sites], plan.serve[part.arcs])
     found, _, _ = solve_part(
-        small,
+        part.sizing,
         saving=saving,
         gap=PILES_GAP,
         seconds=seconds,

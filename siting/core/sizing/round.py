@@ -46,6 +46,22 @@ def empty_plan(sizing: Sizing) -> Siting:
     )
 
 
+def open_part(sizing: Sizing, opened: npt.NDArray[np.bool_]) -> Part:
+    """
+    Cut given stations out as an instance in which each of them has to be open.
+
+    Parameters
+    ----------
+    sizing
+        The instance.
+    opened
+        Stations, bool, shape (J,).
+    """
+    part = cut_out(sizing, empty_plan(sizing), np.flatnonzero(opened))
+    forced = np.ones(len(part.sites), dtype=bool)
+    return replace(part, sizing=replace(part.sizing, forced=forced))
+
+
 def choose_open(
     sizing: Sizing,
     share: npt.NDArray[np.float64],
@@ -134,8 +150,8 @@ def size_open(
     """
     if not opened.any():
         return empty_plan(sizing)
-    part = cut_out(sizing, empty_plan(sizing), np.flatnonzero(opened))
-    small = replace(part.sizing, forced=np.ones(len(part.sites), dtype=bool))
+    part = open_part(sizing, opened)
+    small = part.sizing
     relaxed = relaxation(small, saving=saving, links=False)
     sites, types = small.allowed.shape
     piles_at = slice(sites, sites * (1 + types))
@@ -246,8 +262,8 @@ def route(
     seconds: float,
 ) -> Siting | None:
     """Route the most demand to given piles; None where the solver fails."""
-    part = cut_out(sizing, empty_plan(sizing), np.flatnonzero(opened))
-    small = replace(part.sizing, forced=np.ones(len(part.sites), dtype=bool))
+    part = open_part(sizing, opened)
+    small = part.sizing
     # Rows on stations and piles alone are decided; only those on energy bear on the flows.
     small = keep_rows(small, np.flatnonzero(np.diff(small.row_served.indptr) > 0))
     model = array_model(small, saving=saving, links=False, whole=False)
