@@ -149,15 +149,14 @@ def _merit(one: Settled) -> tuple[float, float]:
 
 def _roads_for_less(model: Model, first: Settled) -> bool:
     """Tell whether test roads that cost less could let charging serve much more."""
-    assert model.budget is not None  # noqa: S101
     assert first.joint is not None  # noqa: S101
     money, within = first.joint
     roads = money.taken.get("testroads")
-    if roads is None or model.testroads is None or model.testroads.objective == "cost":
+    if roads is None or not saves_on_roads(model):
         return False
     served = first.found.outcome.objective
     wide = within.bound_kwh_day > served * (1 + WIDE_GAP) or within.share < 1
-    return wide and roads.held_cny > roads.floor_cny and _shared("testroads", model.budget)
+    return wide and roads.held_cny > roads.floor_cny
 
 
 def _shared(programme: str, budget: Budget) -> bool:
@@ -286,12 +285,7 @@ def plan_for_less(ground: Ground, others: Others) -> Others:
     others
         As `solve_all` plans them where the money doesn't do for the targets of charging.
     """
-    model = ground.city.model
-    assert model.budget is not None  # noqa: S101
-    roads = model.testroads
-    if others.testroads is None or roads is None or roads.objective == "cost":
-        return others
-    if not _shared("testroads", model.budget):
+    if others.testroads is None or not saves_on_roads(ground.city.model):
         return others
     return replace(others, testroads=_plan_roads(ground, others.roadside, thrifty=True))
 
