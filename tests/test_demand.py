@@ -263,6 +263,8 @@ def test_assumptions_name_source_and_confidence_of_every_factor() -> None:
     assert len(set(keys)) == len(keys)
     assert {"demand.private.vehicles", "demand.home_share", "demand.hub"} <= set(keys)
     for row in rows:
-        assert set(row) == {"key", "value", "unit", "source", "confidence"}
+        said = {"unit", "source", "unit_zh", "source_zh"}
+        assert set(row) - {"value_zh"} == {"key", "value", "confidence", *said}
         assert row["confidence"] in {"document", "found", "memory", "model"}
         assert row["source"]
+        assert row["source_zh"]
