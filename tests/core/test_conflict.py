@@ -17,6 +17,7 @@ from siting.core.conflict.analyse import Analysis, Parts, analyse
 from siting.core.conflict.elastic import Ask, safe_bound, scaled
 from siting.core.conflict.rows import RowsWeigher
 from siting.core.conflict.sizing import SizingWeigher, sizing_elastic
+from siting.core.conflict.strong import prices_of
 from siting.core.conflict.task import Case, analysed
 from siting.core.sizing.part import keep_rows
 
@@ -138,6 +139,39 @@ def test_any_multipliers_bound_the_least_shortage(seed: int, scale: float) -> No
     y = scale * np.random.default_rng(seed).normal(size=len(model.row_lower))
     assert best.status == 0
     assert safe_bound(model, y) <= best.fun + 1e-9
+
+
+PRICES = st.sampled_from([np.inf, np.inf, 0.0, 0.5, 2.0])
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    money=st.sampled_from([np.inf, np.inf, 0.7]),
+    price=st.tuples(PRICES, PRICES, PRICES),
+    other=st.tuples(PRICES, PRICES, PRICES),
+)
+@settings(max_examples=25, deadline=None)
+def test_prices_of_least_cost_prove_no_more_than_branch_and_bound(
+    seed: int, money: float, price: tuple[float, ...], other: tuple[float, ...]
+) -> None:
+    """Whatever question the multipliers were found for."""
+    sizing = instance(seed, 60_000.0)
+    prices = prices_of(sizing, np.arange(4), sizes(sizing), ())
+    assert prices is not None
+    prices.weighed(Ask(np.array([np.inf, *other])), 2.0, 0)
+    ask = Ask(np.array([money, *price]))
+    found = prices.weighed(ask, 2.0, 0)
+    model = scaled(sizing_elastic(sizing, np.arange(4), sizes(sizing), whole=True), ask)
+    best = milp(
+        model.cost,
+        constraints=LinearConstraint(model.matrix, model.row_lower, model.row_upper),
+        bounds=Bounds(model.lower, model.upper),
+        integrality=model.integer.astype(int),
+    )
+    if best.status == 0:
+        assert found.low <= best.fun + 1e-6
+    if np.isinf(found.low):
+        assert np.isnan(brute_force(keep_rows(sizing, np.flatnonzero(found.leans))))
 
 
 def test_what_is_left_out_plays_no_part() -> None:

@@ -118,7 +118,7 @@ def test_a_plan_to_start_from_is_never_made_dearer() -> None:
     sizing = town(11, sites=30, points=60)
     first = least_cost_plan(sizing, 0, gap=0.3, seconds=2.0)
     assert first.plan is not None
-    again = least_cost_plan(sizing, 0, gap=0.01, seconds=3.0, start=first.plan)
+    again = least_cost_plan(sizing, 0, gap=0.01, seconds=3.0, starts=[first.plan])
     assert again.high_cny <= first.high_cny
     assert again.high_cny <= (1 + GAP) * cheapest_of(sizing)
 

@@ -178,8 +178,7 @@ def analyse(
         known = replace(known, price=least.multiplier, plan=least.values)
     known = replace(known, cost=cost)
     _told(known, tell)
-    every = known.conflicts
-    ranged = tuple(_ranged(parts, weigh, one, every, cost) for one in every)
+    ranged = tuple(_ranged(parts, weigh, one, known, trees=trees) for one in known.conflicts)
     return replace(known, conflicts=ranged)
 
 
@@ -266,25 +265,41 @@ def _ranged(
     parts: Parts,
     weigh: Weigh,
     conflict: Conflict,
-    conflicts: tuple[Conflict, ...],
-    cost: Range | None,
+    known: Analysis,
+    *,
+    trees: bool,
 ) -> Conflict:
     """Ask of each part of a conflict how far it alone has to give way."""
-    others = [part for one in conflicts if one is not conflict for part in one.parts]
+    cost = known.cost
+    others = [part for one in known.conflicts if one is not conflict for part in one.parts]
     ranges, needed = [], []
     for part in conflict.parts:
         price = np.full(len(parts.target), np.inf)
         price[others], price[part] = 0.0, 1.0
+        look = trees or _may_do(part, known)
         if part == parts.budget and cost is not None and np.isfinite(cost.low) and not others:
             low, high, proof = max(cost.low - 1, 0.0), max(cost.high - 1, 0.0), cost.proof
         else:
-            found = weigh(Ask(price))
+            found = weigh(Ask(price, plan=look))
             low, high, proof = found.low, found.high, found.proof
         if np.isfinite(high):
             needed.append(True)
         else:
             rest = np.zeros(len(parts.target), dtype=bool)
             rest[[p for p in conflict.parts if p != part]] = True
-            needed.append(not rest.any() or weigh(_held(rest, plan=True)).high <= TINY)
+            alone = look and rest.any() and weigh(_held(rest, plan=True)).high <= TINY
+            needed.append(bool(alone or not rest.any()))
         ranges.append(Range(part, low, high, proof))
     return replace(conflict, needed=tuple(needed), ranges=tuple(ranges))
+
+
+def _may_do(part: int, known: Analysis) -> bool:
+    """
+    Whether giving a part up could save what the cheapest plan known is above the budget.
+
+    Where multipliers say that it couldn't, no search of a city finds a plan without it in its time.
+    """
+    cost = known.cost
+    if cost is None or not np.isfinite(cost.high) or not known.price.any():
+        return True
+    return bool(known.price[part] >= cost.high - 1)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,24 +11,28 @@ import numpy as np
 from siting.core.conflict.elastic import TINY, Ask, Elastic, Weighed
 from siting.core.conflict.locks import SiteLock, locked_sizing, with_lock_rows
 from siting.core.conflict.rows import RowsWeigher, weigh_relaxed, with_plan
-from siting.core.sizing.check import check_sizing
-from siting.core.sizing.least import is_cost, least_cost_plan, without_budget
+from siting.core.conflict.strong import prices_of
 from siting.core.sizing.part import Siting, array_model, keep_rows
 from siting.core.sizing.relax import row_scale
-from siting.core.sizing.search import cost_of
+from siting.core.sizing.search import Field, Goal, arcs_of, improve, neighbours
 from siting.core.sizing.solve import SMALL, solve_sizing
 
 if TYPE_CHECKING:
     import highspy
     import numpy.typing as npt
 
+    from siting.core.conflict.strong import Prices
     from siting.structures import Sizing
 
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
 
-EASE = (0.008, 0.03, 0.1)
+EASE = (0.03, 0.1)
 """How much more than the relaxation's shortage is allowed when a plan is looked for, in turn."""
+ENOUGH = 0.008
+"""Shortage above the proven one at which no other plan is looked for, in sizes."""
+MENDING = 0.3
+"""Share of a question's time in which a plan is brought nearer to what is asked for."""
 WIDE = 0.03
 """From this on every part with a price may lack so much, not only those short in the relaxation."""
 LOOSE_GAP = 100.0
@@ -102,6 +106,7 @@ class SizingWeigher:
     plans: list[Siting] = field(default_factory=list)
     _elastic: Elastic | None = None
     _weigher: RowsWeigher | None = None
+    _prices: Prices | None = None
 
     @property
     def small(self) -> bool:
@@ -126,40 +131,56 @@ class SizingWeigher:
         """Answer one question."""
         if self.small:
             return self._rows()(ask)
+        strong = self._strong(ask)
+        if strong is not None and (not ask.plan or np.isinf(strong.low)):
+            return strong
         found, x = weigh_relaxed(self.elastic, ask, 4 * self.seconds, _interior)
-        row = self._budget(ask)
-        if np.isfinite(found.low) and row >= 0:
-            return self._least_cost(ask, found, row)
+        if np.isfinite(found.low) and self._of_cost(ask):
+            return self._least_cost(ask, found)
+        if strong is not None and strong.low > found.low:
+            found = strong
         if not ask.plan or np.isinf(found.low):
             return found
         return self._with_plan(ask, found, x)
 
-    def _budget(self, ask: Ask) -> int:
-        """Row whose whole level is asked for where it is what plans cost; else -1."""
-        rows = np.flatnonzero(self.part == ask.from_zero) if ask.from_zero >= 0 else []
-        rest = np.delete(ask.price, ask.from_zero)
-        if len(rows) != 1 or (np.isfinite(rest) & (rest > 0)).any():
-            return -1
-        return int(rows[0]) if is_cost(self.sizing, int(rows[0])) else -1
+    @property
+    def prices(self) -> Prices | None:
+        """Multipliers of least cost, where a part is what plans cost."""
+        if self._prices is None:
+            self._prices = prices_of(self.sizing, self.part, self.size, self.locks)
+        return self._prices
 
-    def _least_cost(self, ask: Ask, found: Weighed, row: int) -> Weighed:
+    def _strong(self, ask: Ask) -> Weighed | None:
+        """Bound by what plans cost at least; None where a question hasn't the budget in it."""
+        prices = self.prices
+        if prices is None or ask.from_zero >= 0 or not ask.price[self.part[prices.row]] > 0:
+            return None
+        return prices.weighed(ask, self.seconds, self.seed)
+
+    def _of_cost(self, ask: Ask) -> bool:
+        """Whether a question is what plans cost at least, all else held or left out."""
+        prices = self.prices
+        if prices is None or ask.from_zero != self.part[prices.row]:
+            return False
+        rest = np.delete(ask.price, ask.from_zero)
+        return not (np.isfinite(rest) & (rest > 0)).any()
+
+    def _least_cost(self, ask: Ask, found: Weighed) -> Weighed:
         """Bound the least cost by the strong relaxation too, and search for a plan near it."""
-        held = [lock for lock in self.locks if np.isinf(ask.price[lock.part])]
-        kept = np.flatnonzero((self.part < 0) | (ask.price[self.part] > 0))
-        sizing = keep_rows(locked_sizing(self.sizing, held), kept)
-        at = int(np.searchsorted(kept, row))
-        known = [plan for plan in self.plans if not check_sizing(without_budget(sizing, at), plan)]
-        least = least_cost_plan(
-            sizing,
-            at,
+        prices = self.prices
+        assert prices is not None  # noqa: S101
+        least = prices.least(
+            ask,
             gap=LEAST_GAP if ask.plan else np.inf,
             seconds=self.seconds,
             seed=self.seed,
-            start=min(known, key=partial(cost_of, sizing), default=None),
+            plans=self.plans,
         )
-        size = float(self.size[ask.from_zero])
-        low = max(found.low, least.low_cny / size)
-        best = replace(found, low=low, proof="multipliers" if low > found.low else found.proof)
+        size, best = float(self.size[ask.from_zero]), found
+        low = least.low_cny / size
+        if low > found.low:
+            saved = prices.saved(prices.known[0]["rows"]) / size
+            best = replace(found, low=low, proof="multipliers", multiplier=saved)
         if not ask.plan or least.plan is None:
             return best
         self.plans.append(least.plan)
@@ -173,20 +194,17 @@ class SizingWeigher:
             best = self._better(ask, best, known)
         level = self._level(x)
         dearest = float(ask.price[np.isfinite(ask.price)].max(initial=0.0))
-        for step, ease in enumerate(EASE):
-            if best.high <= max(TINY, found.low + ease * dearest):
+        for ease in EASE:
+            if best.high <= max(TINY, found.low + ENOUGH * dearest):
                 break
-            plan = self._search(ask, level, ease, None)
+            plan = self._search(ask, level, ease)
             if plan is None:
                 continue
-            tried: list[Siting | None] = [plan]
-            if step:
-                # From a plan that is nearly there the tighter rows may be mended.
-                tried += [self._search(ask, level, EASE[step - 1], plan)]
-            for one in tried:
-                if one is not None:
-                    self.plans.append(one)
-                    best = self._better(ask, best, one)
+            best = self._better(ask, best, plan)
+            # From a plan that is nearly there the tighter rows may be mended.
+            plan = self._mended(ask, level, plan)
+            self.plans.append(plan)
+            best = self._better(ask, best, plan)
             break
         return best
 
@@ -211,8 +229,24 @@ class SizingWeigher:
         """Rows of the locks, after those of the instance."""
         return int(np.isin(self.elastic.lower, [lock.part for lock in self.locks]).sum())
 
-    def _search(self, ask: Ask, level: Floats, ease: float, start: Siting | None) -> Siting | None:
-        """Search for a plan within widened rows, from one that may break them or from nothing."""
+    def _search(self, ask: Ask, level: Floats, ease: float) -> Siting | None:
+        """Search for a plan within widened rows."""
+        result = solve_sizing(
+            self._widened(ask, level, ease), gap=LOOSE_GAP, seconds=self.seconds, seed=self.seed
+        )
+        if result.status != "solved":
+            return None
+        return Siting(result.opened, result.piles, result.serve)
+
+    def _mended(self, ask: Ask, level: Floats, plan: Siting) -> Siting:
+        """Bring a plan nearer to rows that are hardly widened, for a share of the time."""
+        sizing = self._widened(ask, level, 0.0)
+        field = Field(plan.opened, np.ones_like(plan.opened), neighbours(sizing), arcs_of(sizing))
+        goal = Goal(0.0, -np.inf, time.monotonic() + MENDING * self.seconds, self.seed)
+        return improve(sizing, plan, field, goal, lambda _: None)
+
+    def _widened(self, ask: Ask, level: Floats, ease: float) -> Sizing:
+        """Widen the rows of what may give way by what the relaxation lacks and more."""
         # Locks that hold are bounds here, where a search finds plans sooner than with their rows.
         held = [lock for lock in self.locks if np.isinf(ask.price[lock.part])]
         sizing, named = locked_sizing(self.sizing, held), self.part >= 0
@@ -226,16 +260,7 @@ class SizingWeigher:
         upper = np.where(counted, level * (1 + ease), upper)
         kept = ~named | (ask.price[self.part] > 0)
         trial = replace(sizing, row_lower=sizing.row_lower - wide, row_upper=upper)
-        result = solve_sizing(
-            keep_rows(trial, np.flatnonzero(kept)),
-            gap=LOOSE_GAP,
-            seconds=self.seconds,
-            seed=self.seed,
-            start=start,
-        )
-        if result.status != "solved":
-            return None
-        return Siting(result.opened, result.piles, result.serve)
+        return keep_rows(trial, np.flatnonzero(kept))
 
 
 def _interior(highs: highspy.Highs) -> None:

@@ -15,11 +15,11 @@ from siting.core.sizing.check import check_sizing
 from siting.core.sizing.crew import crew
 from siting.core.sizing.first import first_plan
 from siting.core.sizing.relax import Relaxation, duals_of, relaxation
-from siting.core.sizing.search import Field, Goal, cost_of, improve, neighbours
+from siting.core.sizing.search import Field, Goal, arcs_of, cost_of, improve, neighbours
 from siting.core.sizing.trade import trade
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -32,6 +32,8 @@ STALL = 3
 """Looks at the bound in which it has to stand nearly still before the relaxation is left."""
 NEAR, STILL = 5e-4, 2e-4
 """Gap of the relaxation, and rise of its bound over those looks, at which it counts as solved."""
+BROKEN = 0.05
+"""Breach of a row, relative to its largest coefficient, that a solved relaxation may have."""
 SUPPORT = 1e-3
 """Openness in the relaxation above which a site is looked at first."""
 
@@ -51,12 +53,15 @@ class LeastCost:
         The cheapest plan found, which keeps every row but the budget; None where none was.
     duals
         Multipliers behind `low_cny`.
+    point
+        Where the relaxation was left, to begin from with other bounds of rows.
     """
 
     low_cny: float
     high_cny: float
     plan: Siting | None
     duals: Mapping[str, npt.NDArray[np.float64]]
+    point: Iterate | None = None
 
 
 def least_cost_bound(
@@ -136,7 +141,9 @@ def least_cost_plan(
     gap: float,
     seconds: float,
     seed: int = 0,
-    start: Siting | None = None,
+    starts: Sequence[Siting] = (),
+    near: Iterate | None = None,
+    over_cny: float = math.inf,
 ) -> LeastCost:
     """
     Search for the least cost of a plan that keeps every row but the budget.
@@ -156,20 +163,24 @@ def least_cost_plan(
         Wall time allowed.
     seed
         Random seed.
-    start
-        A plan, which may break rows.
+    starts
+        Plans, which may break rows.
+    near
+        A point of the relaxation to begin from.
+    over_cny
+        Cost at which the bound ends the search, and the relaxation below which it has to.
     """
     now = time.monotonic()
     aim = without_budget(sizing, row)
     saving = worth_of_money(sizing)
     run = _Run(aim, row, saving, gap, now + seconds, 0.0, clean_duals(aim, plain_duals(aim)))
-    if start is not None:
+    for start in starts:
         run.take(start)
     relaxed = relaxation(aim, saving=saving, use=False)
-    point = _relax(run, relaxed, now + BOUND_SHARE * seconds)
+    point = _relax(run, relaxed, near, over_cny, now + BOUND_SHARE * seconds)
     if math.isfinite(gap) and not run.closed():
-        _search(run, point, start, seed)
-    return LeastCost(max(run.low, 0.0), run.cost, run.plan, run.duals)
+        _search(run, point, seed)
+    return LeastCost(max(run.low, 0.0), run.cost, run.plan, run.duals, point)
 
 
 def without_budget(sizing: Sizing, row: int) -> Sizing:
@@ -193,42 +204,45 @@ def worth_of_money(sizing: Sizing) -> float:
     return max(float(best), 1e-9)
 
 
-def _relax(run: _Run, relaxed: Relaxation, until: float) -> Iterate:
+def _relax(
+    run: _Run, relaxed: Relaxation, near: Iterate | None, over_cny: float, until: float
+) -> Iterate:
     """Raise the bound until the relaxation is solved closely enough or its time is over."""
     sites, types = run.aim.allowed.shape
     program = relaxed.program
     money = program.cost[: sites * (1 + types)]
     scale = np.maximum(abs(program.matrix).max(axis=1).toarray().ravel(), 1e-12)
-    own = [0.0] * (STALL + 1)
+    own = [-math.inf] * STALL + [0.0]
 
     def stop(point: Iterate) -> bool:
         own.append(max(own[-1], run.learn(duals_of(run.aim, relaxed, point.y))))
-        if run.closed() or time.monotonic() > until:
+        if run.closed() or run.low > over_cny or time.monotonic() > until:
             return True
         activity = program.matrix @ point.x
         over = np.maximum(activity - program.row_upper, program.row_lower - activity) / scale
         cost = -float(money @ point.x[: len(money)]) / run.saving
-        near = abs(cost - own[-1]) <= NEAR * max(cost, 1.0)
+        kept = float(over.max(initial=0.0)) <= BROKEN
+        close = abs(cost - own[-1]) <= NEAR * max(cost, 1.0)
         still = own[-1] - own[-1 - STALL] <= STILL * max(cost, 1.0)
-        return bool(near and still and float(over.max(initial=0.0)) <= 0.05)  # noqa: PLR2004
+        below = math.isfinite(over_cny) and cost <= (1 - NEAR) * over_cny
+        return bool(kept and still and (close or below))
 
-    return maximise(program, every=100, stop=stop)
+    return maximise(program, start=near, every=100, stop=stop)
 
 
-def _search(run: _Run, point: Iterate, start: Siting | None, seed: int) -> None:
+def _search(run: _Run, point: Iterate, seed: int) -> None:
     """Round the relaxation, then make the cheapest plan known cheaper."""
     aim = run.aim
     found = first_plan(aim, point, saving=run.saving, deadline=run.deadline, seed=seed)
     if found is not None:
         run.take(found)
-    plan = run.plan or found or start
+    plan = run.plan or found
     if plan is None or run.closed():
         return
     sites = len(plan.opened)
     core = plan.opened | (point.x[:sites] > SUPPORT)
-    arcs = np.bincount(aim.site, minlength=sites)
-    reached = arcs > 0
-    field = Field(core, plan.opened | reached, neighbours(aim), arcs)
+    arcs = arcs_of(aim)
+    field = Field(core, plan.opened | (arcs > 0), neighbours(aim), arcs)
     enough = run.low * (1 + run.gap)
     goal = Goal(run.saving, math.inf, run.deadline, seed, enough)
     if run.plan is None:

@@ -108,6 +108,11 @@ def neighbours(sizing: Sizing) -> csr_array:
     return csr_array(asked @ reach.T)
 
 
+def arcs_of(sizing: Sizing) -> npt.NDArray[np.int64]:
+    """Count the arcs of each site, shape (J,)."""
+    return np.bincount(sizing.site, minlength=len(sizing.fixed_cny)).astype(np.int64)
+
+
 def grow(
     near: csr_array, centre: int, size: int, usable: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int64]:

@@ -32,6 +32,7 @@ from siting.core.sizing.round import shaved
 from siting.core.sizing.search import (
     Field,
     Goal,
+    arcs_of,
     cheapen,
     cost_of,
     energy_of,
@@ -295,7 +296,7 @@ def _search(
     run.take(plan)
     plan = run.plan or plan
     near = neighbours(run.sizing)
-    arcs = np.bincount(run.sizing.site, minlength=len(plan.opened))
+    arcs = arcs_of(run.sizing)
     branching = len(run.sizing.site) <= MEDIUM
     deadline = run.deadline
     if branching:
