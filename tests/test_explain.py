@@ -30,10 +30,15 @@ from siting.explain.charging import sizing_puzzle
 from siting.explain.locked import locked_parts
 from siting.explain.others import hydrogen_puzzle, road_puzzle, roadside_puzzle
 from siting.explain.page import explain_page
-from siting.explain.parts import amount_text
+from siting.explain.parts import Part, amount_text
 from siting.explain.record import record_of
-from siting.explain.sentences import sentences
-from siting.explain.telling import Explained, explained
+from siting.explain.sentences import (
+    collision_text,
+    relaxation_lines,
+    sentences,
+    steps_out,
+)
+from siting.explain.telling import Collision, Explained, Lack, explained
 from siting.formulate.charging import business_rows, charging_programme
 from siting.formulate.clauses import Question
 from siting.model.locks import Lock
@@ -351,6 +356,27 @@ def test_a_record_is_json_and_the_page_escapes_what_it_shows() -> None:
     assert "<script" not in html
     assert "&lt;script&gt;" in html
     assert "<m>" not in html
+
+
+def test_many_of_one_family_are_told_in_one_line_where_none_is_a_step_out() -> None:
+    def lack(key: str, family: str, high: float) -> Lack:
+        zh, en = f"覆盖{key}", f"town {key} reached"
+        part = Part(key, "target", "ZB21-07", zh, en, "stations", 1.0, 1.0, family=family)
+        return Lack(part, 1.0, high, "multipliers", needed=high < 2)
+
+    towns = [lack(f"t{n}", "town", math.inf) for n in range(7)]
+    served = lack("served", "served", 1.5)
+    one = Collision((served, *towns), "multipliers", smallest=False, alone=True)
+    text = collision_text(one, "en")
+    assert "town t0 reached; town t1 reached and 5 others" in text
+    assert "t4" not in text
+    steps = steps_out(one, "zh")
+    assert len(steps) == 2
+    assert "等 7 项" in steps[1]
+    few = replace(one, members=(served, *towns[:4]))
+    assert len(steps_out(few, "en")) == 5
+    # A record has every member with a line of its own.
+    assert len(relaxation_lines(one, "en")) == 8
 
 
 def test_amounts_are_in_the_words_of_their_unit() -> None:

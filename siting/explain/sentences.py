@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from siting.explain.parts import LOCK, PROGRAMMES, TARGET, amount_text, unit_word
 from siting.units import money_text, percent_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from siting.explain.telling import Collision, Explained, Family, Lack, LeastBudget, Slack
     from siting.units import Language
 
@@ -30,6 +33,8 @@ VERDICTS = {
 }
 MOST_NAMED = 12
 """Most places or districts that a sentence names."""
+MOST_ALIKE = 4
+"""Most parts of one family that a conflict names one by one where none is a step out."""
 MOST_SLACKS = 12
 """Most clauses of a feasible programme that are told."""
 
@@ -57,7 +62,7 @@ def sentences(found: Explained, language: Language) -> tuple[str, ...]:
     lines += [arithmetic + fact[column] for fact in found.facts]
     lines += [collision_text(one, language) for one in found.conflicts]
     for one in found.conflicts:
-        lines += relaxation_lines(one, language)
+        lines += steps_out(one, language)
     lines += shortfall_lines(found, language)
     if found.budget is not None:
         lines.append(budget_text(found.budget, language))
@@ -72,7 +77,10 @@ def proof_text(proof: str, language: Language) -> str:
 
 def collision_text(one: Collision, language: Language) -> str:
     """Name the parts that can't hold together."""
-    names = _pick(language, "、", "; ").join(lack.part.named(language) for lack in one.members)
+    single, crowds = _crowded(one)
+    every = [lack.part.named(language) for lack in single]
+    every += [_crowd_name(crowd, language) for crowd in crowds]
+    names = _pick(language, "、", "; ").join(every)
     proof = proof_text(one.proof, language)
     if len(one.members) == 1:
         zh, en = f"单独即不可行：{names}（{proof}）", f"impossible by itself: {names} ({proof})"
@@ -82,6 +90,37 @@ def collision_text(one: Collision, language: Language) -> str:
     )
     zh = f"不能同时成立：{names}（{proof}）{least}"
     return _pick(language, zh, f"these can't hold together: {names} ({proof}){least}")
+
+
+def steps_out(one: Collision, language: Language) -> list[str]:
+    """Say the steps out of a conflict; in one line for a family of which none is one."""
+    single, crowds = _crowded(one)
+    lines = relaxation_lines(replace(one, members=single), language)
+    for crowd in crowds:
+        name = _crowd_name(crowd, language)
+        en = f"{name} - for none of them alone a plan was found"
+        lines.append(_pick(language, f"{name}——单独放松其中任一项均未找到方案", en))
+    return lines
+
+
+def _crowded(one: Collision) -> tuple[tuple[Lack, ...], list[list[Lack]]]:
+    """Part the members of a conflict into those told one by one and families of many."""
+    families: dict[str, list[Lack]] = {}
+    for lack in one.members:
+        if lack.part.family and not math.isfinite(lack.high):
+            families.setdefault(lack.part.family, []).append(lack)
+    crowds = [crowd for crowd in families.values() if len(crowd) > MOST_ALIKE]
+    crowded = {lack.part.key for crowd in crowds for lack in crowd}
+    return tuple(lack for lack in one.members if lack.part.key not in crowded), crowds
+
+
+def _crowd_name(crowd: Sequence[Lack], language: Language) -> str:
+    """Name the first of a family and say how many they are."""
+    first = crowd[0].part
+    head = f"{first.clause} " if first.clause else ""
+    some = _pick(language, "、", "; ").join(lack.part.words(language) for lack in crowd[:2])
+    more = len(crowd) - 2
+    return _pick(language, f"{head}{some}等 {len(crowd)} 项", f"{head}{some} and {more} others")
 
 
 def relaxation_lines(one: Collision, language: Language) -> list[str]:
