@@ -218,7 +218,7 @@ siting.part("panel", function () {
     S.clear(S.one("#s-districts"), ...districts(choose));
     S.clear(S.one("#s-basis"), ...basis());
     S.one(".s-approval").textContent = `${t("approval")}${t("colon")}${data.approval || t("approval.none")}`;
-    S.one(".s-attribution").textContent = [data.tiles && data.tiles.shifted ? t("shifted") : "", data.attribution, data.tiles ? data.tiles.attribution : ""].filter((text, k, all) => text && all.indexOf(text) === k).join(" · ");
+    S.one(".s-attribution").textContent = [data.tiles && data.tiles.shifted ? t("shifted") : "", S.said(data.attribution), data.tiles ? data.tiles.attribution : ""].filter((text, k, all) => text && all.indexOf(text) === k).join(" · ");
     // In both languages, because a picture of the map goes further than its reader.
     S.one(".s-invented").textContent = data.strings.synthetic.join(" / ");
     S.one(".s-invented").hidden = !data.synthetic;

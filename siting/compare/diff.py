@@ -16,9 +16,10 @@ from siting.compare.runs import TOTALS
 from siting.errors import InputError
 from siting.files import publishing
 from siting.store.runs import read_run
-from siting.tables.sheets import Column
+from siting.tables.sheets import STATUS, Column
 from siting.tables.workbook import Table, write_book
 from siting.text import cell
+from siting.wording import measure_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -267,11 +268,11 @@ def _sheets(found: Difference, table: pd.DataFrame) -> list[Table]:
     clauses: list[list[object]] = [
         [
             one.clause or "自定",
-            one.measure,
+            measure_name(one.measure)[0],
             *map(_plain, (one.target_before, one.target_after)),
             *map(_plain, (one.planned_before, one.planned_after)),
-            one.status_before,
-            one.status_after,
+            STATUS.get(one.status_before, one.status_before),
+            STATUS.get(one.status_after, one.status_after),
         ]
         for one in found.clauses
     ]

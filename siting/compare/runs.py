@@ -17,6 +17,7 @@ from siting.compare.page import compare_page
 from siting.errors import InputError
 from siting.files import publishing
 from siting.store.runs import read_run
+from siting.wording import measure_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -221,12 +222,13 @@ def _clauses(plans: Sequence[Plan]) -> list[Line]:
         wanted = " / ".join(f"{value:,g}" for value in asked)
         unit = next(str(row["unit"]) for row in here if row is not None)
         name = f"{clause or 'own'} {measure}"
+        zh, en = measure_name(measure)
         lines.append(
             Line(
                 "clause",
                 name,
-                f"{clause or '自定'} ≥ {wanted}",
-                measure,
+                f"{clause or '自定'} {zh} ≥ {wanted}",
+                en,
                 unit,
                 tuple(math.nan if row is None else float(row["planned"]) for row in here),
                 tuple("" if row is None else str(row["status"]) for row in here),

@@ -13,6 +13,7 @@ from pyproj import Transformer
 from siting.printing.canvas import FAINT, GREY, INK
 from siting.printing.layers import area_mm
 from siting.printing.layout import Box, bar_km, degrees_text, graticule
+from siting.said import told as told_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -282,7 +283,9 @@ def foot(canvas: Canvas, words: Words, plan: Plan, approval: str) -> None:
     files = [
         PurePath(str(i.get("path", "")).replace("\\", "/")).name for i in run.get("inputs", ())
     ]
-    text = "; ".join([str(run.get("attribution", "")), *files]).strip("; ")
+    credit = told_of({"attribution": "", **run}, "attribution")
+    mark = words.pick("；", "; ")
+    text = mark.join(filter(None, [words.pick(credit.zh, credit.en), *files]))
     said = words("sources", text=text)
     canvas.write(left, y, canvas.fitted(said, right - left, 2.2), 2.2, color=GREY)
 

@@ -25,7 +25,7 @@ WORDS = {
     "hydrogen": ("加氢站", "Hydrogen station"),
     "rsu": ("路侧单元 RSU", "Roadside unit"),
     "sensing": ("RSU＋感知", "RSU and sensing"),
-    "full": ("全量路口", "Whole junction"),
+    "full": ("全要素路口", "Whole junction"),
     "edge_nodes": ("边缘计算节点", "Edge node"),
     "zones": ("建成区域（网格）", "Built area (cells)"),
     "reach": ("路侧覆盖范围", "Roadside coverage"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from siting.roadside.frames import RoadsideFrames
 
 HALF = 0.5
-LEVELS = {"rsu": "RSU", "sensing": "RSU+感知", "full": "全要素"}
+LEVELS = {"rsu": "RSU", "sensing": "RSU＋感知", "full": "全要素路口"}
 """Equipment of a site in Chinese, short."""
 
 

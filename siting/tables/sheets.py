@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from siting.facts import site_kinds
-from siting.tables.names import measure_name, unit_name
+from siting.wording import LEVELS, measure_name, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,6 @@ STATUS = {
     "not_modelled": "未建模",
 }
 """Statuses of clauses in Chinese."""
-LEVELS = {"rsu": "RSU", "sensing": "RSU+感知", "full": "全要素（RSU+感知+边缘计算）"}
 """Equipment of roadside sites in Chinese."""
 CONFIDENCE = {"document": "文件", "found": "查得", "memory": "凭记忆", "model": "模型设定"}
 """How well a figure is known, in Chinese."""
@@ -124,6 +123,10 @@ def _chinese(name: str) -> Callable[[pd.DataFrame], pd.Series]:
         return chinese.where(chinese.astype(str) != "", frame[name])
 
     return taken
+
+
+def _level(frame: pd.DataFrame) -> pd.Series:
+    return frame["level"].map({name: zh for name, (zh, _) in LEVELS.items()})
 
 
 def _kind(frame: pd.DataFrame) -> pd.Series:
@@ -233,7 +236,7 @@ SHEETS = (
         _fixed(
             *(NUMBER, Column("点位编号", "site_id"), Column("路口名", "name")),
             *(Column("类型", "kind"), Column("行政区", "district"), *PLACE),
-            Column("设备配置", make=lambda f: f["level"].map(LEVELS)),
+            Column("设备配置", make=_level),
             *(Column("复用杆件", "reuse"), Column("边缘节点", "edge_node_id")),
             Column("光缆（m）", "fibre_m", "real"),
             *(Column("建设时序", make=_phase), Column("投资（万元）", "cost_cny", "wan")),

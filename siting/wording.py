@@ -7,6 +7,7 @@ import math
 from functools import cache
 from importlib import resources
 
+from siting.said import Said
 from siting.units import UNKNOWN, percent_text
 
 _UNITS = {
@@ -25,7 +26,17 @@ _UNITS = {
     "parks": ("个", "parks"),
     "sites": ("处", "sites"),
 }
+LEVELS = {
+    "rsu": ("RSU", "RSU"),
+    "sensing": ("RSU＋感知", "RSU and sensing"),
+    "full": ("全要素路口（RSU＋感知＋边缘计算）", "whole junction (RSU, sensing, edge computing)"),
+}
+"""Equipment of a roadside site, in Chinese and English."""
 _DECIMALS = 2
+_WHOLE_FROM = 1000.0
+"""From here on a missing amount is written without decimals."""
+OWN_EN = "planner's own"
+"""What stands for the clause of a target that no document asks for."""
 
 
 @cache
@@ -65,3 +76,36 @@ def amount_text(value: float, unit: str) -> tuple[str, str]:
     plain = f"{round(value, _DECIMALS):,.10g}"
     zh, en = unit_name(unit)
     return f"{plain} {zh}".rstrip(), f"{plain} {en}".rstrip()
+
+
+def short_said(clause: str, measure: str, short: float, unit: str) -> Said:
+    """
+    Say by how much a target is short.
+
+    Parameters
+    ----------
+    clause
+        Id of the clause; empty for a target of the planner's own.
+    measure
+        Key of the measure.
+    short
+        Amount that is missing, in `unit`; of a share in points, not per cent of it.
+    unit
+        Of the measure.
+
+    Examples
+    --------
+    >>> short_said("JN23-07", "piles", 1200.0, "piles").zh
+    'JN23-07 充电桩数量差 1,200 台'
+    >>> short_said("", "served_share", 0.021, "share").en
+    "planner's own, Share of demand served: short by 2.1 percentage points"
+    """
+    zh, en = measure_name(measure)
+    share = unit == "share"
+    amount = 100 * short if share else short
+    plain = f"{amount:,.0f}" if abs(amount) >= _WHOLE_FROM else f"{amount:.4g}"
+    units = ("个百分点", "percentage points") if share else unit_name(unit)
+    return Said(
+        f"{clause or '自定'} {zh}差 {plain} {units[0]}",
+        f"{clause or OWN_EN}, {en}: short by {plain} {units[1]}",
+    )
