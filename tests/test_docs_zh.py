@@ -6,8 +6,13 @@ import importlib.util
 import re
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
+
+if TYPE_CHECKING:
+    from siting.pipeline import Published
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [
@@ -88,3 +93,13 @@ def test_chinese_sentences_take_chinese_marks() -> None:
         half = re.findall(r"[\u4e00-\u9fff][,;:?!]|[,;?!](?=[\u4e00-\u9fff])", text)
         assert not half, (path, half)
         assert HAN.search(text)
+
+
+def test_every_chinese_column_and_key_of_a_run_is_documented(published: Published) -> None:
+    plan = published.plan
+    frames = [getattr(plan, name) for name in plan.__slots__]
+    names = {col for one in frames if isinstance(one, pd.DataFrame) for col in one.columns}
+    chinese = {str(name) for name in {*names, *plan.run} if str(name).endswith("_zh")}
+    assert {"source_zh", "reading_zh", "note_zh", "notes_zh", "attribution_zh"} <= chinese
+    page = _text("export.md")
+    assert {name for name in chinese if f"`{name}`" not in page} == set()
