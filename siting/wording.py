@@ -20,7 +20,7 @@ _UNITS = {
     "km2": ("km²", "km²"),
     "sorts": ("类", "sorts"),
     "grades": ("级", "grades"),
-    "scenarios": ("个", "scenarios"),
+    "scenarios": ("类场景", "scenarios"),
     "tiers": ("级", "tiers"),
     "districts": ("个区县", "districts"),
     "parks": ("个", "parks"),
@@ -40,14 +40,24 @@ OWN_EN = "planner's own"
 
 
 @cache
-def measure_names() -> dict[str, tuple[str, str]]:
-    """Return the Chinese and English name of every measure, those that the map shows."""
+def _page_words(part: str) -> dict[str, tuple[str, str]]:
+    """Return the Chinese and English words of a part of the map page, by what follows its dot."""
     text = resources.files("siting").joinpath("assets/strings.json").read_text("utf-8")
     return {
-        key.removeprefix("measure."): (str(zh), str(en))
+        key.removeprefix(f"{part}."): (str(zh), str(en))
         for key, (zh, en) in json.loads(text).items()
-        if key.startswith("measure.")
+        if key.startswith(f"{part}.")
     }
+
+
+def measure_names() -> dict[str, tuple[str, str]]:
+    """Return the Chinese and English name of every measure, those that the map shows."""
+    return _page_words("measure")
+
+
+def kind_name(kind: str) -> tuple[str, str]:
+    """Return the Chinese and English name of a kind of place; one that has none is its key."""
+    return _page_words("kind").get(kind, (kind, kind.replace("_", " ")))
 
 
 def measure_name(measure: str) -> tuple[str, str]:

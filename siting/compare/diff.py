@@ -242,7 +242,7 @@ _HEADS = {
     "phase_after": ("现期次", "count"),
     "cost_before_cny": ("原投资（元）", "count"),
     "cost_after_cny": ("现投资（元）", "count"),
-    "distance_m": ("移动距离（米）", "real"),
+    "distance_m": ("移动距离（m）", "real"),
     "lon": ("经度", "degree"),
     "lat": ("纬度", "degree"),
 }

@@ -104,7 +104,7 @@ def leanings(settings: Roadside, frames: RoadsideFrames, outcome: Outcome) -> di
     )
     km = settings.edge_nodes.fibre_m.value / 1000
     edges = Said(
-        f"{len(frames.edge_nodes):,} 个边缘节点服务光缆 {km:g} km 内的路口与感知点位；"
+        f"{len(frames.edge_nodes):,} 个边缘计算节点服务光缆 {km:g} km 内的路口与感知点位；"
         "全市设一个平台",
         f"{len(frames.edge_nodes):,} edge nodes serve the junctions and sensing sites within "
         f"{km:g} km of fibre; one platform for the city",

@@ -37,7 +37,7 @@ def joint_lines(run: Mapping[str, Any]) -> list[list[object]]:
     ]
     if joint["money"]["total_cny"] is not None:
         rows.append(["总预算", round(float(joint["money"]["total_cny"])), "元"])
-    return [*rows, ["联合方案已证明差距", round(float(joint["gap"]) * 100, 3), "%"]]
+    return [*rows, ["统一预算方案已证明差距", round(float(joint["gap"]) * 100, 3), "%"]]
 
 
 def joint_table(run: Mapping[str, Any]) -> tuple[tuple[Column, ...], list[list[object]]] | None:
