@@ -163,6 +163,14 @@ def test_charts_map_and_tables_of_the_english_report_have_no_chinese_of_ours(pag
     assert "充电设备及安装" in " ".join(shown_texts(page, "en"))
 
 
+def test_a_number_of_an_approved_map_stands_at_the_head(published: Published, page: str) -> None:
+    assert "审图号：（待填）" in page
+    run = {**published.plan.run, "approval": "鲁S（2026）001号"}
+    approved = report_page(replace(published.plan, run=run))
+    assert "鲁S（2026）001号" in approved
+    assert "待填" not in approved
+
+
 def test_a_printed_page_has_its_number_and_no_table_wider_than_the_paper(page: str) -> None:
     assert "counter(page)" in page
     tables = re.findall(r"<table[^>]*>", page)

@@ -16,6 +16,7 @@ from chinese import is_chinese
 
 from siting.city.catalog import credit_line
 from siting.compare.runs import compare
+from siting.facts import clauses
 from siting.inputs.tables import OSM_CREDIT, SAMPLE_CREDIT
 from siting.joint.record import short_text
 from siting.model.model import Target
@@ -112,6 +113,16 @@ def test_no_missing_amount_is_named_by_a_key(measure: str) -> None:
     assert measure_name(measure)[0] in said.zh
     assert measure_name(measure)[1] in said.en
     assert not re.search(r"[a-z]+_[a-z]+", said.zh + said.en)
+
+
+def test_what_a_clause_measures_has_a_name_in_both_languages() -> None:
+    """Also where no plan can hold it: a reader sees it beside the quote."""
+    measures = {str(one.metric["indicator"]) for one in clauses() if one.metric.get("indicator")}
+    assert len(measures) > 30
+    for zh, en in map(measure_name, measures):
+        assert re.search(r"[\u4e00-\u9fff]", zh)
+        assert re.search(r"[A-Z0-9]", en[0])
+        assert "_" not in zh + en
 
 
 def test_the_summary_of_the_workbook_names_measures_and_units_in_chinese() -> None:

@@ -56,6 +56,7 @@ def report_content(plan: Plan) -> dict[str, Any]:
     return {
         "run": run,
         "credit": told(run, "attribution"),
+        "approval": clip(str(run.get("approval") or ""), 80),
         "title_zh": clip(str(run["title_zh"] or run["model"]), 120),
         "title_en": clip(str(run["title_en"] or run["model"]), 120),
         "figures": [_figure(figure) for figure in headline(run)],
