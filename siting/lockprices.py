@@ -20,7 +20,7 @@ from siting.core.solve import solve
 from siting.errors import ModelError, SolverError
 from siting.files import publishing
 from siting.formulate.charging import decode
-from siting.hydrogen import plan_hydrogen
+from siting.hydrogen.planning import plan_hydrogen
 from siting.joint.prices import (
     JOINT_COLUMNS,
     joint_fields,

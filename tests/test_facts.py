@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from siting import clauses as policy
 from siting import facts
 from siting.demand.charging import SEGMENTS
 from siting.files import sha256_of
@@ -33,14 +34,14 @@ def test_every_file_of_facts_is_in_the_catalog_with_its_hash() -> None:
 
 
 def test_there_are_185_clauses_with_unique_ids_and_valid_keys() -> None:
-    every = facts.clauses()
+    every = policy.clauses()
     assert len(every) == 185
     assert len({clause.id for clause in every}) == 185
     for clause in every:
         assert clause.id.startswith(clause.document.id + "-"), clause.id
         assert clause.quote.strip()
         assert clause.reading.strip()
-        assert clause.use in facts.CLAUSE_USES, clause.id
+        assert clause.use in policy.CLAUSE_USES, clause.id
         assert set(clause.metric) <= {
             "indicator",
             "op",
@@ -51,7 +52,7 @@ def test_there_are_185_clauses_with_unique_ids_and_valid_keys() -> None:
             "aspirational",
         }
         if clause.metric:
-            assert clause.metric["op"] in facts.CLAUSE_OPS, clause.id
+            assert clause.metric["op"] in policy.CLAUSE_OPS, clause.id
             numeric = clause.metric["op"] in {">=", ">", "=", "<=", "<"}
             assert numeric == (clause.metric["value"] is not None), clause.id
 
@@ -60,20 +61,20 @@ def test_there_are_185_clauses_with_unique_ids_and_valid_keys() -> None:
     ("document", "count"), [("QD25", 34), ("ZB21", 72), ("QDN", 8), ("QD14", 25), ("JN23", 46)]
 )
 def test_a_document_has_all_its_clauses(document: str, count: int) -> None:
-    assert len(facts.clauses(document)) == count
+    assert len(policy.clauses(document)) == count
 
 
 def test_quotes_are_the_documents_own_words() -> None:
     if not POLICIES.is_dir():
         pytest.skip("the policy documents are not beside the repository")
     texts = [re.sub(r"\s", "", path.read_text(encoding="utf-8")) for path in POLICIES.iterdir()]
-    for clause in facts.clauses():
+    for clause in policy.clauses():
         quote = re.sub(r"\s", "", clause.quote)
         assert any(quote in text for text in texts), clause.id
 
 
 def test_a_clause_carries_its_document_and_its_number() -> None:
-    clause = facts.clause("JN23-06")
+    clause = policy.clause("JN23-06")
     assert clause.metric["value"] == 800
     assert clause.document.number == "济政办字〔2023〕38号"
     assert clause.document.date == "2023-08-22"
@@ -82,13 +83,13 @@ def test_a_clause_carries_its_document_and_its_number() -> None:
 
 def test_an_unknown_clause_names_near_ones() -> None:
     with pytest.raises(ValueError, match=r"JN23-6.*JN23-\d\d"):
-        facts.clause("JN23-6")
+        policy.clause("JN23-6")
 
 
 @pytest.mark.parametrize("city", ["济南", "济南市", "Jinan", "jinan", "370100", "370102"])
 def test_a_city_is_known_by_any_of_its_names(city: str) -> None:
     assert facts.english_city(city) == "Jinan"
-    assert {clause.document.id for clause in facts.clauses(city)} == {"JN23"}
+    assert {clause.document.id for clause in policy.clauses(city)} == {"JN23"}
 
 
 @pytest.mark.parametrize("city", ["", "上海", "310000", "extent", "Helsinki"])
@@ -97,7 +98,7 @@ def test_a_city_without_documents_has_no_clauses_and_no_service_areas(city: str)
     assert facts.service_areas(city).empty
     assert facts.site_clauses(city) == {}
     if city:
-        assert facts.clauses(city) == ()
+        assert policy.clauses(city) == ()
 
 
 def test_a_figure_is_the_middle_of_its_row_in_the_models_form() -> None:
@@ -159,7 +160,7 @@ def test_site_kinds_and_demand_weights_name_known_kinds_and_classes() -> None:
         by_kind = facts.site_clauses(city)
         assert set(by_kind) <= set(kinds.index)
         for ids in by_kind.values():
-            assert all(facts.clause(id_).document.city == city for id_ in ids)
+            assert all(policy.clause(id_).document.city == city for id_ in ids)
     weights = facts._table("demand_weights.csv")
     roads = weights[weights["of"] == "road"]
     assert set(roads["name"]) <= set(ROAD_CLASSES)
@@ -170,7 +171,7 @@ def test_site_kinds_and_demand_weights_name_known_kinds_and_classes() -> None:
 @pytest.mark.parametrize("name", ["jinan", "qingdao", "zibo"])
 def test_a_shipped_model_names_its_citys_clauses_and_says_what_is_unsourced(name: str) -> None:
     model = load_model(name)
-    own = {clause.id for clause in facts.clauses(name)}
+    own = {clause.id for clause in policy.clauses(name)}
     assert own
     assert {target.clause for target in model.targets if target.clause} <= own
     assert all(target.reading for target in model.targets)
@@ -184,12 +185,12 @@ def test_a_shipped_model_names_its_citys_clauses_and_says_what_is_unsourced(name
 def test_jinans_fleets_add_up_to_the_clauses() -> None:
     model = load_model("jinan")
     vehicles = {name: getattr(model.demand, name).vehicles.value for name in SEGMENTS}
-    assert sum(vehicles.values()) == facts.clause("JN23-01").metric["value"]
-    assert vehicles["fleet"] == facts.clause("JN23-20").metric["value"]
-    assert vehicles["heavy"] == facts.clause("JN23-21").metric["value"]
+    assert sum(vehicles.values()) == policy.clause("JN23-01").metric["value"]
+    assert vehicles["fleet"] == policy.clause("JN23-20").metric["value"]
+    assert vehicles["heavy"] == policy.clause("JN23-21").metric["value"]
     floors = {target.clause: target.at_least for target in model.targets}
     for clause in ("JN23-06", "JN23-07", "JN23-27"):
-        assert floors[clause] == facts.clause(clause).metric["value"]
+        assert floors[clause] == policy.clause(clause).metric["value"]
 
 
 def test_jinans_energy_agrees_with_the_national_mean_within_a_third() -> None:
@@ -205,7 +206,7 @@ def test_a_number_that_no_document_states_is_called_the_planners_own(name: str) 
     model = load_model(name)
     assert any(target.clause for target in model.targets)
     for target in model.targets:
-        stated = facts.clause(target.clause).metric if target.clause else {}
+        stated = policy.clause(target.clause).metric if target.clause else {}
         if stated.get("value") is None:
             assert "planner's own" in target.reading
         else:

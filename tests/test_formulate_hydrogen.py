@@ -22,7 +22,7 @@ from siting.formulate.hydrogen import (
     hydrogen_programme,
     opened_sites,
 )
-from siting.hydrogen import near_pairs
+from siting.hydrogen.question import near_pairs
 from siting.model.model import Hydrogen
 from siting.reach.distance import Reach
 

@@ -8,7 +8,8 @@ from chinese import is_chinese
 
 from siting.assemble.ledger import LATER_NOTE, PARAMETER_NOTE, UNITS, clause_ledger, measure_plan
 from siting.assemble.measures import reading_notes
-from siting.facts import clause_status, clauses
+from siting.clauses import clauses
+from siting.facts import clause_status
 from siting.model.model import Model, Target, load_model
 from siting.said import Said
 

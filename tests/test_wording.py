@@ -15,8 +15,8 @@ import pytest
 from chinese import is_chinese
 
 from siting.city.catalog import credit_line
+from siting.clauses import clauses
 from siting.compare.runs import compare
-from siting.facts import clauses
 from siting.inputs.tables import OSM_CREDIT, SAMPLE_CREDIT
 from siting.joint.record import short_text
 from siting.model.model import Target

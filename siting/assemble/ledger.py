@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
-    from siting.facts import Clause
+    from siting.clauses import Clause
     from siting.model.model import Target
 
 UNITS = {

@@ -29,8 +29,8 @@ from siting.charging.service import nearest_by_segment, service_record, service_
 from siting.charging.transformer import transformer_kva
 from siting.city.catalog import credit_line
 from siting.city.layers import own_frames
+from siting.clauses import clauses
 from siting.clock import peak_memory_mb
-from siting.facts import clauses
 from siting.locks.record import with_locks
 from siting.own.dropping import all_dropped
 from siting.own.exclusions import cut_report
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from siting.core.outcome import Outcome
     from siting.demand.charging import Demand
     from siting.formulate.charging import Decision
-    from siting.hydrogen import HydrogenPlan
+    from siting.hydrogen.planning import HydrogenPlan
     from siting.model.model import Model
     from siting.network import Network
     from siting.reach.distance import Reach

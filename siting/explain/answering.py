@@ -27,7 +27,7 @@ from siting.explain.years import explain_years, year_facts, years_told
 from siting.files import publishing, remove_stale
 from siting.formulate.roadstart import road_start
 from siting.formulate.testroads import CHOOSE, road_programme
-from siting.hydrogen import hydrogen_question
+from siting.hydrogen.question import hydrogen_question
 from siting.joint.solving import plan_for_less, plan_others, solve_within
 from siting.model.model import load_model
 from siting.pipeline import assembled, prepare

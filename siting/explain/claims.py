@@ -15,7 +15,7 @@ from siting.joint.money import cheapest_roads_cny, hydrogen_money, roadside_mone
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from siting.hydrogen import HydrogenPlan
+    from siting.hydrogen.planning import HydrogenPlan
     from siting.joint.solving import Others
     from siting.model.budget import Fund
     from siting.model.model import Model

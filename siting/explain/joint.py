@@ -190,7 +190,9 @@ def explain_joint(
     joint = _joined(found, analysis, row, rows)
     if joint.budget is not None and math.isfinite(joint.budget.high_cny):
         spare = row.most_cny - row.left_cny / (1 - row.packing)
-        budget = least_that_works(ground, others, row.part.key, joint.budget, spare, told)
+        budget = least_that_works(
+            ground, others, row.part.key, joint.budget, spare, analysis.plan, told
+        )
         joint = replace(joint, budget=budget)
     return replace(joint, seconds=time.monotonic() - begin)
 

@@ -10,9 +10,14 @@ from siting.core.outcome import Status
 from siting.core.solve import solve
 from siting.errors import InfeasibleError
 from siting.joint.money import divide, with_charging_budget
+from siting.joint.prices import plan_start
+from siting.structures import Sizing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import numpy as np
+    import numpy.typing as npt
 
     from siting.explain.telling import LeastBudget
     from siting.joint.solving import Others
@@ -36,6 +41,7 @@ def least_that_works(
     key: str,
     budget: LeastBudget,
     spare_cny: float,
+    start: npt.NDArray[np.float64] | None = None,
     told: Callable[[str], None] | None = None,
 ) -> LeastBudget:
     """
@@ -53,6 +59,9 @@ def least_that_works(
         What is proven, and what a plan of charging was found for.
     spare_cny
         What the others could leave beyond what their plans do.
+    start
+        Columns of the plan of charging behind `budget`: openings, piles, and the share of its
+        demand on each arc.
     told
         Told of each trial.
 
@@ -65,7 +74,7 @@ def least_that_works(
     """
 
     def works(cny: float) -> bool | None:
-        answer = fits(ground, others, with_shared(ground.city.model, key, cny))
+        answer = fits(ground, others, with_shared(ground.city.model, key, cny), start)
         if told is not None:
             word = {True: "a plan", False: "proven to be too little", None: "no plan found"}[answer]
             told(f"joint budget of {cny:,.0f} CNY: {word}")
@@ -93,7 +102,12 @@ def least_that_works(
     return replace(budget, low_cny=low, high_cny=max(low, high), proof=proof)
 
 
-def fits(ground: Ground, others: Others, model: Model) -> bool | None:
+def fits(
+    ground: Ground,
+    others: Others,
+    model: Model,
+    start: npt.NDArray[np.float64] | None = None,
+) -> bool | None:
     """
     Tell whether charging has a plan for all its targets with what one budget leaves it.
 
@@ -105,6 +119,8 @@ def fits(ground: Ground, others: Others, model: Model) -> bool | None:
         Plans of the programmes beside charging.
     model
         The model with another budget.
+    start
+        Columns of a plan of charging to begin with, as of `least_that_works`.
 
     Returns
     -------
@@ -117,8 +133,15 @@ def fits(ground: Ground, others: Others, model: Model) -> bool | None:
     except InfeasibleError:
         return False
     limits = model.solve
+    programme = ground.charging(with_charging_budget(model, money.charging_cny))
+    sizing = programme.structure
+    if start is not None and len(start) and isinstance(sizing, Sizing):
+        whole = sizing.allowed.size + len(sizing.allowed)
+        share = start[whole : whole + len(sizing.site)]
+        serve = share * sizing.demand_kwh[sizing.point]
+        programme = replace(programme, start=plan_start(sizing, start[:whole], serve))
     outcome = solve(
-        ground.charging(with_charging_budget(model, money.charging_cny)),
+        programme,
         gap=LOOSE_GAP,
         seconds=limits.seconds,
         memory_mb=limits.memory_mb,

@@ -13,7 +13,7 @@ from siting.errors import InfeasibleError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from siting.hydrogen import HydrogenPlan
+    from siting.hydrogen.planning import HydrogenPlan
     from siting.model.budget import Budget
     from siting.model.model import Model
     from siting.roadside.planning import RoadsidePlan

@@ -107,11 +107,28 @@ def lock_start(programme: Programme, outcome: Outcome) -> dict[str, npt.NDArray[
     """Return a plan as a start; with another lock other types stand in their least number."""
     sizing = programme.structure
     assert isinstance(sizing, Sizing)  # noqa: S101
-    start = {name: outcome.values[name] for name in ("", "serve")}
+    return plan_start(sizing, outcome.values[""], outcome.values["serve"])
+
+
+def plan_start(
+    sizing: Sizing, whole: npt.NDArray[np.float64], serve: npt.NDArray[np.float64]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """
+    Write a plan of charging as the start of its programme.
+
+    Parameters
+    ----------
+    sizing
+        The programme's structure.
+    whole
+        Openings, then piles site by site, shape (J + J K,).
+    serve
+        Energy on each arc, kWh/day, shape (A,).
+    """
+    start = {"": whole, "serve": serve}
     pair = some_or_none(sizing)
     if len(pair):
-        piles = start[""][len(sizing.fixed_cny) :]
-        start["stands"] = (piles[pair] > 0).astype(np.float64)
+        start["stands"] = (whole[len(sizing.fixed_cny) :][pair] > 0).astype(np.float64)
     return start
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from siting.charging.fairness import solve_charging
 from siting.clock import Event, silent
 from siting.errors import InfeasibleError
-from siting.hydrogen import plan_hydrogen
+from siting.hydrogen.planning import plan_hydrogen
 from siting.joint.charging import charging_within
 from siting.joint.money import divide, with_charging_budget
 from siting.locks.blame import honour
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from siting.charging.fairness import Found
     from siting.city.reading import City
     from siting.core.outcome import Outcome, TracePoint
-    from siting.hydrogen import HydrogenPlan
+    from siting.hydrogen.planning import HydrogenPlan
     from siting.joint.charging import Within
     from siting.joint.money import Money
     from siting.model.budget import Budget

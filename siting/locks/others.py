@@ -13,7 +13,7 @@ from siting.candidates.locked import THINNED, with_levels
 from siting.candidates.roadside import roadside_sites
 from siting.candidates.section import find_section
 from siting.candidates.testroads import road_ground
-from siting.hydrogen import near_pairs
+from siting.hydrogen.question import near_pairs
 from siting.locks.matching import Match, match_lock, match_road, pool_of
 from siting.model.roadside import MEASURES as ROADSIDE_MEASURES
 from siting.model.testroads import MEASURES as ROAD_MEASURES

@@ -61,7 +61,8 @@ def _unknown_districts(written: Written) -> Iterator[Problem]:
 
 def _targets(written: Written) -> Iterator[Problem]:
     """Targets that are there twice, or come from the documents of another city."""
-    from siting.facts import clauses, english_city  # noqa: PLC0415
+    from siting.clauses import clauses  # noqa: PLC0415
+    from siting.facts import english_city  # noqa: PLC0415
 
     targets = written.value(("targets",))
     city = english_city(_city(written)) if _city(written) else ""

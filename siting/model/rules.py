@@ -20,7 +20,7 @@ def _known_kinds(kinds: tuple[str, ...]) -> tuple[str, ...]:
 
 def _known_clause(id_: str) -> str:
     if id_:
-        from siting.facts import clause  # noqa: PLC0415
+        from siting.clauses import clause  # noqa: PLC0415
 
         clause(id_)
     return id_

@@ -173,7 +173,7 @@ def test_a_large_instance_is_closed_in_without_branch_and_bound(
     assert found.cost is not None
     assert exact.cost is not None
     assert found.cost.low <= exact.cost.high + 1e-9
-    assert exact.cost.low - 1e-9 <= found.cost.high <= 1.1 * exact.cost.high
+    assert exact.cost.low - 1e-9 <= found.cost.high <= 1.01 * exact.cost.high
     assert 0 in found.conflicts[0].parts
 
 

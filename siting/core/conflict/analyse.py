@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -115,6 +116,8 @@ class Analysis:
     price
         What one more size of each part adds to that least level by the relaxation's multipliers, in
         budgets, shape (P,).
+    plan
+        Columns of the plan of that least level; empty where none was found.
     """
 
     verdict: str
@@ -123,6 +126,7 @@ class Analysis:
     conflicts: tuple[Conflict, ...]
     cost: Range | None
     price: Floats
+    plan: Floats = field(default_factory=partial(np.zeros, 0))
 
 
 def analyse(
@@ -169,8 +173,10 @@ def analyse(
             found = tuple(_with_least(parts, weigh, one, trees=trees) for one in found)
         known = replace(known, conflicts=found)
         _told(known, tell)
-    cost, price = _least_budget(parts, weigh, known.conflicts)
-    known = replace(known, cost=cost, price=price)
+    cost, least = _least_budget(parts, weigh, known.conflicts)
+    if least is not None:
+        known = replace(known, price=least.multiplier, plan=least.values)
+    known = replace(known, cost=cost)
     _told(known, tell)
     every = known.conflicts
     ranged = tuple(_ranged(parts, weigh, one, every, cost) for one in every)
@@ -233,18 +239,17 @@ def _filtered(parts: Parts, weigh: Weigh, leans: Bools, proof: Weighed, *, trees
 
 def _least_budget(
     parts: Parts, weigh: Weigh, conflicts: tuple[Conflict, ...]
-) -> tuple[Range | None, Floats]:
+) -> tuple[Range | None, Weighed | None]:
     """Find the least level of the budget for which every other part holds."""
-    none = np.zeros(len(parts.target))
     if parts.budget < 0:
-        return None, none
+        return None, None
     if any(parts.budget not in conflict.parts for conflict in conflicts):
         proof = next(c.proof for c in conflicts if parts.budget not in c.parts)
-        return Range(parts.budget, np.inf, np.inf, proof), none
+        return Range(parts.budget, np.inf, np.inf, proof), None
     price = np.full(len(parts.target), np.inf)
     price[parts.budget] = 1.0
     found = weigh(Ask(price, from_zero=parts.budget))
-    return Range(parts.budget, found.low, found.high, found.proof), found.multiplier
+    return Range(parts.budget, found.low, found.high, found.proof), found
 
 
 def _with_least(parts: Parts, weigh: Weigh, conflict: Conflict, *, trees: bool) -> Conflict:

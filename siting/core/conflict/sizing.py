@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +11,11 @@ import numpy as np
 from siting.core.conflict.elastic import TINY, Ask, Elastic, Weighed
 from siting.core.conflict.locks import SiteLock, locked_sizing, with_lock_rows
 from siting.core.conflict.rows import RowsWeigher, weigh_relaxed, with_plan
+from siting.core.sizing.check import check_sizing
+from siting.core.sizing.least import is_cost, least_cost_plan, without_budget
 from siting.core.sizing.part import Siting, array_model, keep_rows
 from siting.core.sizing.relax import row_scale
+from siting.core.sizing.search import cost_of
 from siting.core.sizing.solve import SMALL, solve_sizing
 
 if TYPE_CHECKING:
@@ -29,6 +33,8 @@ WIDE = 0.03
 """From this on every part with a price may lack so much, not only those short in the relaxation."""
 LOOSE_GAP = 100.0
 """A search only asks whether there is a plan."""
+LEAST_GAP = 0.005
+"""Gap at which a least cost counts as found: a budget 1 % below the plan's is proven too little."""
 
 
 def sizing_elastic(sizing: Sizing, part: Ints, size: Floats, *, whole: bool) -> Elastic:
@@ -121,9 +127,44 @@ class SizingWeigher:
         if self.small:
             return self._rows()(ask)
         found, x = weigh_relaxed(self.elastic, ask, 4 * self.seconds, _interior)
+        row = self._budget(ask)
+        if np.isfinite(found.low) and row >= 0:
+            return self._least_cost(ask, found, row)
         if not ask.plan or np.isinf(found.low):
             return found
         return self._with_plan(ask, found, x)
+
+    def _budget(self, ask: Ask) -> int:
+        """Row whose whole level is asked for where it is what plans cost; else -1."""
+        rows = np.flatnonzero(self.part == ask.from_zero) if ask.from_zero >= 0 else []
+        rest = np.delete(ask.price, ask.from_zero)
+        if len(rows) != 1 or (np.isfinite(rest) & (rest > 0)).any():
+            return -1
+        return int(rows[0]) if is_cost(self.sizing, int(rows[0])) else -1
+
+    def _least_cost(self, ask: Ask, found: Weighed, row: int) -> Weighed:
+        """Bound the least cost by the strong relaxation too, and search for a plan near it."""
+        held = [lock for lock in self.locks if np.isinf(ask.price[lock.part])]
+        kept = np.flatnonzero((self.part < 0) | (ask.price[self.part] > 0))
+        sizing = keep_rows(locked_sizing(self.sizing, held), kept)
+        at = int(np.searchsorted(kept, row))
+        known = [plan for plan in self.plans if not check_sizing(without_budget(sizing, at), plan)]
+        least = least_cost_plan(
+            sizing,
+            at,
+            gap=LEAST_GAP if ask.plan else np.inf,
+            seconds=self.seconds,
+            seed=self.seed,
+            start=min(known, key=partial(cost_of, sizing), default=None),
+        )
+        size = float(self.size[ask.from_zero])
+        low = max(found.low, least.low_cny / size)
+        best = replace(found, low=low, proof="multipliers" if low > found.low else found.proof)
+        if not ask.plan or least.plan is None:
+            return best
+        self.plans.append(least.plan)
+        best = self._better(ask, best, least.plan)
+        return replace(best, low=min(best.low, best.high))
 
     def _with_plan(self, ask: Ask, found: Weighed, x: Floats | None) -> Weighed:
         """Look for a plan that lacks little more than the relaxation does."""

@@ -63,12 +63,15 @@ class Goal:
         `time.monotonic()` at which to stop.
     seed
         Random seed.
+    cheap_cny
+        Cost at which to stop where the least cost is looked for; `-inf` where energy is.
     """
 
     saving: float
     enough: float
     deadline: float
     seed: int
+    cheap_cny: float = -np.inf
 
 
 def energy_of(sizing: Sizing, plan: Siting) -> float:
@@ -174,9 +177,7 @@ def improve(
     rng = np.random.default_rng(goal.seed)
     best, size = score_of(sizing, plan, goal.saving), FIRST
     stale = np.zeros(len(field.core))
-    while time.monotonic() < goal.deadline and (
-        best[0] < 0 or energy_of(sizing, plan) < goal.enough
-    ):
+    while time.monotonic() < goal.deadline and (best[0] < 0 or not good_enough(sizing, plan, goal)):
         usable = plan.opened | (field.core if rng.random() < CORE_SHARE else field.hopeful)
         sites = _neighbourhood(sizing, plan, (field, usable, stale), size, rng)
         if not len(sites):
@@ -195,6 +196,18 @@ def improve(
             stale[sites] = 0.0
             tell(plan)
     return plan
+
+
+def good_enough(sizing: Sizing, plan: Siting, goal: Goal) -> bool:
+    """Whether a plan that keeps every row ends the search."""
+    return energy_of(sizing, plan) >= goal.enough or cost_of(sizing, plan) <= goal.cheap_cny
+
+
+def merit_of(sizing: Sizing, plan: Siting, goal: Goal) -> float:
+    """Weigh a plan by what the search is for, kWh/day: energy, or else what is not spent."""
+    if np.isfinite(goal.cheap_cny):
+        return -goal.saving * cost_of(sizing, plan)
+    return energy_of(sizing, plan)
 
 
 def _neighbourhood(

@@ -12,7 +12,7 @@ from siting.core.sizing.bound import site_values
 from siting.core.sizing.part import Siting, activity, put_back
 from siting.core.sizing.pool import Pool, pool_of, scaled, worth_of
 from siting.core.sizing.round import shaved
-from siting.core.sizing.search import cost_of, energy_of, grow
+from siting.core.sizing.search import cost_of, energy_of, good_enough, grow, merit_of
 from siting.core.sizing.window import Effort, side_by_side, windows_of
 
 if TYPE_CHECKING:
@@ -105,13 +105,14 @@ def trade(
     Returns
     -------
     Siting
-        The plan that serves most, never less than the given one.
+        The plan that serves most, or costs least where that is the goal; never worse than the
+        given one.
     """
     rng = np.random.default_rng(goal.seed)
     wide, best, rounds = pool_of(sizing, duals["rows"]), plan, 0
     stale = np.zeros(len(field.core))
-    gap = PART_GAP * max(abs(energy_of(sizing, plan)), 1.0)
-    while time.monotonic() < goal.deadline and energy_of(sizing, best) < goal.enough:
+    gap = PART_GAP * max(abs(merit_of(sizing, plan, goal)), 1.0)
+    while time.monotonic() < goal.deadline and not good_enough(sizing, best, goal):
         age = rounds % CYCLE
         rounds += 1
         if age == 0:
@@ -135,7 +136,7 @@ def trade(
             if _value(sizing, trial, pool, goal) > _value(sizing, plan, pool, goal):
                 plan = trial
                 tell(plan)
-        if energy_of(sizing, plan) > energy_of(sizing, best):
+        if merit_of(sizing, plan, goal) > merit_of(sizing, best, goal):
             best = plan
     return best
 

@@ -1,0 +1,1 @@
+"""Hydrogen stations: the question, the plan, its frames."""
