@@ -50,7 +50,7 @@ WORDS = {
     "synthetic": ("道路与设施为合成数据", "Synthetic roads and facilities"),
     "met": ("达到", "met"),
     "short": ("未达到", "short"),
-    "own": ("规划自设", "own"),
+    "own": ("自定", "own"),
     "district.population": ("人口", "Population"),
     "district.stations": ("充换电站", "Charging stations"),
     "district.piles": ("充电桩", "Charging piles"),
