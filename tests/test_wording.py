@@ -79,6 +79,16 @@ def test_a_sheet_of_paper_credits_in_its_own_language(published: Published, tmp_
         assert other not in found
 
 
+@pytest.mark.parametrize(("language", "unit"), [("zh", "座"), ("en", "stations")])
+def test_targets_on_a_sheet_have_their_unit(
+    published: Published, tmp_path: Path, language: str, unit: str
+) -> None:
+    ledger = published.plan.clauses
+    row = ledger[(ledger["measure"] == "stations") & ledger["target"].notna()].iloc[0]
+    print_plan(published.plan, tmp_path / "a.svg", language=language)
+    assert f"{row['planned']:g} / {row['target']:g} {unit}" in _svg_text(tmp_path / "a.svg")
+
+
 def test_a_run_of_an_older_version_is_credited_as_it_says(
     published: Published, tmp_path: Path
 ) -> None:

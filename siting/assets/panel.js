@@ -89,7 +89,7 @@ siting.part("panel", function () {
     return el("div", "", ...rows.map((row) => {
       const reached = row.target > 0 ? row.planned / row.target : 1, index = data.clauses.indexOf(row);
       const node = S.button("s-target", () => show(index),
-        el("div", "s-target-row", el("span", "", measure(row)), el("b", "", amount(row, row.planned)), el("span", "s-muted", `${sign(row.relation)} ${amount(row, row.target)}`)),
+        el("div", "s-target-row", el("span", "", measure(row)), el("b", "", figureText(row, row.planned)), el("span", "s-muted", `${sign(row.relation)} ${amount(row, row.target)}`)),
         S.bar(reached, row.status === "short" ? "s-is-short" : ""));
       node.title = t("serving.show");
       node.dataset.row = index;
