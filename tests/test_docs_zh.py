@@ -103,3 +103,11 @@ def test_every_chinese_column_and_key_of_a_run_is_documented(published: Publishe
     assert {"source_zh", "reading_zh", "note_zh", "notes_zh", "attribution_zh"} <= chinese
     page = _text("export.md")
     assert {name for name in chinese if f"`{name}`" not in page} == set()
+
+
+def test_chinese_paragraphs_are_one_line_each() -> None:
+    """A line break inside one would show as a blank between two sentences."""
+    for path in (DOCS / "zh").rglob("*.md"):
+        text = BLOCK.sub("", path.read_text(encoding="utf-8"))
+        broken = re.findall(r"[\u4e00-\u9fff，。；：、）”]\n *[^\s\-#|!>*\d`][^\n]*", text)
+        assert not broken, (path, broken)
