@@ -25,6 +25,7 @@ from siting.commands.schemes import schemes
 from siting.commands.sweep import sweep
 from siting.errors import SitingError
 from siting.units import money_text, percent_text
+from siting.wording import measure_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -347,7 +348,7 @@ def _print_plan(console: Console, clauses: pd.DataFrame, run: Mapping[str, Any])
         as_text = percent_text if row["unit"] == "share" else _count
         table.add_row(
             row["clause"] or "own",
-            row["measure"],
+            measure_name(str(row["measure"]))[1],
             as_text(row["target"]),
             as_text(row["planned"]),
             row["status"],

@@ -54,7 +54,7 @@ class Hygiene:
     strict: bool = False
 
 
-_NO_GEOMETRY = Said("没有几何", "have no geometry")
+_NO_GEOMETRY = Said("没有几何图形", "have no geometry")
 _NO_NUMBERS = Said("坐标为 NaN 或无穷", "have NaN or infinite coordinates")
 
 

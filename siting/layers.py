@@ -363,4 +363,4 @@ def _signals(
 def _credit(columns: pd.DataFrame, path: Path, kind: str) -> str:
     """Return the credit: roads in OSM's words or with OSM ids come from OSM."""
     osm = kind == "graphml" or bool(columns["from_osm"].any())
-    return tables.OSM_CREDIT if osm else f"Roads: {path.name}"
+    return tables.OSM_CREDIT if osm else f"{tables.ROADS_CREDIT}{path.name}"

@@ -55,10 +55,10 @@ if TYPE_CHECKING:
     from siting.testroads.planning import TestRoadPlan
 
 MEANINGS = {
-    "charging": ("日供电量，千瓦时", "energy served, kWh a day"),
+    "charging": ("日服务电量，kWh", "energy served, kWh a day"),
     "hydrogen": ("加氢方案得分", "points of the hydrogen plan"),
     "roadside": ("路侧方案目标值", "objective of the roadside plan"),
-    "edge_node": ("边缘节点与光纤费用，元", "cost of edge nodes and fibre, CNY"),
+    "edge_node": ("边缘计算节点与光缆费用，元", "cost of edge nodes and fibre, CNY"),
     "test_road": ("测试道路目标值", "objective of the test roads"),
 }
 """What a price is in, in Chinese and English."""

@@ -1,4 +1,4 @@
-"""Money, length, energy, power and shares as text, in Chinese and English."""
+"""Money, energy, counts and shares as text, in Chinese and English."""
 
 from __future__ import annotations
 
@@ -17,12 +17,8 @@ _Step = tuple[float, int, str]
 # Largest first: (from which size, decimals, unit).
 _MONEY_ZH: tuple[_Step, ...] = ((1e8, 2, " 亿元"), (1e4, 1, " 万元"), (1.0, 0, " 元"))
 _MONEY_EN: tuple[_Step, ...] = ((1e9, 2, " billion"), (1e6, 1, " million"), (1.0, 0, ""))
-_LENGTH_ZH: tuple[_Step, ...] = ((1e3, 1, " 公里"), (1.0, 0, " 米"))
-_LENGTH_EN: tuple[_Step, ...] = ((1e3, 1, " km"), (1.0, 0, " m"))
-_ENERGY_ZH: tuple[_Step, ...] = ((1e8, 2, " 亿千瓦时"), (1e4, 1, " 万千瓦时"), (1.0, 0, " 千瓦时"))
+_ENERGY_ZH: tuple[_Step, ...] = ((1e8, 2, " 亿 kWh"), (1e4, 1, " 万 kWh"), (1.0, 0, " kWh"))
 _ENERGY_EN: tuple[_Step, ...] = ((1e6, 2, " GWh"), (1e3, 1, " MWh"), (1.0, 0, " kWh"))
-_POWER_ZH: tuple[_Step, ...] = ((1e3, 1, " 兆瓦"), (1.0, 0, " 千瓦"))
-_POWER_EN: tuple[_Step, ...] = ((1e3, 1, " MW"), (1.0, 0, " kW"))
 
 
 def money_text(cny: float, language: Language = "zh") -> str:
@@ -47,27 +43,9 @@ def wan_yuan(cny: float) -> float:
     return round(cny / CNY_PER_WAN, 6)
 
 
-def length_text(metres: float, language: Language = "zh") -> str:
-    """Return a length given in metres, as m or km."""
-    return _scaled(metres, _LENGTH_ZH if language == "zh" else _LENGTH_EN)
-
-
-def area_text(km2: float, language: Language = "zh") -> str:
-    """Return an area given in km², with two decimals below 10 km²."""
-    if not math.isfinite(km2):
-        return UNKNOWN
-    decimals = 0 if abs(km2) >= 10 else 2  # noqa: PLR2004
-    return f"{km2:,.{decimals}f} {'平方公里' if language == 'zh' else 'km²'}"
-
-
 def energy_text(kwh: float, language: Language = "zh") -> str:
-    """Return an energy given in kWh, as 千瓦时, 万千瓦时, 亿千瓦时 or kWh, MWh, GWh."""
+    """Return an energy given in kWh, as kWh, 万 kWh, 亿 kWh or kWh, MWh, GWh."""
     return _scaled(kwh, _ENERGY_ZH if language == "zh" else _ENERGY_EN)
-
-
-def power_text(kw: float, language: Language = "zh") -> str:
-    """Return a power given in kW, as kW or MW."""
-    return _scaled(kw, _POWER_ZH if language == "zh" else _POWER_EN)
 
 
 def count_text(number: float) -> str:

@@ -228,7 +228,7 @@ def test_a_lock_is_a_member_of_the_conflict_and_lifting_it_a_step_out(
     assert by_key["lock_2"].high > 0
     assert by_key["c9_stations"].low == 1.0
     zh, en = " ".join(sentences(found, "zh")), " ".join(sentences(found, "en"))
-    assert "锁定 2（row 2：禁建充电站 绿地）" in zh
+    assert "锁定 2（row 2：禁建充换电站 绿地）" in zh
     assert "lock 2 (row 2: ban charging 绿地) - a plan without it exists" in en
     free = model.model_copy(update={"locks": (FIXED_SITE,)})
     assert told(charging(free)).verdict == "feasible"

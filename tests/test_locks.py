@@ -75,7 +75,7 @@ def test_every_lock_is_honoured_and_said(back: Plan) -> None:
     one, two, three, four = back.run["locks"]
     stations = back.stations.set_index("site_id")
     assert "junction/136" not in stations.index
-    assert one["did_zh"] == "1 处充电站未建"
+    assert one["did_zh"] == "1 处充换电站未建"
     assert one["who"] == "市住建局"
     assert two["built"] == 1
     assert stations.loc["node/10000", "lock"] == "fix"

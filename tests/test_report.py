@@ -18,10 +18,11 @@ from siting.model.model import Target
 from siting.report import write_report
 from siting.report.drawing import bars
 from siting.report.page import report_page
+from siting.said import Said, same
 from siting.store.runs import GPKG
 from siting.tables.headline import headline
-from siting.tables.names import amount_text, measure_name, measure_names
 from siting.tables.workbook import read_totals
+from siting.wording import amount_text, measure_name, measure_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,10 +130,45 @@ def test_the_same_plan_gives_the_same_bytes(published: Published, tmp_path: Path
 
 
 def test_bars_are_as_long_as_their_values_say() -> None:
-    svg = bars([("a<b", 10.0, "10"), ("c", 5.0, "5"), ("d", 0.0, "0")])
+    rows = (("a<b", 10.0), ("c", 5.0), ("d", 0.0))
+    svg = bars([(same(label), value, same(f"{value:g}")) for label, value in rows])
     lengths = [float(value) for value in re.findall(r'<rect[^>]*width="([\d.]+)"', svg)]
     assert lengths == [520.0, 260.0, 0.0]
     assert "a&lt;b" in svg
+
+
+def test_bars_say_each_language_apart_and_keep_room_for_the_longer_label() -> None:
+    long = "charging stations: works and grid connection"
+    svg = bars([(Said("充换电站土建与接入", long), 1.0, Said("1.0 万元", "CNY 10,000"))])
+    assert shown_texts(svg, "en") == ["充换电站土建与接入", "1.0 万元"]
+    assert shown_texts(svg, "zh") == [long, "CNY 10,000"]
+    assert float(re.findall(r'<text x="([\d.]+)"', svg)[0]) >= 6 * len(long)
+
+
+def test_charts_map_and_tables_of_the_english_report_have_no_chinese_of_ours(page: str) -> None:
+    """Names, quotes and the user's words stay as they are; the words of the report follow."""
+    said = " ".join(shown_texts(page, "zh"))
+    ours = (
+        "充换电站土建",
+        "充电设备及安装",
+        "万元",
+        "亿元",
+        "路侧点位",
+        "全要素",
+        "合建",
+        "新建充换",
+    )
+    assert not [word for word in ours if word in said]
+    assert "charging stations: works and grid connection" in said
+    assert "充电设备及安装" in " ".join(shown_texts(page, "en"))
+
+
+def test_a_number_of_an_approved_map_stands_at_the_head(published: Published, page: str) -> None:
+    assert "审图号：（待填）" in page
+    run = {**published.plan.run, "approval": "鲁S（2026）001号"}
+    approved = report_page(replace(published.plan, run=run))
+    assert "鲁S（2026）001号" in approved
+    assert "待填" not in approved
 
 
 def test_a_printed_page_has_its_number_and_no_table_wider_than_the_paper(page: str) -> None:

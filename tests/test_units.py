@@ -41,18 +41,11 @@ def test_wan_yuan_is_exact_to_the_yuan(cny: int) -> None:
     assert round(units.wan_yuan(cny) * 10_000) == cny
 
 
-def test_lengths_areas_energies_and_powers() -> None:
-    assert units.length_text(999.4) == "999 米"
-    assert units.length_text(999.6) == "1.0 公里"
-    assert units.length_text(12_345, "en") == "12.3 km"
-    assert units.area_text(9.876, "en") == "9.88 km²"
-    assert units.area_text(10_244) == "10,244 平方公里"
-    assert units.energy_text(12_000) == "1.2 万千瓦时"
+def test_energies_and_counts() -> None:
+    assert units.energy_text(12_000) == "1.2 万 kWh"
     assert units.energy_text(3_600_000, "en") == "3.60 GWh"
-    assert units.power_text(2_400, "en") == "2.4 MW"
-    assert units.power_text(120) == "120 千瓦"
     assert units.count_text(22_000) == "22,000"
-    assert units.count_text(math.nan) == units.area_text(math.nan) == units.UNKNOWN
+    assert units.count_text(math.nan) == units.energy_text(math.nan) == units.UNKNOWN
 
 
 @given(st.floats(0, 2, allow_nan=False), st.integers(0, 3))

@@ -135,7 +135,7 @@ def reading_notes(charging: Charging) -> dict[str, Said]:
     """
     rules = charging.rules
     use = (
-        Said("在用站计入", "stations in use count")
+        Said("现有站计入", "stations in use count")
         if charging.existing_count
         else Said("只计新建站", "new stations alone count")
     )
@@ -222,11 +222,11 @@ def _standing_reading(charging: Charging) -> Said:
     """Say how the piles of stations in use count."""
     if charging.existing_count:
         return Said(
-            "在用站桩数不明的，规划在该处设置的桩按新建计数并计投资",
+            "现有站桩数不明的，规划在该处设置的桩按新建计数并计投资",
             "where it isn't known how many piles a station in use has, those that the plan puts "
             "there are counted, and paid for, as new",
         )
-    return Said("在用站上增设的桩计入", "piles added to what stations in use have count")
+    return Said("现有站上增设的桩计入", "piles added to what stations in use have count")
 
 
 def standing_notes(stations: pd.DataFrame, existing: pd.DataFrame) -> dict[str, Said]:
@@ -250,13 +250,13 @@ def standing_notes(stations: pd.DataFrame, existing: pd.DataFrame) -> dict[str, 
     grown = int((existing["outcome"] == "extended").sum())
     return {
         "stations": Said(
-            f"新建 {split['new_stations']:,} 座、在用 {split['kept_stations']:,} 座，"
+            f"新建 {split['new_stations']:,} 座、现有 {split['kept_stations']:,} 座，"
             f"其中扩建 {grown:,} 座；关闭 {closed:,} 座",
             f"{split['new_stations']:,} new and {split['kept_stations']:,} in use, "
             f"of which {grown:,} get more piles; {closed:,} close",
         ),
         "piles": Said(
-            f"新建 {split['new_piles']:,} 台、在用 {split['kept_piles']:,} 台",
+            f"新建 {split['new_piles']:,} 台、现有 {split['kept_piles']:,} 台",
             f"{split['new_piles']:,} new and {split['kept_piles']:,} in use",
         ),
     }

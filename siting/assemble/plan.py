@@ -351,6 +351,7 @@ def _run_record(
     queues = waiting_note(stations, model.charging.queueing.longest_wait_minutes.value)
     said = (*model.said_notes, *city.notes, queues, pilot_note(stations))
     told = [one for one in said if one != NOTHING]
+    credit = credit_line(city.map.attribution, city.inputs)
     return {
         "model": model.name,
         "run_id": f"{now:%Y%m%d-%H%M%S}-{_question_hash(solved.question or model, city)}",
@@ -359,7 +360,8 @@ def _run_record(
         "title_en": model.title_en,
         "approval": model.approval,
         "synthetic_roads": city.map.synthetic,
-        "attribution": credit_line(city.map.attribution, city.inputs),
+        "attribution": credit.en,
+        "attribution_zh": credit.zh,
         "status": str(outcome.status),
         "objective": served,
         "objective_meaning": SERVED.en,

@@ -6,7 +6,7 @@ siting.joint = (function () {
   function banner() {
     if (!joint || joint.status !== "short") return [];
     const rows = data.clauses.filter((row) => row.status === "short");
-    const list = rows.map((row) => `${row.clause || t("clause.own")} ${S.known("measure", row.measure)}`).join("；");
+    const list = rows.map((row) => `${row.clause || t("clause.own")} ${S.known("measure", row.measure)}`).join(S.pick("；", "; "));
     return [el("div", "s-banner s-bad", el("strong", "", t("joint.short")), el("p", "", t("joint.short.detail", { list })))];
   }
 

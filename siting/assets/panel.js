@@ -89,7 +89,7 @@ siting.part("panel", function () {
     return el("div", "", ...rows.map((row) => {
       const reached = row.target > 0 ? row.planned / row.target : 1, index = data.clauses.indexOf(row);
       const node = S.button("s-target", () => show(index),
-        el("div", "s-target-row", el("span", "", measure(row)), el("b", "", amount(row, row.planned)), el("span", "s-muted", `${sign(row.relation)} ${amount(row, row.target)}`)),
+        el("div", "s-target-row", el("span", "", measure(row)), el("b", "", figureText(row, row.planned)), el("span", "s-muted", `${sign(row.relation)} ${amount(row, row.target)}`)),
         S.bar(reached, row.status === "short" ? "s-is-short" : ""));
       node.title = t("serving.show");
       node.dataset.row = index;
@@ -218,7 +218,7 @@ siting.part("panel", function () {
     S.clear(S.one("#s-districts"), ...districts(choose));
     S.clear(S.one("#s-basis"), ...basis());
     S.one(".s-approval").textContent = `${t("approval")}${t("colon")}${data.approval || t("approval.none")}`;
-    S.one(".s-attribution").textContent = [data.tiles && data.tiles.shifted ? t("shifted") : "", data.attribution, data.tiles ? data.tiles.attribution : ""].filter((text, k, all) => text && all.indexOf(text) === k).join(" · ");
+    S.one(".s-attribution").textContent = [data.tiles && data.tiles.shifted ? t("shifted") : "", S.said(data.attribution), data.tiles ? data.tiles.attribution : ""].filter((text, k, all) => text && all.indexOf(text) === k).join(" · ");
     // In both languages, because a picture of the map goes further than its reader.
     S.one(".s-invented").textContent = data.strings.synthetic.join(" / ");
     S.one(".s-invented").hidden = !data.synthetic;

@@ -278,5 +278,5 @@ def waiting_note(stations: pd.DataFrame, longest_minutes: float, *, most: int = 
 
 def _waits(name: str, minutes: float) -> Said:
     if not np.isfinite(minutes):
-        return Said(f"{name}（队列不收敛）", f"{name} (the queue never settles)")
+        return Said(f"{name}（排队持续增长）", f"{name} (the queue never settles)")
     return Said(f"{name}（{minutes:,.0f} 分钟）", f"{name} ({minutes:,.0f} min)")

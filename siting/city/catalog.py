@@ -13,8 +13,9 @@ from siting.errors import InputError
 from siting.fetch.record import read_record
 from siting.files import sha256_of
 from siting.inputs.sniff import table_kind_of
+from siting.inputs.tables import OSM_CREDIT, ROADS_CREDIT, SAMPLE_CREDIT
 from siting.model.yaml import YamlFile, read_yaml
-from siting.said import Said, beside
+from siting.said import Said, beside, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -253,6 +254,9 @@ _CHINESE = {
     "gcj02, converted": "gcj02，已转换",
     "not stated by the package": "该包未说明",
     UNKNOWN_LICENCE: "见其来源",
+    "internal": "内部使用",
+    OSM_CREDIT: "地图数据 © OpenStreetMap contributors（OpenStreetMap 贡献者），ODbL 1.0 许可",
+    SAMPLE_CREDIT: "合成示例城市：道路与设施为虚构，不是测绘数据",
 }
 """Words of our own in records of inputs; whatever else stands there is a name or a user's."""
 
@@ -323,9 +327,11 @@ def is_degrees_table(spec: Source) -> bool:
     return table_kind_of(Path(spec.file)) in {"csv", "xlsx"} and not spec.crs
 
 
-def credit_line(map_credit: str, records: Sequence[Mapping[str, str]]) -> str:
+def credit_line(map_credit: str, records: Sequence[Mapping[str, str]]) -> Said:
     """
     Return the credit line of a plan: that of the map, then of each other input that names one.
+
+    The Chinese keeps OpenStreetMap's credit as its licence has it, beside its meaning.
 
     Parameters
     ----------
@@ -335,10 +341,19 @@ def credit_line(map_credit: str, records: Sequence[Mapping[str, str]]) -> str:
         Inputs, as `Described.record`.
     """
     told = [
-        f"{record['source']} ({record['licence']})"
+        Said(
+            f"{said_of_input(record['source']).zh}（{said_of_input(record['licence']).zh}）",
+            f"{record['source']} ({record['licence']})",
+        )
         for record in records
         if record.get("kind") not in {"", None, "roads"}
         and record["source"] not in DEFAULT_SOURCES
         and record["licence"] != UNKNOWN_LICENCE
     ]
-    return "; ".join(dict.fromkeys(filter(None, (map_credit, *told))))
+    return joined(dict.fromkeys([_map_credit(map_credit), *told]))
+
+
+def _map_credit(credit: str) -> Said:
+    """Return the credit of the roads: our own words in Chinese, a file by its name."""
+    name = credit.removeprefix(ROADS_CREDIT)
+    return Said(f"道路：{name}" if name != credit else said_of_input(credit).zh, credit)

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from siting.wording import measure_name, unit_name
+
 
 def clauses(
     run: Annotated[Path, typer.Argument(help="A run folder, for example maps/jinan-latest.")],
@@ -29,7 +31,8 @@ def clauses(
         said = "; ".join(str(row[name]) for name in ("reading", "note") if row[name])
         figures = (_figure(row["target"]), _figure(row["planned"]))
         name = str(row["clause"]) or "own"
-        table.add_row(name, _verdict(row), str(row["measure"]), *figures, said)
+        measure = measure_name(str(row["measure"]))[1]
+        table.add_row(name, _verdict(row), measure, *figures, said)
     console = Console(highlight=False, markup=False)
     console.print(table)
     counts = ledger["status"].value_counts()
@@ -40,7 +43,7 @@ def _verdict(row: dict[Any, Any]) -> str:
     """Say the status, and of a target that isn't met by how much."""
     if row["status"] != "short":
         return str(row["status"])
-    return f"short by {_figure(row['target'] - row['planned'])} {row['unit']}"
+    return f"short by {_figure(row['target'] - row['planned'])} {unit_name(str(row['unit']))[1]}"
 
 
 def _figure(value: float) -> str:

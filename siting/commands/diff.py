@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siting.units import money_text
+from siting.wording import measure_name
 
 if TYPE_CHECKING:
     from siting.compare.diff import Difference
@@ -53,8 +54,9 @@ def diff(
         )
     for clause in found.clauses:
         console.print(
-            f"{clause.clause or 'own'} {clause.measure}: {_value(clause.planned_before)} of "
-            f"{_value(clause.target_before)} {clause.status_before} -> "
+            f"{clause.clause or 'own'} {measure_name(clause.measure)[1]}: "
+            f"{_value(clause.planned_before)} of {_value(clause.target_before)} "
+            f"{clause.status_before} -> "
             f"{_value(clause.planned_after)} of {_value(clause.target_after)} "
             f"{clause.status_after}",
             soft_wrap=True,

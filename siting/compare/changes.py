@@ -57,7 +57,7 @@ KINDS = {
         "hydrogen", "site_id", "capacity_kg_day", "kg/day", "加氢站", "hydrogen stations"
     ),
     "roadside": Kind("rsus", "site_id", "level", "level", "路侧点位", "roadside sites"),
-    "edge_node": Kind("edge_nodes", "site_id", "sites", "sites", "边缘节点", "edge nodes"),
+    "edge_node": Kind("edge_nodes", "site_id", "sites", "sites", "边缘计算节点", "edge nodes"),
     "test_road": Kind(
         "test_roads", "corridor_id", "length_m", "m", "测试道路", "test roads", moves=False
     ),

@@ -16,9 +16,10 @@ from siting.compare.runs import TOTALS
 from siting.errors import InputError
 from siting.files import publishing
 from siting.store.runs import read_run
-from siting.tables.sheets import Column
+from siting.tables.sheets import STATUS, Column
 from siting.tables.workbook import Table, write_book
 from siting.text import cell
+from siting.wording import measure_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -241,7 +242,7 @@ _HEADS = {
     "phase_after": ("现期次", "count"),
     "cost_before_cny": ("原投资（元）", "count"),
     "cost_after_cny": ("现投资（元）", "count"),
-    "distance_m": ("移动距离（米）", "real"),
+    "distance_m": ("移动距离（m）", "real"),
     "lon": ("经度", "degree"),
     "lat": ("纬度", "degree"),
 }
@@ -267,11 +268,11 @@ def _sheets(found: Difference, table: pd.DataFrame) -> list[Table]:
     clauses: list[list[object]] = [
         [
             one.clause or "自定",
-            one.measure,
+            measure_name(one.measure)[0],
             *map(_plain, (one.target_before, one.target_after)),
             *map(_plain, (one.planned_before, one.planned_after)),
-            one.status_before,
-            one.status_after,
+            STATUS.get(one.status_before, one.status_before),
+            STATUS.get(one.status_after, one.status_after),
         ]
         for one in found.clauses
     ]

@@ -89,7 +89,7 @@ def _schemes(found: Comparison) -> list[str]:
     """Say which run each letter is, with how far it is proven."""
     rows = [_row(("方案", "模型 model", "运行 run", "状态 status", "差距 gap", "道路 roads"), "th")]
     for label, run in zip(found.labels, found.runs, strict=True):
-        roads = "合成 synthetic" if run["synthetic_roads"] else "实测 real"
+        roads = "合成 synthetic" if run["synthetic_roads"] else "真实 real"
         cells = (run["model"], run["run_id"], run["status"])
         gap = percent_text(float(run["gap"]), decimals=2)
         rows.append(_row((label, *(escape(str(cell)) for cell in cells), gap, roads)))

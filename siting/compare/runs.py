@@ -17,6 +17,7 @@ from siting.compare.page import compare_page
 from siting.errors import InputError
 from siting.files import publishing
 from siting.store.runs import read_run
+from siting.wording import measure_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,27 +31,27 @@ MOST_RUNS = 6
 """Most runs on one page."""
 TOTALS = {
     "cost_cny": ("投资", "cost", "CNY"),
-    "served_kwh_day": ("日供电量", "energy served a day", "kWh"),
+    "served_kwh_day": ("日服务电量", "energy served a day", "kWh"),
     "stations": ("充换电站", "stations", ""),
     "piles": ("充电桩", "piles", ""),
     "hydrogen_stations": ("加氢站", "hydrogen stations", ""),
-    "rsus": ("路侧单元", "roadside units", ""),
-    "edge_nodes": ("边缘节点", "edge nodes", ""),
-    "built_area_zone_km2": ("覆盖面积（网格）", "built area by cells", "km2"),
-    "built_area_footprint_km2": ("覆盖面积（足迹）", "built area by footprint", "km2"),
+    "rsus": ("路侧点位", "roadside sites", ""),
+    "edge_nodes": ("边缘计算节点", "edge nodes", ""),
+    "built_area_zone_km2": ("建成区域（网格口径）", "built area by cells", "km2"),
+    "built_area_footprint_km2": ("建成区域（覆盖口径）", "built area by footprint", "km2"),
     "test_road_km": ("测试道路", "test roads", "km"),
 }
 """Totals of a run that are set side by side, with their names and unit."""
 DISTRICT = {
     "stations": ("站", "stations"),
     "piles": ("桩", "piles"),
-    "served_share": ("服务率", "served"),
+    "served_share": ("满足需求", "served"),
     "cost_cny": ("投资", "cost"),
     "rsus": ("路侧", "RSU"),
-    "built_area_km2": ("覆盖", "area"),
+    "built_area_km2": ("建成", "area"),
     "hydrogen_stations": ("加氢", "hydrogen"),
     "edge_nodes": ("边缘", "edge nodes"),
-    "test_road_km": ("测试km", "test km"),
+    "test_road_km": ("测试 km", "test km"),
 }
 """Columns of the districts that are set side by side, with their names."""
 
@@ -221,12 +222,13 @@ def _clauses(plans: Sequence[Plan]) -> list[Line]:
         wanted = " / ".join(f"{value:,g}" for value in asked)
         unit = next(str(row["unit"]) for row in here if row is not None)
         name = f"{clause or 'own'} {measure}"
+        zh, en = measure_name(measure)
         lines.append(
             Line(
                 "clause",
                 name,
-                f"{clause or '自定'} ≥ {wanted}",
-                measure,
+                f"{clause or '自定'} {zh} ≥ {wanted}",
+                en,
                 unit,
                 tuple(math.nan if row is None else float(row["planned"]) for row in here),
                 tuple("" if row is None else str(row["status"]) for row in here),

@@ -78,7 +78,7 @@ def _served(
 ) -> list[str]:
     """Upper panel: energy served, the bound above it, the knee, and points that fall short."""
     known = [point for point in points if math.isfinite(point.served_kwh_day)]
-    label = "每日供电量（兆瓦时）与证明上界 energy served, MWh a day, and its proven bound"
+    label = "日服务电量（MWh）与已证明上界 energy served, MWh a day, and its proven bound"
     head = f'<text x="{LEFT}" y="{_TOP[0] - 8}">{label}</text>' + _marks(points, joint=joint)
     if not known:
         return [head, f'<text x="{LEFT}" y="{_TOP[1]}">{UNKNOWN}</text>']
@@ -142,7 +142,7 @@ def _marginal(
     points: Sequence[FrontierPoint], limits: tuple[float, float], across: npt.NDArray[np.float64]
 ) -> list[str]:
     """Lower panel: differences between re-solved points as steps, with what they can be."""
-    label = "每增加一万元预算每日多供电量（千瓦时，相邻两点重解之差；细线为可证区间）"
+    label = "预算每增加一万元，每日多服务的电量（kWh，相邻两点各自求解之差；细线为可证区间）"
     english = "kWh a day more for 10,000 CNY more: differences of re-solved points, and their range"
     top = _MIDDLE[0]
     parts = [

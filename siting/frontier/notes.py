@@ -27,8 +27,8 @@ THRIFTY = (
     "leave is charging's"
 )
 TARGETS_FIRST = (
-    "目标兑现比例升高处供电量可能下降：目标优先于电量 / where the held share of the targets rises "
-    "the energy may fall: targets come before energy"
+    "目标达到比例升高处服务电量可能下降：目标优先于电量 / where the held share of the targets "
+    "rises the energy may fall: targets come before energy"
 )
 
 
@@ -96,9 +96,9 @@ def ground_notes(ground: Ground, part: float) -> list[str]:
         )
     if model.charging.objective != "served":
         notes.append(
-            "各点均以供电量最大为目标 / plans serve the most energy, whatever objective the model "
-            "asks for"
+            "各点均以服务电量最大为目标 / plans serve the most energy, whatever objective the "
+            "model asks for"
         )
     if ground.city.map.synthetic:
-        notes.append("道路与设施为合成样例 / roads and facilities are synthetic")
+        notes.append("道路与设施为合成示例 / roads and facilities are synthetic")
     return notes

@@ -103,7 +103,7 @@ def record_of(outcome: Outcome) -> dict[str, Any]:
         "status": str(outcome.status),
         "objective": outcome.objective,
         "objective_meaning": "points for cover and supply, less those for cost",
-        "objective_meaning_zh": "覆盖与气源得分，减造价得分",
+        "objective_meaning_zh": "覆盖与氢源得分，减造价得分",
         "bound": outcome.bound,
         "gap": outcome.gap,
         "route": outcome.route,

@@ -26,6 +26,8 @@ OSM_CREDIT = "© OpenStreetMap contributors, ODbL 1.0"
 """The credit that the Open Database License asks for."""
 SAMPLE_CREDIT = "Synthetic sample city: invented roads and facilities, no survey data"
 """Said instead of a credit where everything drawn is invented."""
+ROADS_CREDIT = "Roads: "
+"""What stands before the name of a road file that isn't OpenStreetMap's."""
 
 # Lambert's cylindrical equal-area projection of the WGS-84 ellipsoid.
 _A_M = 6_378_137.0

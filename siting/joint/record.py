@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from siting.joint.years import fixed_cny, held_targets, items_of, roads_by, with_years
 from siting.said import Said, joined, noted
 from siting.units import money_text, percent_text
+from siting.wording import short_said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -233,7 +234,10 @@ def joint_text(record: Mapping[str, Any]) -> str:
 def short_text(record: Mapping[str, Any]) -> Said:
     """Say which targets the money doesn't do for, and by how much."""
     short = record["shortfall"]
-    missed = joined(_missed(one) for one in short["clauses"])
+    missed = joined(
+        short_said(str(one["clause"]), str(one["measure"]), float(one["short"]), str(one["unit"]))
+        for one in short["clauses"]
+    )
     zh, en = missed.zh, missed.en
     if short["share"] < 1:
         held, most = f"{short['share']:.1%}", f"{short['most_share']:.1%}"
@@ -243,12 +247,3 @@ def short_text(record: Mapping[str, Any]) -> Said:
         zh += f"（充换电目标按 {held} 执行；{none} {most}）"
         en += f" (targets of charging held at {held}; {how} {most})"
     return Said(f"缺口方案：{zh}", f"shortfall plan, the targets are not all met: {en}")
-
-
-def _missed(one: Mapping[str, Any]) -> Said:
-    """Say by how much a clause is short."""
-    amount = f"{one['short']:,.4g} {one['unit']}"
-    return Said(
-        f"{one['clause'] or '自定'} {one['measure']} 差 {amount}",
-        f"{one['clause'] or 'own target'} {one['measure']} by {amount}",
-    )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from siting.text import clip
+from siting.wording import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,10 +35,10 @@ CONSIDERED = {
 }
 """The same of what was considered."""
 NAMES = {
-    "charging": ("充电站", "charging station"),
+    "charging": ("充换电站", "charging station"),
     "hydrogen": ("加氢站", "hydrogen station"),
     "roadside": ("路侧点位", "roadside site"),
-    "edge_node": ("边缘节点", "edge node"),
+    "edge_node": ("边缘计算节点", "edge node"),
     "test_road": ("测试道路", "test road"),
 }
 """What a lock is on, in Chinese and English."""
@@ -131,7 +132,7 @@ def _did(lock: Lock, rows: pd.DataFrame, *, planned: bool) -> tuple[str, str]:
     told_zh, told_en = f"已建 {len(rows)} 处{zh}", f"{len(rows)} {en}s built"
     if lock.total is not None and "piles" in rows:
         piles = int(rows["piles"].sum())
-        return f"{told_zh}，{piles} 个充电桩", f"{told_en} with {piles} piles"
+        return f"{told_zh}，{piles} 台充电桩", f"{told_en} with {piles} piles"
     if lock.level:
-        return f"{told_zh}，配置 {lock.level}", f"{told_en}, level {lock.level}"
+        return f"{told_zh}，配置{LEVELS[lock.level][0]}", f"{told_en}, level {lock.level}"
     return told_zh, told_en

@@ -135,7 +135,7 @@ def existing_stations(
     alone = found.of_second < 0
     again = tuple(drawn["site_id"].to_numpy()[~alone].tolist())
     told = Said(
-        f"表中有 {len(own):,} 座运营中的站，地图上有 {len(drawn):,} 座；"
+        f"表中有 {len(own):,} 座现有站，地图上有 {len(drawn):,} 座；"
         f"{len(best):,} 座两处都有，地图上另有 {len(again) - len(best):,} 座与其他站重复",
         f"{len(own):,} stations in operation in the table and {len(drawn):,} on the map; "
         f"{len(best):,} are in both, {len(again) - len(best):,} more of the map repeat one",
@@ -241,7 +241,7 @@ def _unknown_note(drawn: gpd.GeoDataFrame) -> tuple[Said, ...]:
     if not count:
         return ()
     en = f"{count:,} stations in operation are known from the map alone, without their piles"
-    return (Said(f"{count:,} 座运营中的站只见于地图，桩数不明", en),)
+    return (Said(f"{count:,} 座现有站只见于地图，桩数不明", en),)
 
 
 def _of_map(shown: gpd.GeoDataFrame, charging: Charging) -> tuple[gpd.GeoDataFrame, Ints]:
@@ -375,7 +375,7 @@ def table_piles(
     if assumed:
         what = types[usual]
         en = f"{assumed:,} stations in operation don't say what type their piles are: {what}"
-        return piles, (Said(f"{assumed:,} 座运营中的站未说明桩型，按 {what} 计", en),), problems
+        return piles, (Said(f"{assumed:,} 座现有站未说明桩型，按 {what} 计", en),), problems
     return piles, (), problems
 
 

@@ -13,6 +13,8 @@ from pyproj import Transformer
 from siting.printing.canvas import FAINT, GREY, INK
 from siting.printing.layers import area_mm
 from siting.printing.layout import Box, bar_km, degrees_text, graticule
+from siting.said import told as told_of
+from siting.wording import unit_name
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -244,7 +246,8 @@ def clauses(canvas: Canvas, at: Box, words: Words, text: str, plan: Plan) -> Non
         y = top + (number + 0.74) * step
         good = row["status"] == "met"
         state = words("met" if good else "short")
-        value = f"{_amount(row, 'planned')} / {_amount(row, 'target')}"
+        unit = "" if row["unit"] == "share" else words.pick(*unit_name(str(row["unit"])))
+        value = f"{_amount(row, 'planned')} / {_amount(row, 'target')} {unit}".rstrip()
         color = "#1d6b43" if good else "#a3271f"
         canvas.write(at.right, y, state, 2.3, ha="right", color=color, weight="bold")
         right = at.right - canvas.width_mm(words("short"), 2.3) - 1.5 * u
@@ -282,7 +285,9 @@ def foot(canvas: Canvas, words: Words, plan: Plan, approval: str) -> None:
     files = [
         PurePath(str(i.get("path", "")).replace("\\", "/")).name for i in run.get("inputs", ())
     ]
-    text = "; ".join([str(run.get("attribution", "")), *files]).strip("; ")
+    credit = told_of({"attribution": "", **run}, "attribution")
+    mark = words.pick("；", "; ")
+    text = mark.join(filter(None, [words.pick(credit.zh, credit.en), *files]))
     said = words("sources", text=text)
     canvas.write(left, y, canvas.fitted(said, right - left, 2.2), 2.2, color=GREY)
 

@@ -6,14 +6,15 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from siting.city.catalog import said_of_input
+from siting.locks.record import DEEDS, NAMES
 from siting.report.drawing import Marks, bars, plan_map
-from siting.said import Said, notes_of, told
+from siting.said import Said, notes_of, same, told
 from siting.tables.headline import headline
-from siting.tables.investment import CATEGORIES, contingency_cny, investment
-from siting.tables.names import amount_text, measure_name
-from siting.tables.sheets import LEVELS, STATUS
+from siting.tables.investment import CATEGORIES, WHOLE_CITY, contingency_cny, investment
+from siting.tables.sheets import STATUS
 from siting.text import clip
 from siting.units import count_text, money_text, percent_text
+from siting.wording import LEVELS, amount_text, measure_name, short_said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +55,8 @@ def report_content(plan: Plan) -> dict[str, Any]:
     run = plan.run
     return {
         "run": run,
+        "credit": told(run, "attribution"),
+        "approval": clip(str(run.get("approval") or ""), 80),
         "title_zh": clip(str(run["title_zh"] or run["model"]), 120),
         "title_en": clip(str(run["title_en"] or run["model"]), 120),
         "figures": [_figure(figure) for figure in headline(run)],
@@ -170,7 +173,7 @@ def _clause(row: Mapping[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _districts(plan: Plan) -> list[dict[str, str]]:
+def _districts(plan: Plan) -> list[dict[str, Any]]:
     return [
         {
             "name": str(row["name"]),
@@ -178,21 +181,29 @@ def _districts(plan: Plan) -> list[dict[str, str]]:
             "stations": count_text(row["stations"]),
             "piles": count_text(row["piles"]),
             "share": percent_text(row["served_share"]),
-            "cost": money_text(row["cost_cny"]),
+            "cost": _money(row["cost_cny"]),
         }
         for row in plan.districts.to_dict("records")
     ]
 
 
+def _money(cny: float) -> Said:
+    return Said(money_text(cny), money_text(cny, "en"))
+
+
 def _charts(plan: Plan) -> list[dict[str, str]]:
     by_piles = plan.districts.sort_values("piles", ascending=False)
     piles = [
-        (clip(str(row["name"]), 12), float(row["piles"]), count_text(row["piles"]))
+        (
+            same(clip(str(row["name"]), 12)),
+            float(row["piles"]),
+            same(count_text(row["piles"])),
+        )
         for row in by_piles.to_dict("records")
     ]
     table = investment(plan).groupby("category")["cost_cny"].sum()
     cost = [
-        (CATEGORIES[name][0], float(table[name]), money_text(float(table[name])))
+        (Said(*CATEGORIES[name]), float(table[name]), _money(float(table[name])))
         for name in CATEGORIES
         if name in table.index
     ]
@@ -224,11 +235,17 @@ def _investment(plan: Plan) -> dict[str, Any]:
         "whole": _wan(total + spare),
         "years": [(int(y), _wan(v)) for y, v in zip(years.index.to_numpy(), years, strict=True)],
         "districts": [
-            (str(name), _wan(v), percent_text(v / max(total, 1))) for name, v in districts.items()
+            (_place(str(name)), _wan(v), percent_text(v / max(total, 1)))
+            for name, v in districts.items()
         ],
         "sharing": _sharing(plan.run),
         "preference": _wan(int(plan.run["totals"].get("preference_cost_cny", 0))),
     }
+
+
+def _place(district: str) -> Said:
+    """Name a district; what belongs to the whole city has a word of its own."""
+    return Said(WHOLE_CITY, "whole city") if district == WHOLE_CITY else same(district)
 
 
 def _sharing(run: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -252,7 +269,10 @@ def _joint(run: Mapping[str, Any]) -> dict[str, Any] | None:
         "total": "" if total is None else _wan(total),
         "gap_zh": percent_text(float(joint["gap"]), decimals=2),
         "gap_en": percent_text(float(joint["gap"]), "en", decimals=2),
-        "missed": [_missed(one) for one in joint["shortfall"]["clauses"]],
+        "missed": [
+            short_said(one["clause"], one["measure"], float(one["short"]), one["unit"])
+            for one in joint["shortfall"]["clauses"]
+        ],
         "funds": [
             (clip(str(fund["name"]), 60), _wan(fund["spent_cny"]), _wan(fund["most_cny"]))
             for fund in money["funds"]
@@ -267,17 +287,6 @@ def _joint(run: Mapping[str, Any]) -> dict[str, Any] | None:
             for row in years["by_year"]
         ],
     }
-
-
-def _missed(one: Mapping[str, Any]) -> Said:
-    """Say by how much a clause is short."""
-    names = measure_name(str(one["measure"]))
-    amount = amount_text(float(one["short"]), str(one["unit"]))
-    clause = str(one["clause"])
-    return Said(
-        f"{clause or '自定'} {names[0]}差 {amount[0]}",
-        f"{clause or 'own'} {names[1]} by {amount[1]}",
-    )
 
 
 def _wan(cny: float) -> str:
@@ -359,11 +368,13 @@ def _stations(plan: Plan) -> list[tuple[str, ...]]:
     ]
 
 
-def _rsus(plan: Plan) -> list[tuple[str, ...]]:
+def _rsus(plan: Plan) -> list[tuple[Said | str, ...]]:
     return [
         (
-            *(str(row["name"]), str(row["district"]), LEVELS.get(row["level"], str(row["level"]))),
-            *("是" if row["reuse"] else "否", str(row["year"]), _wan(row["cost_cny"])),
+            *(str(row["name"]), str(row["district"])),
+            Said(*LEVELS.get(row["level"], (str(row["level"]),) * 2)),
+            Said("是", "yes") if row["reuse"] else Said("否", "no"),
+            *(str(row["year"]), _wan(row["cost_cny"])),
         )
         for row in plan.rsus.head(LONGEST).to_dict("records")
     ]
@@ -380,22 +391,26 @@ def _roads(plan: Plan) -> list[tuple[str, ...]]:
     ]
 
 
-def _locks(plan: Plan) -> list[tuple[str, ...]]:
+def _locks(plan: Plan) -> list[tuple[Said | str, ...]]:
     """List the locks with what became of them."""
     return [
         (
-            *(str(lock["number"]), str(lock["item"]), str(lock["what"])),
-            *(str(lock["name"]) or " ".join(lock["ids"][:3]), f"{lock['did_zh']} {lock['did_en']}"),
+            str(lock["number"]),
+            Said(*NAMES.get(lock["item"], (str(lock["item"]),) * 2)),
+            Said(*DEEDS.get(lock["what"], (str(lock["what"]),) * 2)),
+            str(lock["name"]) or " ".join(lock["ids"][:3]),
+            Said(str(lock["did_zh"]), str(lock["did_en"])),
             " ".join(filter(None, (str(lock["reason"]), str(lock["who"])))),
         )
         for lock in plan.run.get("locks", ())[:LONGEST]
     ]
 
 
-def _hydrogen(plan: Plan) -> list[tuple[str, ...]]:
+def _hydrogen(plan: Plan) -> list[tuple[Said | str, ...]]:
     return [
         (
-            *(str(row["name"]), str(row["district"]), "合建" if row["combined"] else "新建"),
+            *(str(row["name"]), str(row["district"])),
+            Said("合建", "combined") if row["combined"] else Said("新建", "new"),
             *(count_text(row["capacity_kg_day"]), str(row.get("year") or "")),
             _wan(row["cost_cny"]),
         )

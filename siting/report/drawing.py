@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 
 from siting.datum import geometry_to_metric, metric_crs
+from siting.said import Said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,9 @@ NARROWEST = 640
 _MARGIN = 12
 _ROADS = ("motorway", "trunk", "primary")
 _NICE = (1, 2, 5, 10)
+_LABEL, _BAR = 170, 690
+"""Least room of the labels of bars, and room of labels and bars: figures stand right of it."""
+_HAN, _LATIN, _FIRST_HAN = 13, 7, 0x2E80
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ def plan_map(plan: Plan, marks: Sequence[Marks]) -> str:
     Returns
     -------
     svg
-        With a legend, a scale bar and a north arrow; text is Chinese and English.
+        With a legend, a scale bar and a north arrow; Chinese is of class `zh`, English of `en`.
     """
     bounds = plan.districts.total_bounds
     crs = metric_crs(*(float(value) for value in bounds))
@@ -130,7 +134,7 @@ def _legend(marks: Sequence[Marks], plan: Plan, width: int, top: int) -> tuple[s
         x, y = 16 + (number % 2) * width // 2, top + 20 + (number // 2) * 24
         parts.append(
             f'<rect x="{x}" y="{y - 10}" width="14" height="10" fill="{color}"/>'
-            f'<text x="{x + 22}" y="{y}">{escape(zh)} {escape(en)}</text>'
+            f'<text x="{x + 22}" y="{y}">{_spoken(Said(zh, en))}</text>'
         )
     return "".join(parts), 24 * ((len(rows) + 1) // 2) + 12
 
@@ -156,26 +160,45 @@ def _north(width: int) -> str:
     )
 
 
-def bars(rows: Sequence[tuple[str, float, str]], *, color: str = "#1a7f37") -> str:
+def _spoken(said: Said) -> str:
+    """
+    Return text of both languages for an SVG text; the page's switch hides one of them.
+
+    Where nothing hides them they stand one after the other; a blank that then leads is dropped.
+    """
+    if said.zh == said.en:
+        return escape(said.zh)
+    return (
+        f'<tspan class="zh">{escape(said.zh)}</tspan><tspan class="en"> {escape(said.en)}</tspan>'
+    )
+
+
+def bars(rows: Sequence[tuple[Said, float, Said]], *, color: str = "#1a7f37") -> str:
     """
     Draw horizontal bars.
 
     Parameters
     ----------
     rows
-        Label, value >= 0 and how the value is written, a bar each.
+        Label, value >= 0 and how the value is written, a bar each, in both languages.
     color
         Of the bars.
     """
     most = max((value for _, value, _ in rows), default=0.0) or 1.0
+    left = max([_LABEL, *(_text_width(text) for said, _, _ in rows for text in (said.zh, said.en))])
     parts = []
     for number, (label, value, text) in enumerate(rows):
         y = 8 + number * 26
-        length = 520 * value / most
+        length = (_BAR - left) * value / most
         parts.append(
-            f'<text x="170" y="{y + 14}" text-anchor="end">{escape(label)}</text>'
-            f'<rect x="180" y="{y}" width="{length:.1f}" height="18" fill="{color}"/>'
-            f'<text x="{188 + length:.1f}" y="{y + 14}">{escape(text)}</text>'
+            f'<text x="{left}" y="{y + 14}" text-anchor="end">{_spoken(label)}</text>'
+            f'<rect x="{left + 10}" y="{y}" width="{length:.1f}" height="18" fill="{color}"/>'
+            f'<text x="{left + 18 + length:.1f}" y="{y + 14}">{_spoken(text)}</text>'
         )
     height = 16 + 26 * len(rows)
     return f'<svg viewBox="0 0 {WIDTH} {height}" role="img">{"".join(parts)}</svg>'
+
+
+def _text_width(text: str) -> int:
+    """Return about how wide a text of 13 units is: a Chinese letter is a square."""
+    return sum(_HAN if ord(letter) >= _FIRST_HAN else _LATIN for letter in text)

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from siting.roadside.frames import RoadsideFrames
 
 HALF = 0.5
-LEVELS = {"rsu": "RSU", "sensing": "RSU+感知", "full": "全要素"}
-"""Equipment of a site in Chinese, short."""
+LEVELS = {
+    "rsu": Said("RSU", "RSU alone"),
+    "sensing": Said("RSU＋感知", "RSU and sensing"),
+    "full": Said("全要素路口", "whole junction"),
+}
+"""Equipment of a site, short."""
 
 
 def envelope_text(settings: Roadside, area_km2: float) -> Said:
@@ -104,7 +108,7 @@ def leanings(settings: Roadside, frames: RoadsideFrames, outcome: Outcome) -> di
     )
     km = settings.edge_nodes.fibre_m.value / 1000
     edges = Said(
-        f"{len(frames.edge_nodes):,} 个边缘节点服务光缆 {km:g} km 内的路口与感知点位；"
+        f"{len(frames.edge_nodes):,} 个边缘计算节点服务光缆 {km:g} km 内的路口与感知点位；"
         "全市设一个平台",
         f"{len(frames.edge_nodes):,} edge nodes serve the junctions and sensing sites within "
         f"{km:g} km of fibre; one platform for the city",
@@ -124,12 +128,9 @@ def _thrift(settings: Roadside, frames: RoadsideFrames, outcome: Outcome) -> Sai
     """Say how much the plan saves, and what is proven of it."""
     rsus = frames.rsus
     counts = rsus["level"].value_counts()
-    some = [Said(LEVELS[name], name) for name in LEVELS]
+    some = {said: counts.get(name, 0) for name, said in LEVELS.items()}
     levels = joined(
-        (
-            Said(f"{one.zh} {counts.get(one.en, 0):,} 处", f"{counts.get(one.en, 0):,} {one.en}")
-            for one in some
-        ),
+        (Said(f"{one.zh} {count:,} 处", f"{one.en} {count:,}") for one, count in some.items()),
         zh="、",
         en=", ",
     )
@@ -145,7 +146,7 @@ def _thrift(settings: Roadside, frames: RoadsideFrames, outcome: Outcome) -> Sai
         f"{aim.zh}，已证明差距在 {gap.zh} 以内：{len(rsus):,} 处中 {reused:,} 处复用杆件，"
         f"造价低 {less}；设备配置：{levels.zh}",
         f"{aim.en}, proven within {gap.en}: {reused:,} of {len(rsus):,} sites reuse poles, which "
-        f"costs {less} less; equipment by levels: {levels.en}",
+        f"costs {less} less; equipment: {levels.en}",
     )
 
 

@@ -48,13 +48,13 @@ class Look:
 
 LOOKS = {
     "stations": Look(
-        *("充电站", "#1a7f37", 2.6, "status"),
+        *("充换电站", "#1a7f37", 2.6, "status"),
         (("new", "新建", "#1a7f37"), ("kept", "现有", "#57606a")),
     ),
     "hydrogen": Look("加氢站", "#0550ae", 3.4),
     "substations": Look("变电站", "#9a6700", 2.6),
     "existing": Look(
-        *("现有充电站", "#57606a", 1.8, "outcome"),
+        *("现有充换电站", "#57606a", 1.8, "outcome"),
         (
             ("kept", "保留", "#57606a"),
             ("extended", "扩建", "#1a7f37"),
@@ -69,7 +69,7 @@ LOOKS = {
     "hydrogen_demand": Look("加氢需求", "#b6d0ee", 0.8),
     "protected": Look("重要公共建筑与氢源", "#cf222e", 1.0),
     "rsus": Look(
-        *("路侧单元", "#bc4c00", 2.2, "level"),
+        *("路侧点位", "#bc4c00", 2.2, "level"),
         (
             ("rsu", "仅路侧单元", "#f0883e"),
             ("sensing", "路侧单元与感知", "#bc4c00"),
@@ -105,7 +105,7 @@ LOOKS = {
         *("道路", "#c9d1d9", 0.2, "highway"),
         (
             ("motorway", "高速公路", "#e892a2"),
-            ("trunk", "快速路与干线", "#f0a37c"),
+            ("trunk", "快速路、国道", "#f0a37c"),
             ("primary", "主干路", "#f2c879"),
             ("secondary", "次干路", "#e6e29a"),
         ),

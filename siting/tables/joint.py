@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from siting.tables.sheets import Column
+from siting.wording import measure_name, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,12 +28,16 @@ def joint_lines(run: Mapping[str, Any]) -> list[list[object]]:
         return []
     rows: list[list[object]] = [["统一预算方案", STATUS[joint["status"]], ""]]
     rows += [
-        [f"缺口 {one['clause'] or '自定'} {one['measure']}", round(one["short"], 6), one["unit"]]
+        [
+            f"缺口 {one['clause'] or '自定'} {measure_name(one['measure'])[0]}",
+            round(one["short"], 6),
+            unit_name(one["unit"])[0],
+        ]
         for one in joint["shortfall"]["clauses"]
     ]
     if joint["money"]["total_cny"] is not None:
         rows.append(["总预算", round(float(joint["money"]["total_cny"])), "元"])
-    return [*rows, ["联合方案已证明差距", round(float(joint["gap"]) * 100, 3), "%"]]
+    return [*rows, ["统一预算方案已证明差距", round(float(joint["gap"]) * 100, 3), "%"]]
 
 
 def joint_table(run: Mapping[str, Any]) -> tuple[tuple[Column, ...], list[list[object]]] | None:

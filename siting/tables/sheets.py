@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from siting.facts import site_kinds
-from siting.tables.names import measure_name, unit_name
+from siting.wording import LEVELS, kind_name, measure_name, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,6 @@ STATUS = {
     "not_modelled": "未建模",
 }
 """Statuses of clauses in Chinese."""
-LEVELS = {"rsu": "RSU", "sensing": "RSU+感知", "full": "全要素（RSU+感知+边缘计算）"}
 """Equipment of roadside sites in Chinese."""
 CONFIDENCE = {"document": "文件", "found": "查得", "memory": "凭记忆", "model": "模型设定"}
 """How well a figure is known, in Chinese."""
@@ -126,6 +125,14 @@ def _chinese(name: str) -> Callable[[pd.DataFrame], pd.Series]:
     return taken
 
 
+def _level(frame: pd.DataFrame) -> pd.Series:
+    return frame["level"].map({name: zh for name, (zh, _) in LEVELS.items()}).fillna("")
+
+
+def _roadside_kind(frame: pd.DataFrame) -> pd.Series:
+    return frame["kind"].map(lambda kind: kind_name(str(kind))[0])
+
+
 def _kind(frame: pd.DataFrame) -> pd.Series:
     """Name the kind of a place in Chinese."""
     return frame["kind"].map(site_kinds()["label_zh"]).fillna(frame["kind"])
@@ -150,7 +157,11 @@ def _phase(frame: pd.DataFrame) -> pd.Series:
 
 
 def _remark(frame: pd.DataFrame) -> pd.Series:
-    marks = [("mandatory", "条款要求必建"), ("v2g_ready", "具备V2G"), ("solar_storage", "光储充")]
+    marks = [
+        ("mandatory", "条款要求必建"),
+        ("v2g_ready", "具备 V2G 条件"),
+        ("solar_storage", "光储充"),
+    ]
     texts = [
         "；".join(text for (name, text), flag in zip(marks, row, strict=True) if flag)
         for row in frame[[name for name, _ in marks]].to_numpy().tolist()
@@ -181,7 +192,7 @@ _ITEMS = {
     "charging": "充换电站",
     "hydrogen": "加氢站",
     "roadside": "路侧点位",
-    "edge_node": "边缘节点",
+    "edge_node": "边缘计算节点",
     "test_road": "测试道路",
 }
 
@@ -232,9 +243,9 @@ SHEETS = (
         lambda plan: plan.rsus,
         _fixed(
             *(NUMBER, Column("点位编号", "site_id"), Column("路口名", "name")),
-            *(Column("类型", "kind"), Column("行政区", "district"), *PLACE),
-            Column("设备配置", make=lambda f: f["level"].map(LEVELS)),
-            *(Column("复用杆件", "reuse"), Column("边缘节点", "edge_node_id")),
+            *(Column("类型", make=_roadside_kind), Column("行政区", "district"), *PLACE),
+            Column("设备配置", make=_level),
+            *(Column("复用杆件", "reuse"), Column("边缘计算节点", "edge_node_id")),
             Column("光缆（m）", "fibre_m", "real"),
             *(Column("建设时序", make=_phase), Column("投资（万元）", "cost_cny", "wan")),
         ),
@@ -265,7 +276,7 @@ SHEETS = (
         _fixed(
             *(Column("序号", "number", "count"), Column("对象", "item"), Column("要求", "what")),
             *(Column("编号", "ids"), Column("名称", "name"), Column("桩数", "piles", "count")),
-            *(Column("设备配置", "level"), Column("结果", "did_zh"), Column("原因", "reason")),
+            *(Column("设备配置", make=_level), Column("结果", "did_zh"), Column("原因", "reason")),
             *(Column("提出单位", "who"), Column("出处", "origin")),
         ),
     ),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from siting.said import told
 from siting.tables.headline import headline
 from siting.tables.investment import CATEGORIES, contingency_cny, investment
 from siting.tables.joint import joint_lines, joint_table
@@ -118,7 +119,7 @@ def _summary(plan: Plan) -> Table:
         *joint_lines(run),
         ["独立核验", "通过" if run["verified"] else "未核验", ""],
         ["道路数据", "合成示例，非真实路网" if run["synthetic_roads"] else "真实路网", ""],
-        ["数据来源", str(run["attribution"]), ""],
+        ["数据来源", told(run, "attribution").zh, ""],
         ["运行编号", str(run["run_id"]), ""],
         ["说明", "内部工作用图表；经纬度为 WGS-84", ""],
     ]

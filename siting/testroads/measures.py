@@ -97,7 +97,7 @@ def road_notes(
     return {
         "test_road_km": Said(
             f"按道路中心线公里计，每段只计一次；为报联席工作机制的建议，不是已开放道路；"
-            f"从 {km:,.0f} km 中选取，由 {anchors} 个起点出发，至多 {settings.components} 个连通片",
+            f"从 {km:,.0f} km 中选取，由 {anchors} 处锚点出发，至多 {settings.components} 个连通片",
             "centreline kilometres, each counted once; a proposal to the joint group, not roads "
             f"that are open; chosen from {km:,.0f} km in at most {settings.components} connected "
             f"parts from {anchors} anchors",
@@ -117,7 +117,7 @@ def road_notes(
             f"测试道路服务的场景：{scenes.zh}", f"scenarios that test roads serve: {scenes.en}"
         ),
         "base_tiers": Said(
-            f"三级中具备 {tiers:g} 级：作为起点的封闭测试场、其 {semi_m:,.0f} m 内 {semi_km:g} km "
+            f"三级中具备 {tiers:g} 级：作为锚点的封闭测试场、其 {semi_m:,.0f} m 内 {semi_km:g} km "
             "的半开放区域、高速公路测试段",
             f"{tiers:g} of 3: a closed ground that test roads start from, a semi-open area of "
             f"{semi_km:g} km within {semi_m:,.0f} m of it, and an expressway section",
@@ -137,7 +137,7 @@ def road_leanings(settings: TestRoads, frames: RoadFrames) -> dict[str, Said]:
     found = dict.fromkeys(
         settings.clauses,
         Said(
-            "测试道路：连通成片，由起点分阶段向外延伸，有路侧覆盖、场景多的道路优先",
+            "测试道路：连通成片，由锚点分阶段向外延伸，有路侧覆盖、场景多的道路优先",
             "test roads: connected, growing outward from their anchors by phase, roads with "
             "roadside coverage and of many scenarios first",
         ),
@@ -158,7 +158,7 @@ def road_leanings(settings: TestRoads, frames: RoadFrames) -> dict[str, Said]:
             served = bool(anchors.loc[anchor.id, "served"])
             zh, en = ("由此出发", "start at it") if served else ("未到达", "don't reach it")
             found[anchor.clause] = Said(
-                f"测试道路{zh}：起点 {anchor.name}", f"test roads {en}: {anchor.name}, an anchor"
+                f"测试道路{zh}：锚点 {anchor.name}", f"test roads {en}: {anchor.name}, an anchor"
             )
     roads = frames.roads
     for section in settings.sections:

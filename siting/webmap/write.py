@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from siting.errors import OutputError
 from siting.files import replacing
+from siting.said import same, told
 from siting.text import clip, json_for_script
 from siting.webmap.content import map_data
 from siting.webmap.page import ASSET, DATA_SLOT, asset_text, compose_page
@@ -119,8 +120,12 @@ def page_data(
     data["title"] = {language: clip(str(title or ""), 120) for language, title in titles.items()}
     if not any(data["title"].values()):
         data["title"]["zh"] = clip(str(run.get("model", "siting")), 120)
-    credit = run.get("attribution", "") if attribution is None else attribution
-    data["attribution"] = clip(str(credit or ""), 300)
+    credit = (
+        told({"attribution": "", **run}, "attribution")
+        if attribution is None
+        else same(attribution)
+    )
+    data["attribution"] = [clip(credit.zh, 300), clip(credit.en, 300)]
     data["strings"] = json.loads(asset_text("strings.json"))
     return data
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from siting.units import money_text
 from siting.why.asking import ChosenSite
+from siting.wording import measure_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,8 +67,9 @@ def _chosen(answer: ChosenSite) -> Iterator[str]:
     for row in answer.clauses.to_dict("records"):
         share = str(row["measure"]).endswith(SHARES)
         gives = f"{row['gives']:.2%}" if share else f"{row['gives']:g}"
+        name = measure_name(str(row["measure"]))[1]
         needed = "missed without it" if row["needed"] else "met without it"
-        yield f"counts {gives} towards {row['clause'] or 'own'} {row['measure']}, {needed}"
+        yield f"counts {gives} towards {row['clause'] or 'own'} {name}, {needed}"
     if answer.named_clauses:
         yield f"its kind of site comes from {answer.named_clauses}"
 

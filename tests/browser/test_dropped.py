@@ -64,7 +64,7 @@ def test_the_layer_is_off_at_first_and_lists_the_reasons(opened: Opened) -> None
     opened.settle()
     assert page.evaluate(INKED) > before + 20
     said = opened.text(".s-legend [data-layer=dropped] .s-keys")
-    for text in ("生态保护红线", "距学校 200 米以内", "距任何道路超过 1500 米", HOSTILE[1]):
+    for text in ("生态保护红线", "距学校 200 m 以内", "距任何道路超过 1500 m", HOSTILE[1]):
         assert text in said
     page.set_checked(BOX, checked=False)
     opened.settle()

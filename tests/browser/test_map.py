@@ -82,7 +82,7 @@ def test_a_station_card_shows_the_numbers_of_its_row(hostile: Opened, row: int) 
     assert card["cost"].endswith(" 万元")
     assert number(card["cost"]) * 1e4 == pytest.approx(want.cost_cny, abs=0.5)
     assert card["clauses"] == want.clauses
-    assert card["access"] == f"{want.access_m:.0f} 米"
+    assert card["access"] == f"{want.access_m:.0f} m"
     hostile.page.evaluate("() => siting.setLanguage('en')")
     assert hostile.fields()["cost"] == f"CNY {want.cost_cny:,}"
 
@@ -332,8 +332,8 @@ def test_the_clause_ledger_shows_planned_against_target(hostile: Opened) -> None
     )
     table = hostile.plan.clauses
     stations, piles = len(hostile.plan.stations), int(hostile.plan.stations.piles.sum())
-    assert rows[0] == ["JN23-06", "达成", f"≥ {stations - 4}", f"{stations}", "+4", "余量"]
-    assert rows[1] == ["JN23-06", "未达成", f"≥ {piles + 35:,}", f"{piles:,}", "−35", "缺口"]
+    assert rows[0] == ["JN23-06", "达到", f"≥ {stations - 4}", f"{stations}", "+4", "余量"]
+    assert rows[1] == ["JN23-06", "未达到", f"≥ {piles + 35:,}", f"{piles:,}", "−35", "缺口"]
     assert rows[2][2:4] == ["≥ 100.0%", "100.0%"]
     assert len(rows) == table.status.isin(["met", "short", "preference"]).sum()
     others = hostile.texts("#s-clauses .s-group .s-clause .s-chip")

@@ -67,7 +67,7 @@ def test_text_of_an_svg_is_text_with_every_part_of_a_sheet(svg: tuple[Plan, Path
     for word in (
         "图例",
         "主要指标",
-        "条款完成情况",
+        "目标完成情况",
         "比例尺",
         "北",
         "历下区",

@@ -47,7 +47,7 @@ def test_no_word_of_the_plan_is_outside_its_data(tmp_path: Path) -> None:
     tame = page_of(tmp_path / "b.html", hostile=False)
     assert BLOCK.sub(r"\1\3", hostile) == BLOCK.sub(r"\1\3", tame)
     assert data_of(hostile)["stations"]["name"][: len(HOSTILE)] == [clip(n) for n in HOSTILE]
-    assert data_of(hostile)["attribution"] == HOSTILE[0]
+    assert data_of(hostile)["attribution"] == [HOSTILE[0]] * 2
 
 
 def test_a_map_that_fails_leaves_nothing_and_keeps_the_last(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_map_that_fails_leaves_nothing_and_keeps_the_last(tmp_path: Path) -> N
 def test_the_run_record_says_title_credit_and_whether_roads_are_invented(tmp_path: Path) -> None:
     data = data_of(page_of(tmp_path / "a.html", synthetic_roads=False))
     assert data["title"] == {"zh": "济南市充换电设施规划", "en": "Jinan charging plan"}
-    assert data["attribution"] == "© OpenStreetMap contributors, ODbL 1.0"
+    assert data["attribution"] == ["© OpenStreetMap contributors, ODbL 1.0"] * 2
     assert data["synthetic"] is False
     write_map(make_plan(), tmp_path / "b.html", title_zh="甲", title_en="A", synthetic=True)
     data = data_of((tmp_path / "b.html").read_text(encoding="utf-8"))
