@@ -381,7 +381,7 @@ def test_many_of_one_family_are_told_in_one_line_where_none_is_a_step_out() -> N
 
 def test_amounts_are_in_the_words_of_their_unit() -> None:
     assert amount_text(1, "stations", "en") == "1 station"
-    assert amount_text(2.5, "km2", "zh") == "2.50 平方公里"
+    assert amount_text(2.5, "km2", "zh") == "2.50 km²"
     assert amount_text(math.inf, "cny", "zh") == amount_text(math.nan, "km", "en")
 
 

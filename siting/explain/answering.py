@@ -353,7 +353,7 @@ def _notes(ground: Ground) -> tuple[tuple[str, str], ...]:
     notes = [
         alone if ground.city.model.budget is None else joint,
         (
-            "缺口按各目标的相对量相加；一个目标分到多区或多处的，取其均值",
+            "缺口按各目标的相对量相加；一个目标分到多个区县或多处的，取其均值",
             "shortfalls add up as shares of what is asked; those of many places as their mean",
         ),
     ]

@@ -213,7 +213,7 @@ def _roadside(model: Model, plan: RoadsidePlan, *, years: bool) -> Claim:
         )  # fmt: skip
     if area > 0 and not benefit:
         parts.append(
-            Part("r2_area", TARGET, clause, "路侧建成面积", "built area", "km2", area, area)
+            Part("r2_area", TARGET, clause, "路侧建成区域", "built area", "km2", area, area)
         )
     if must.any():
         count = float(must.sum())

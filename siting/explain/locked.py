@@ -78,7 +78,7 @@ def lock_part(number: int, lock: Lock) -> Part:
     size = float(lock.total or 1) * max(1, len(lock.ids))
     zh = f"{DEEDS[lock.what][0]}{NAMES[lock.item][0]} {lock_name(lock)}"
     if lock.total is not None:
-        zh += f"，{lock.total} 个充电桩"
+        zh += f"，{lock.total} 台充电桩"
     return Part(
         key=f"lock_{number}",
         kind=LOCK,

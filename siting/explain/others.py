@@ -71,7 +71,7 @@ def hydrogen_puzzle(
             "h5_spacing",
             LIMIT,
             "",
-            f"加氢站间距不小于 {spacing_m / 1000:,.1f} 公里",
+            f"加氢站间距不小于 {spacing_m / 1000:,.1f} km",
             f"hydrogen stations {spacing_m / 1000:,.1f} km and more apart",
             "pairs",
             NONE,
@@ -160,7 +160,7 @@ def roadside_puzzle(building: Building, clause: str, locked: Sequence[LockedPart
     forced, wanted = float(building.forced.sum()), float(building.wanted.sum())
     target = building.target_km2
     parts: tuple[Part, ...] = (
-        Part("r2_area", TARGET, clause, "路侧建成面积", "built area", "km2", target,
+        Part("r2_area", TARGET, clause, "路侧建成区域", "built area", "km2", target,
              max(target, 1e-3)),
         Part("r8_budget", BUDGET if money else LIMIT, "", "路侧预算", "budget of roadside units",
              "cny", building.budget_cny if money else NONE,

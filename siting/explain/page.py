@@ -87,7 +87,7 @@ def _programme(one: Record) -> Iterator[str]:
     yield f"<h2>{_both(one['zh'], one['en'])}</h2>"
     yield f'<p class="{escape(one["verdict"])}"><b>{_both(*verdict)}</b></p>'
     for fact in one["arithmetic"]:
-        yield f"<p>{_both('算术即知：' + fact['zh'], 'By arithmetic: ' + fact['en'])}</p>"
+        yield f"<p>{_both('由算术可知：' + fact['zh'], 'By arithmetic: ' + fact['en'])}</p>"
     for conflict in one["conflicts"]:
         yield f"<h3>{_both('冲突', 'Conflict')}</h3><p>{_both(conflict['zh'], conflict['en'])}</p>"
         yield _table(

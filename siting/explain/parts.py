@@ -23,7 +23,7 @@ TARGET, BUDGET, LIMIT, LOCK = "target", "budget", "limit", "lock"
 """What a part is."""
 PLAIN = {
     "stations": ("座", "station", "stations"),
-    "piles": ("个桩", "pile", "piles"),
+    "piles": ("台", "pile", "piles"),
     "places": ("处", "place", "places"),
     "sites": ("处", "site", "sites"),
     "cells": ("格", "cell", "cells"),
@@ -31,9 +31,9 @@ PLAIN = {
     "pairs": ("对站", "pair of stations", "pairs of stations"),
     "roads": ("段路", "corridor", "corridors"),
     "locks": ("项锁定", "lock", "locks"),
-    "km": ("公里", "km", "km"),
-    "km2": ("平方公里", "km²", "km²"),
-    "kw": ("千瓦", "kW", "kW"),
+    "km": ("km", "km", "km"),
+    "km2": ("km²", "km²", "km²"),
+    "kw": ("kW", "kW", "kW"),
 }
 """Units that follow their number: Chinese, English for one, English; money and energy scale."""
 WHOLE = frozenset(
@@ -169,7 +169,7 @@ def unit_word(unit: str, language: Language) -> str:
     """Return the word for one unit; a MWh a day for energy."""
     if unit in PLAIN:
         return PLAIN[unit][0 if language == "zh" else 1]
-    words = {"kwh": ("兆瓦时/日", "MWh a day"), "cny": ("元", "CNY")}
+    words = {"kwh": ("MWh/日", "MWh a day"), "cny": ("元", "CNY")}
     return words[unit][0 if language == "zh" else 1]
 
 

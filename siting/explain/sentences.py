@@ -58,7 +58,7 @@ def sentences(found: Explained, language: Language) -> tuple[str, ...]:
     column = _column(language)
     programme, verdict = PROGRAMMES[found.programme][column], VERDICTS[found.verdict][column]
     lines = [_pick(language, f"{programme}：{verdict}", f"{programme}: {verdict}")]
-    arithmetic = _pick(language, "算术即知：", "by arithmetic: ")
+    arithmetic = _pick(language, "由算术可知：", "by arithmetic: ")
     lines += [arithmetic + fact[column] for fact in found.facts]
     lines += [collision_text(one, language) for one in found.conflicts]
     for one in found.conflicts:

@@ -32,7 +32,7 @@ MEASURES = {
     "stations": ("充换电站数", "stations", "stations"),
     "piles": ("充电桩数", "piles", "piles"),
     "hydrogen_stations": ("加氢站数", "hydrogen stations", "stations"),
-    "built_area_km2": ("路侧建成面积", "built area", "km2"),
+    "built_area_km2": ("路侧建成区域", "built area", "km2"),
     "test_road_km": ("测试道路里程", "length of test roads", "km"),
 }
 """Chinese, English and unit of each measure of an interim target."""
