@@ -48,6 +48,8 @@ BUDGET: dict[str, Any] = {
     ],
     "smooth": 0.5,
 }
+TIGHT = {**BUDGET, "total_cny": 3.5e7}
+"""Less than would serve all demand, enough for the targets."""
 
 
 def write_model(folder: Path, budget: dict[str, Any] | None = None) -> Path:

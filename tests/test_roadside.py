@@ -60,11 +60,8 @@ def planned(folder: Path, **asked: Any) -> RoadsidePlan:
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Published:
-    """Plan the tiny town with roadside units by cells; tests only read the run."""
-    folder = tmp_path_factory.mktemp("roadside")
-    path = write_model(folder, area=6)
-    return plan(path, out=folder / "maps")
+def town(unit_town: Published) -> Published:
+    return unit_town
 
 
 @pytest.fixture(scope="module")
