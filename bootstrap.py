@@ -235,8 +235,10 @@ def call(command: list[str], *, quiet: bool = False) -> int:
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the environment without what would mix in other packages or installation places."""
+    """Return the environment without what mixes in other packages or places, or slows siting."""
     mixing = {"PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"}
+    # Every solve starts a process; without compiled modules each would compile siting again.
+    mixing.add("PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if name not in mixing}
     return {**kept, "PYTHONNOUSERSITE": "1"}
 

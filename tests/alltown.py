@@ -48,6 +48,8 @@ BUDGET: dict[str, Any] = {
     ],
     "smooth": 0.5,
 }
+TIGHT = {**BUDGET, "total_cny": 3.5e7}
+"""Less than would serve all demand, enough for the targets."""
 
 
 def write_model(folder: Path, budget: dict[str, Any] | None = None) -> Path:
@@ -58,6 +60,8 @@ def write_model(folder: Path, budget: dict[str, Any] | None = None) -> Path:
     if not roads.exists():
         _with_hydrogen(folder / "roads.osm.pbf", roads)
     asked["name"] = "alltown"
+    # Few demand points: most tests of this town wait for its charging programme.
+    asked["demand"] |= {"urban_cell_m": 1200, "rural_cell_m": 1500}
     asked["sources"]["roads"] = str(roads)
     asked["testroads"]["phases"] = PHASES
     asked["roadside"] = ROADSIDE

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 CRS_M = CRS.from_epsg(4548)
 CORNER = (500_000.0, 4_060_000.0)
+BACK = Transformer.from_crs(CRS_M, "EPSG:4326", always_xy=True)
 Point = tuple[float, float]
 
 
 def lonlat(xy: np.ndarray) -> np.ndarray:
-    back = Transformer.from_crs(CRS_M, "EPSG:4326", always_xy=True)
-    return np.column_stack(back.transform(CORNER[0] + xy[:, 0], CORNER[1] + xy[:, 1]))
+    return np.column_stack(BACK.transform(CORNER[0] + xy[:, 0], CORNER[1] + xy[:, 1]))
 
 
 def way(points: Sequence[Point], name: str = "", highway: str = "secondary", **tags: Any) -> dict:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CRS_M = CRS.from_epsg(4548)
 CORNER = np.array([500_000.0, 4_060_000.0])
+BACK = Transformer.from_crs(CRS_M, "EPSG:4326", always_xy=True)
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,7 @@ class Way:
 
 def to_lonlat(xy: Any) -> np.ndarray:
     """Turn metres from the corner into degrees."""
-    back = Transformer.from_crs(CRS_M, "EPSG:4326", always_xy=True)
-    return np.column_stack(back.transform(*(np.asarray(xy, dtype=float) + CORNER).T))
+    return np.column_stack(BACK.transform(*(np.asarray(xy, dtype=float) + CORNER).T))
 
 
 def make_roads(ways: Sequence[Way], signals: Sequence[tuple[float, float]] = ()) -> Roads:

@@ -17,6 +17,7 @@ WEST_M, SOUTH_M = 500_000.0, 4_060_000.0
 TOWN_M, COUNTRY_M = 4000.0, 12_000.0
 """Sides of the square town and of the square that both districts fill."""
 
+BACK = Transformer.from_crs(CRS_M, "EPSG:4326", always_xy=True)
 Line = tuple[str, str, list[tuple[float, float]]]
 
 
@@ -47,8 +48,7 @@ def town_lines() -> list[Line]:
 
 def lonlat(xy: np.ndarray) -> np.ndarray:
     """Turn metres from the corner into degrees."""
-    back = Transformer.from_crs(CRS_M, "EPSG:4326", always_xy=True)
-    lon, lat = back.transform(WEST_M + xy[:, 0], SOUTH_M + xy[:, 1])
+    lon, lat = BACK.transform(WEST_M + xy[:, 0], SOUTH_M + xy[:, 1])
     return np.column_stack([lon, lat])
 
 

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import tiny
 from alltown import BUDGET, write_model
 from typer.testing import CliRunner
 
@@ -42,7 +43,7 @@ def joint_of(record: dict[str, Any]) -> dict[str, Any]:
 def total(folder: Path, cny: float) -> dict[str, Any]:
     """Plan the town with another total; return the joint record."""
     model = write_model(folder, {**BUDGET, "total_cny": cny})
-    run: dict[str, Any] = dict(plan(model, out=folder / "maps").plan.run["joint"])
+    run: dict[str, Any] = dict(tiny.answered(model).run["joint"])
     return run
 
 
@@ -119,7 +120,7 @@ def test_years_that_a_plan_does_not_fit_name_money_targets_and_smoothness(tmp_pa
     assert piles["high"] >= piles["low"] > 0
     fewer = [{"measure": "piles", "at_least": 58 - math.ceil(piles["high"])}]
     eased = with_years(first={"targets": fewer, "most_cny": 3e7}, smooth=0.34)
-    run = plan(write_model(tmp_path, eased), out=tmp_path / "maps").plan.run["joint"]
+    run = tiny.answered(write_model(tmp_path, eased)).run["joint"]
     assert run["status"] == "met"
 
 

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 from test_formulate_charging import PILES, city, model_of
-from tiny import write_model
+from tiny import answered, write_model
 
 from siting.charging.fairness import STEP, district_shares, solve_charging
 from siting.demand.charging import SEGMENTS
 from siting.formulate.charging import charging_programme, decode
 from siting.piles import pile_table
-from siting.pipeline import plan
 from siting.verify import failures, verify_plan
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ def test_shares_are_of_districts_with_demand() -> None:
 @pytest.mark.slow
 def test_a_run_says_both_and_its_checker_holds_the_share(tmp_path: Path) -> None:
     overrides = {"charging": {"objective": "worst_district"}, "solve": {"seconds": 8}}
-    found = plan(write_model(tmp_path), out=tmp_path / "maps", overrides=overrides).plan
+    found = answered(write_model(tmp_path), overrides)
     worst = found.run["worst_district"]
     assert worst["share"] == pytest.approx(found.districts.served_share.min())
     assert "worst district" in found.run["message"]

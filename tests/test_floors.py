@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,17 +40,29 @@ def _floors() -> list[list[str]]:
 ORDER = [name for row in _floors() for name in row]
 
 
+@cache
+def _tree(module: str) -> ast.Module:
+    """Return a module's code; several tests read it."""
+    return ast.parse(FILES[module].read_text(encoding="utf-8"))
+
+
 def _for_types_alone(tree: ast.Module) -> set[ast.AST]:
     """Return the nodes under `if TYPE_CHECKING:`, which never run."""
-    blocks = [node for node in ast.walk(tree) if isinstance(node, ast.If)]
-    types = [block for block in blocks if ast.unparse(block.test) == "TYPE_CHECKING"]
+    types = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+    ]
     return {node for block in types for part in block.body for node in ast.walk(part)}
 
 
+@cache
 def _imports(module: str) -> set[str]:
     """Return the modules of siting that a module's code imports, at its top or in a function."""
     found: set[str] = set()
-    tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
+    tree = _tree(module)
     skipped = _for_types_alone(tree)
     for node in ast.walk(tree):
         if node in skipped:
@@ -92,8 +105,7 @@ def test_the_checker_shares_no_code_with_what_it_checks() -> None:
 def test_the_ground_floor_needs_no_package_beyond_python() -> None:
     """So that an error can be told even where an installation is broken."""
     for name in _floors()[0]:
-        tree = ast.parse(FILES[f"siting.{name}"].read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
+        for node in ast.walk(_tree(f"siting.{name}")):
             modules = [node.module] if isinstance(node, ast.ImportFrom) else []
             modules += [a.name for a in node.names] if isinstance(node, ast.Import) else []
             for imported in modules:
@@ -109,8 +121,7 @@ def test_modules_are_short_enough_to_read(module: str) -> None:
 
 @pytest.mark.parametrize("module", sorted(FILES))
 def test_modules_say_what_they_are_for(module: str) -> None:
-    tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
-    assert ast.get_docstring(tree), f"{module} begins with no docstring"
+    assert ast.get_docstring(_tree(module)), f"{module} begins with no docstring"
 
 
 def test_every_formulation_has_its_note() -> None:

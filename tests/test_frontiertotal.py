@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 import tiny
-from alltown import BUDGET, write_model
+from alltown import TIGHT, write_model
 
 from siting.errors import ModelError
 from siting.frontier.points import COSTS
 from siting.frontier.tracing import frontier
-from siting.pipeline import plan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from siting.frontier.points import FrontierPoint
     from siting.frontier.tracing import Frontier
+    from siting.pipeline import Published
 
 pytestmark = pytest.mark.slow
 TOTALS = (1e7, 2.3e7, 3.3e7, 3.5e7, 4.5e7, 8.4e7)
@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(folder: Path) -> Frontier:
-    return frontier(write_model(folder, {**BUDGET, "total_cny": 3.5e7}), TOTALS, out=folder / "out")
+    return frontier(write_model(folder, TIGHT), TOTALS, out=folder / "out")
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +90,10 @@ def test_what_is_short_is_told_in_its_unit(planned: list[FrontierPoint]) -> None
 
 
 def test_the_point_of_the_model_s_own_total_is_the_plan_of_the_model(
-    folder: Path, found: Frontier
+    joint_town: Published, found: Frontier
 ) -> None:
-    own = next(point for point in found.points if point.budget_cny == 3.5e7)
-    done = plan(write_model(folder, {**BUDGET, "total_cny": 3.5e7}), out=folder / "maps")
-    joint = done.plan.run["joint"]
+    own = next(point for point in found.points if point.budget_cny == TIGHT["total_cny"])
+    joint = joint_town.plan.run["joint"]
     gap = 0.02
     assert own.served_kwh_day <= joint["bound"] * (1 + 1e-9)
     assert joint["objective"] <= own.bound_kwh_day * (1 + 1e-9)
@@ -124,7 +123,7 @@ def test_files_carry_costs_limits_and_what_is_missing(found: Frontier) -> None:
 
 
 def test_the_budget_of_charging_alone_can_still_be_asked_for(tmp_path: Path) -> None:
-    path = write_model(tmp_path, {**BUDGET, "total_cny": 3.5e7})
+    path = write_model(tmp_path, TIGHT)
     alone = frontier(path, (8e6, 9e6), out=tmp_path / "out", of="charging")
     assert alone.of == "charging"
     assert all(set(point.costs) <= {"charging"} for point in alone.points)

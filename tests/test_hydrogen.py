@@ -175,14 +175,14 @@ def test_stations_keep_their_spacing_and_cost_what_their_kind_does(town: Publish
 
 @pytest.mark.slow
 def test_combined_stations_go_first_where_money_counts_most(tmp_path: Path) -> None:
-    found = plan(write_model(tmp_path, more="cost_weight: 100, "), out=tmp_path / "maps").plan
+    found = tiny.answered(write_model(tmp_path, more="cost_weight: 100, "))
     assert found.hydrogen.combined.all()
     assert failures(verify_plan(found)) == ()
 
 
 @pytest.mark.slow
 def test_existing_stations_count_when_the_model_says_so(tmp_path: Path) -> None:
-    found = plan(write_model(tmp_path, counted=True), out=tmp_path / "maps").plan
+    found = tiny.answered(write_model(tmp_path, counted=True))
     assert len(found.hydrogen) == 1
     row = found.clauses[found.clauses.measure == "hydrogen_stations"].iloc[0]
     assert (row.status, row.planned) == ("met", 3)

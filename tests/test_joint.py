@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import numpy as np
 import pytest
-from alltown import BUDGET, write_model
+from alltown import BUDGET, TIGHT, write_model
 from openpyxl import load_workbook
 
 from siting.core.sizing.bound import sizing_bound
@@ -26,6 +26,12 @@ from siting.store.runs import read_run
 from siting.structures import Sizing
 from siting.tables.investment import investment
 from siting.verify import failures, verify_plan
+from siting.verify.hydrogen import hydrogen_findings
+from siting.verify.joint import joint_findings
+from siting.verify.roadside import roadside_findings
+from siting.verify.standing import standing_findings
+from siting.verify.testroads import testroad_findings as road_findings
+from siting.verify.years import year_findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,17 +40,13 @@ if TYPE_CHECKING:
     from siting.plan import Plan
 
 ROOT = Path(__file__).parents[1]
-TIGHT = {**BUDGET, "total_cny": 3.5e7}
-"""Less than would serve all demand, enough for the targets."""
 SHORT = {**BUDGET, "total_cny": 3.3e7}
 """Too little for eight stations and sixty piles."""
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Published:
-    """Plan the town of all programmes within a tight budget; tests only read the run."""
-    folder = tmp_path_factory.mktemp("joint")
-    return plan(write_model(folder, TIGHT), out=folder / "maps")
+def town(joint_town: Published) -> Published:
+    return joint_town
 
 
 @pytest.fixture(scope="module")
@@ -216,8 +218,18 @@ STATED = "joint/years/by_year"
     ],
 )  # fmt: skip
 def test_the_checker_catches(back: Plan, lie: Callable[[Plan], Plan], check: str) -> None:
-    wrong = failures(verify_plan(lie(back)))
+    told = lie(back)
+    wrong = failures((*joint_findings(told), *year_findings(told)))
     assert any(check in text for text in wrong), wrong
+
+
+def test_the_whole_checker_asks_what_its_parts_find(back: Plan) -> None:
+    whole = verify_plan(back)
+    parts = (joint_findings, year_findings, road_findings, roadside_findings)
+    for part in (*parts, hydrogen_findings, standing_findings):
+        found = tuple(part(back))
+        assert len(found) > 5
+        assert set(found) <= set(whole)
 
 
 def test_a_bound_claimed_for_less_money_than_the_others_can_leave_is_caught(back: Plan) -> None:

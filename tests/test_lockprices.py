@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import tiny
 from alltown import BUDGET, write_model
 from test_locks_programmes import grounds_of
 from typer.testing import CliRunner
@@ -15,7 +16,7 @@ from siting.cli import app
 from siting.errors import ModelError
 from siting.lockprices import COLUMNS
 from siting.model.model import load_model
-from siting.pipeline import plan, prepare
+from siting.pipeline import prepare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,9 +49,9 @@ def locks_of(folder: Path, model: Path) -> Path:
     return path
 
 
-def served(model: Path, folder: Path, overrides: dict[str, Any]) -> tuple[float, float]:
+def served(model: Path, overrides: dict[str, Any]) -> tuple[float, float]:
     """Plan the town; return what charging serves and the money that it was left."""
-    run = plan(model, out=folder / "maps", overrides=overrides).plan.run["joint"]
+    run = tiny.answered(model, overrides).run["joint"]
     return run["objective"], run["money"]["charging_cny"]
 
 
@@ -73,12 +74,12 @@ def test_the_command_prices_locks_in_the_joint_plan(tmp_path: Path) -> None:
     # A cell that a spreadsheet would run is text.
     assert table[3]["reason"] == "'=1+1"
     lines = path.read_text(encoding="utf-8").splitlines()
-    base = served(model, tmp_path, {"sources.locks": str(path), "solve.gap": GAP})
+    base = served(model, {"sources.locks": str(path), "solve.gap": GAP})
     for number, row in enumerate(rows):
         kept = [line for n, line in enumerate(lines) if n != number + 1]
         less = tmp_path / f"without{number}.csv"
         less.write_text("\n".join(kept) + "\n", encoding="utf-8")
-        free = served(model, tmp_path, {"sources.locks": str(less), "solve.gap": GAP})
+        free = served(model, {"sources.locks": str(less), "solve.gap": GAP})
         slack = 2 * GAP * base[0]
         assert row["joint_kwh_day_with"] == pytest.approx(base[0], abs=slack)
         assert row["joint_price_kwh_day"] == pytest.approx(free[0] - base[0], abs=slack)

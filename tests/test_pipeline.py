@@ -55,8 +55,19 @@ def test_hostile_names_survive_as_text(published: Published) -> None:
     assert HOSTILE in set(names)
 
 
-def test_same_question_gives_the_same_plan(published: Published, tmp_path: Path) -> None:
-    again = plan(write_model(tmp_path), out=tmp_path / "maps")
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Published, list[Event]]:
+    """Plan the tiny town once more, and keep what the user is told."""
+    folder = tmp_path_factory.mktemp("again")
+    events: list[Event] = []
+    again = plan(write_model(folder), out=folder / "maps", report=events.append)
+    return again, events
+
+
+def test_same_question_gives_the_same_plan(
+    published: Published, told: tuple[Published, list[Event]]
+) -> None:
+    again, _ = told
     first, second = published.plan.stations, again.plan.stations
     assert first.drop(columns="geometry").equals(second.drop(columns="geometry"))
     assert published.plan.catchments.equals(again.plan.catchments)
@@ -80,9 +91,8 @@ def test_a_plan_that_fails_the_checker_is_not_passed_on(published: Published) ->
         pass_only_verified(wrong)
 
 
-def test_the_user_is_told_each_stage_and_the_gap(tmp_path: Path) -> None:
-    events: list[Event] = []
-    plan(write_model(tmp_path), out=tmp_path / "maps", report=events.append)
+def test_the_user_is_told_each_stage_and_the_gap(told: tuple[Published, list[Event]]) -> None:
+    _, events = told
     stages = list(dict.fromkeys(event.stage for event in events))
     assert stages == ["read", "network", "reach", "solve", "check", "publish"]
     assert any(event.trace is not None for event in events)

@@ -91,7 +91,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Schemes:
     """Choose schemes of all programmes within one tight budget."""
     folder = tmp_path_factory.mktemp("whole")
     model = alltown.write_model(folder, {**alltown.BUDGET, "total_cny": 3.5e7})
-    return schemes(model, out=folder / "maps", number=2, within=0.3, differ=0.3)
+    wide = {"solve": {"gap": 0.1}}
+    return schemes(model, out=folder / "maps", number=2, within=0.3, differ=0.3, overrides=wide)
 
 
 def test_schemes_of_one_budget_are_whole_plans_that_hold_with_their_joint_record(

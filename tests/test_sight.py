@@ -37,7 +37,9 @@ def back(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     """Plan the tiny town with buildings in its western half; tests only read the run."""
     folder = tmp_path_factory.mktemp("sight")
     tiny.write_town(folder / "town.osm.pbf", buildings=True)
-    found = plan(write_model(folder, area=6, part=SIGHT), out=folder / "maps")
+    # Little money for charging, which is not in question here and is quickly spent.
+    model = write_model(folder, area=6, part=SIGHT)
+    found = plan(model, out=folder / "maps", overrides={"charging": {"budget_cny": 3e6}})
     return read_run(found.folder)
 
 

@@ -30,7 +30,7 @@ SCENARIOS = """
 scenarios:
   overrides:
     poor: {charging: {budget_cny: 100000}}
-    rich: {charging: {budget_cny: 60000000}}
+    rich: {charging: {budget_cny: 5000000}}
     few: {targets: [{measure: stations, at_least: 3}]}
   runs: {impossible: [poor], rich: [rich], few: [few]}
 """
@@ -39,7 +39,7 @@ LINE = {"status": "planned", "error": None, "result": {}, "run": "", "seconds": 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = write_model(tmp_path_factory.mktemp("model"))
+    path = write_model(tmp_path_factory.mktemp("model"), budget=3e6)
     path.write_text(path.read_text(encoding="utf-8") + SCENARIOS, encoding="utf-8")
     return path
 

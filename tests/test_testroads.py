@@ -22,6 +22,7 @@ from siting.errors import InfeasibleError, ModelError
 from siting.pipeline import plan
 from siting.store.runs import read_run
 from siting.verify import failures, verify_plan
+from siting.verify.testroads import testroad_findings as road_findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,10 +107,8 @@ def _more_nodes(writer: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Published:
-    """Plan the tiny town with twenty kilometres of test roads; tests only read the run."""
-    folder = tmp_path_factory.mktemp("testroads")
-    return plan(write_model(folder), out=folder / "maps")
+def town(road_town: Published) -> Published:
+    return road_town
 
 
 def parts_of(found: Plan, phase: int = 99) -> list[set[int]]:
@@ -215,7 +214,7 @@ def test_targets_without_kilometres_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_length_that_cannot_be_had_is_short_or_refused(tmp_path: Path) -> None:
-    found = plan(write_model(tmp_path, km=500), out=tmp_path / "maps").plan
+    found = tiny.answered(write_model(tmp_path, km=500))
     row = found.clauses[found.clauses.measure == "test_road_km"].iloc[0]
     usable = found.test_road_corridors.reason == ""
     there = found.test_road_corridors.length_m[usable].sum() / 1000
@@ -229,7 +228,7 @@ def test_a_length_that_cannot_be_had_is_short_or_refused(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_least_cost_costs_less_and_its_bound_is_below(town: Published, tmp_path: Path) -> None:
-    found = plan(write_model(tmp_path, objective="cost"), out=tmp_path / "maps").plan
+    found = tiny.answered(write_model(tmp_path, objective="cost"))
     record, cost = found.run["testroads"], found.test_roads.cost_cny.sum()
     assert cost < town.plan.test_roads.cost_cny.sum()
     assert record["bound"] <= record["objective"] == cost
@@ -434,5 +433,5 @@ MUTATIONS: dict[str, tuple[Callable[[Plan], Plan], str]] = {
 @pytest.mark.parametrize("name", [name for name, (_, check) in MUTATIONS.items() if check])
 def test_a_false_claim_is_found(town: Published, name: str) -> None:
     mutate, check = MUTATIONS[name]
-    wrong = [finding.check for finding in verify_plan(mutate(town.plan)) if not finding.ok]
+    wrong = [finding.check for finding in road_findings(mutate(town.plan)) if not finding.ok]
     assert any(check in text for text in wrong), wrong

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import networkx as nx
 import numpy as np
 import pytest
+import shapely
 
 from siting.store.runs import read_run
 from siting.verify import failures, verify_plan
+from siting.verify.planes import plane_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,3 +166,11 @@ def test_districts_add_up_to_the_city(published: Published) -> None:
     assert plan.districts.piles.sum() == plan.stations.piles.sum()
     assert plan.districts.cost_cny.sum() == plan.stations.cost_cny.sum()
     assert np.isclose(plan.districts.kwh_day.sum(), plan.demand.kwh_day.sum())
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat"), [(117.0, 36.65), (-70.6, -33.4), (179.5, 10.0), (-179.5, 10.0), (0.1, 51.5)]
+)
+def test_the_plane_is_the_zone_that_another_library_estimates(lon: float, lat: float) -> None:
+    frame = gpd.GeoDataFrame(geometry=[shapely.box(lon - 0.1, lat, lon + 0.1, lat + 0.2)], crs=4326)
+    assert plane_of(frame) == frame.estimate_utm_crs()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import osmium
 from osmium.osm.mutable import Node, Way
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from siting.plan import Plan
 
 WEST, SOUTH = 117.0, 36.65
 STEP_DEG = 0.0022
@@ -100,6 +102,15 @@ def write_model(folder: Path, *, budget: float = 4e7, stations: int = 8) -> Path
     path = folder / "tiny.yaml"
     path.write_text(MODEL.format(roads=roads, budget=budget, stations=stations), encoding="utf-8")
     return path
+
+
+def answered(model: Path, overrides: dict[str, Any] | None = None) -> Plan:
+    """Plan a model and have it checked, without a run folder, where nothing reads one."""
+    from siting.model.model import load_model  # noqa: PLC0415
+    from siting.pipeline import answer, prepare  # noqa: PLC0415
+
+    ground = prepare(load_model(model, overrides), out=model.parent / "maps", seconds={})
+    return answer(ground, seconds={}).plan
 
 
 def _id(row: int, column: int) -> int:

@@ -9,6 +9,7 @@ import pandas as pd
 import shapely
 
 from siting.verify.finding import Finding, none
+from siting.verify.planes import plane_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,7 +83,7 @@ def _check_semi_open(plan: Plan, settings: Settings) -> Iterator[Finding]:
     if not len(closed):
         yield none("semi-open roads without a closed ground", every.corridor_id[stated])
         return
-    crs = every.estimate_utm_crs()
+    crs = plane_of(every)
     lines = every.geometry.to_crs(crs).to_numpy()
     points = closed.geometry.to_crs(crs).to_numpy()
     gap = np.min([shapely.distance(lines, point) for point in points], axis=0)
@@ -113,7 +114,7 @@ def _gap_m(places: gpd.GeoDataFrame, every: gpd.GeoDataFrame) -> Floats:
     """Metres from each place to its road; infinite where there is no such road."""
     if not len(places):
         return np.zeros(0)
-    crs = every.estimate_utm_crs()
+    crs = plane_of(every)
     row = pd.Index(every.corridor_id).get_indexer(places.corridor_id)
     lines = every.geometry.to_crs(crs).to_numpy()[np.maximum(row, 0)]
     gap = shapely.distance(lines, places.geometry.to_crs(crs).to_numpy())
@@ -160,7 +161,7 @@ def _check_points(plan: Plan, settings: Settings) -> Iterator[Finding]:
     anchors = places[places.role == "anchor"]
     if not len(anchors):
         return
-    crs = every.estimate_utm_crs()
+    crs = plane_of(every)
     lines = every.geometry.to_crs(crs).to_numpy()
     points = anchors.geometry.to_crs(crs).to_numpy()
     least = np.min([shapely.distance(lines, point) for point in points], axis=0)

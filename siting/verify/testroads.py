@@ -11,6 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, dijkstra
 
 from siting.verify.finding import Finding, none, same
+from siting.verify.planes import plane_of
 from siting.verify.roadmeasures import road_measure
 from siting.verify.roadproof import road_proof_findings
 from siting.verify.roadworth import road_worth_findings
@@ -172,7 +173,7 @@ def _most_share(plan: Plan, settings: Settings, group: Mapping[str, Any]) -> flo
 def _near(plan: Plan, settings: Settings) -> pd.Series[Any]:
     """Ids of roads nearer to a school or hospital than the model allows."""
     roads, places = plan.test_roads, plan.test_road_places
-    crs = roads.estimate_utm_crs()
+    crs = plane_of(roads)
     lines = roads.geometry.to_crs(crs).to_numpy()
     close = np.zeros(len(roads), dtype=bool)
     for role in ("school", "hospital"):
@@ -230,7 +231,7 @@ def _check_parts(plan: Plan, settings: Settings) -> Iterator[Finding]:
 def _check_junctions(plan: Plan, _: Settings) -> Iterator[Finding]:
     """Hold each road's line to the junctions that it is said to run between."""
     roads, nodes = plan.test_roads, plan.test_road_nodes
-    crs = roads.estimate_utm_crs()
+    crs = plane_of(roads)
     lines, points = (f.geometry.to_crs(crs).to_numpy() for f in (roads, nodes))
     reach = nodes.reach_m.to_numpy(dtype=float)
     yield none("reach of junctions", nodes.node_id[reach > WIDEST_M])

@@ -96,6 +96,8 @@ def best_by_trying(building: Building) -> float | None:
         cost = float(building.cost[on].sum())
         if cost > building.budget_cny + 1e-9:
             continue
+        if best is not None and not building.maximise and cost >= best:
+            continue
         built = _built(building, on, key, hears, backup, beside)
         if (building.wanted & ~built).any():
             continue
@@ -108,15 +110,11 @@ def best_by_trying(building: Building) -> float | None:
 
 
 def _built(building: Building, on: Any, key: Any, hears: Any, backup: Any, beside: Any) -> Any:
-    cells = len(building.area_km2)
-    built = np.zeros(cells, dtype=bool)
-    for c in range(cells):
-        mine = building.group_cell == c
-        metres = building.group_m[mine & hears[:, on].any(axis=1)].sum()
-        rows = building.backup_cell == c
-        spare = (backup[rows][:, on].sum(axis=1) >= building.backup_count[rows]).all()
-        built[c] = not building.barred[c] and on[key[c]].all() and spare
-        built[c] &= metres >= building.need_m[c] - 1e-6
+    heard_m = np.where(hears[:, on].any(axis=1), building.group_m, 0.0)
+    metres = np.bincount(building.group_cell, heard_m, minlength=len(building.area_km2))
+    built = ~building.barred & (on | ~key).all(axis=1) & (metres >= building.need_m - 1e-6)
+    lacking = backup[:, on].sum(axis=1) < building.backup_count
+    built[building.backup_cell[lacking]] = False
     while True:
         weak = [c for c in np.flatnonzero(built) if not _lasts(building, built, beside, c)]
         if not weak:

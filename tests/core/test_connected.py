@@ -86,7 +86,7 @@ def feasible(case: Connected, chosen: np.ndarray) -> bool:
         return False
     if not case.least_m - 1e-9 <= case.length_m[chosen].sum() <= case.most_m + 1e-9:
         return False
-    value = case.row_edge.toarray()[:, chosen].sum(axis=1)
+    value = case.row_edge @ chosen
     if (value < case.row_lower - 1e-9).any() or (value > case.row_upper + 1e-9).any():
         return False
     graph: nx.MultiGraph[int] = nx.MultiGraph()
@@ -100,12 +100,15 @@ def feasible(case: Connected, chosen: np.ndarray) -> bool:
 
 def brute_force(case: Connected) -> float:
     """Best prize over all subsets of edges; `-inf` where none is feasible."""
-    best = -np.inf
-    for picks in product((False, True), repeat=len(case.tail)):
-        chosen = np.array(picks, dtype=bool)
-        if case.prize[chosen].sum() > best and feasible(case, chosen):
-            best = float(case.prize[chosen].sum())
-    return best
+    subsets = np.array(list(product((False, True), repeat=len(case.tail))), dtype=bool)
+    # What is plainly too short or too long need not be asked of networkx.
+    metres = subsets @ case.length_m
+    subsets = subsets[(metres > case.least_m - 1e-6) & (metres < case.most_m + 1e-6)]
+    dearest = np.argsort(-(subsets @ case.prize), kind="stable")
+    for chosen in subsets[dearest]:
+        if feasible(case, chosen):
+            return float(case.prize[chosen].sum())
+    return -np.inf
 
 
 @st.composite
@@ -143,20 +146,10 @@ def cases(draw: st.DrawFn, most_edges: int = 9) -> Connected:
     )
 
 
-@settings(max_examples=50, deadline=None)
-@given(cases())
-def test_agrees_with_brute_force(case: Connected) -> None:
-    compare_with_brute_force(case)
-
-
 @pytest.mark.slow
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(cases(most_edges=12))
-def test_agrees_with_brute_force_on_many(case: Connected) -> None:
-    compare_with_brute_force(case)
-
-
-def compare_with_brute_force(case: Connected) -> None:
+def test_agrees_with_brute_force(case: Connected) -> None:
     best = brute_force(case)
     found = solve_connected(case, gap=0.0, seconds=SECONDS)
     assert found.certified >= best - 1e-9
@@ -171,8 +164,8 @@ def compare_with_brute_force(case: Connected) -> None:
     assert best - 1e-7 <= found.bound <= best + 1e-6
 
 
-@settings(max_examples=60, deadline=None)
-@given(cases())
+@settings(max_examples=200, deadline=None)
+@given(cases(most_edges=12))
 def test_branch_and_bound_alone_agrees_with_brute_force(case: Connected) -> None:
     best = brute_force(case)
     found = exact(case, seconds=SECONDS)

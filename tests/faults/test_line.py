@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
-from tiny import MODEL, write_model, write_town
+from tiny import MODEL, answered, write_model, write_town
 
 from siting.datum import wgs84_to_gcj02
 from siting.districts import districts_of
@@ -114,4 +114,5 @@ def test_district_polygons_left_in_gcj02_are_refused_and_the_cure_works(tmp_path
     assert "districts_datum: gcj02" in caught.value.cure
     cured = text.replace("sources: {", "sources: {districts_datum: gcj02, ")
     model.write_text(cured, encoding="utf-8")
-    assert plan(model, out=tmp_path / "maps").plan.run["verified"] is True
+    # Any plan will do, however far from the best: the layer is what is in question.
+    assert answered(model, {"solve.gap": 0.2}).run["verified"] is True

@@ -10,11 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-import test_roadside
-import test_testroads
 from plans import WEST, WGS84, make_plan
 
-from siting.pipeline import plan as plan_city
 from siting.verify.charging import _measured as charging_measure
 from siting.verify.roadmeasures import road_measure
 from siting.verify.roadside import measured as roadside_measure
@@ -38,17 +35,13 @@ ROADSIDE = ("built_area_km2", "bridges_tunnels", "toll_stations", "expressway_se
 
 
 @pytest.fixture(scope="module")
-def roads(tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    """Plan a town with test roads."""
-    folder = tmp_path_factory.mktemp("roads")
-    return plan_city(test_testroads.write_model(folder), out=folder / "maps").plan
+def roads(road_town: Published) -> Plan:
+    return road_town.plan
 
 
 @pytest.fixture(scope="module")
-def units(tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    """Plan a town with roadside units."""
-    folder = tmp_path_factory.mktemp("units")
-    return plan_city(test_roadside.write_model(folder), out=folder / "maps").plan
+def units(unit_town: Published) -> Plan:
+    return unit_town.plan
 
 
 def of(plan: Plan, measure: str) -> Serving:

@@ -54,6 +54,8 @@ ROUND_AT = (0.5, 0.3, 0.1, 1e-6)
 """Least values of the relaxation at which sites are taken, one plan each."""
 WINDOW = 250
 """Sites of a window."""
+IDLE = 6
+"""Windows by which no plan got better, for every window's worth of sites, after which they end."""
 MOST_ROUNDS = 30
 """Most times that a whole solve is repeated with the rings that its plan broke."""
 
@@ -253,17 +255,24 @@ class _Search:
         if found is not None:
             self.offer(found)
         # Branch and bound on this many alike rows gets nowhere; windows go on to the end.
-        large = len(relax.cuts.cell) > LARGE
-        self.windows(self.left if large else ROUND_SHARE * self.left)
+        if len(relax.cuts.cell) > LARGE:
+            self.windows(self.left, math.inf)
+            return relax
+        free = int((~self.building.banned & ~self.building.forced).sum())
+        # One window with every site in it is branch and bound of the whole, which comes next.
+        if free > WINDOW:
+            self.windows(ROUND_SHARE * self.left, IDLE * math.ceil(free / WINDOW))
         return relax
 
-    def windows(self, seconds: float) -> None:
-        """Solve the sites around one with the rest as it is, over and over."""
+    def windows(self, seconds: float, idle: float) -> None:
+        """Solve the sites around one with the rest as it is, until so many better nothing."""
         end, rng = time.monotonic() + seconds, np.random.default_rng(self.seed)
+        stale = 0
         if self.equipped is None:
             return
         beside = shared(self.building)
-        while not self.done and time.monotonic() < end:
+        while not self.done and time.monotonic() < end and stale < idle:
+            before = self.value
             open_ = np.zeros(len(self.equipped), dtype=bool)
             open_[window(beside, int(rng.integers(len(open_))), WINDOW, rng)] = True
             open_ &= ~self.building.banned & ~self.building.forced
@@ -272,6 +281,7 @@ class _Search:
             )
             if found is not None:
                 self.offer(found)
+            stale = 0 if self.better(self.value, before) else stale + 1
 
     def _part(self, on: Bools, off: Bools, seconds: float) -> Bools | None:
         seconds = max(seconds, 0.1)
