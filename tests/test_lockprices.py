@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from siting.cli import app
 from siting.errors import ModelError
+from siting.joint.prices import joint_fields, joint_with_locks, joint_without
 from siting.lockprices import COLUMNS
 from siting.model.model import load_model
 from siting.pipeline import prepare
@@ -21,10 +22,17 @@ from siting.pipeline import prepare
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from siting.joint.solving import Settled
+    from siting.pipeline import Ground
+
 TIGHT = {**BUDGET, "total_cny": 4.8e7, "years": []}
 """Less than would serve all demand, enough for the targets and the locks; no years to be found."""
 GAP = 0.002
 """Both solves end this near their optimum, so that their difference is known to twice as much."""
+
+SHARED = {"total_cny": 2.0e7}
+"""One total without funds, which doesn't do for all demand."""
+SHARED_GAP = 0.02
 
 
 def locks_of(folder: Path, model: Path) -> Path:
@@ -92,6 +100,38 @@ def test_the_command_prices_locks_in_the_joint_plan(tmp_path: Path) -> None:
     for item in ("roadside", "test_road"):
         assert by_item[item]["charging_cny_difference"] == 0
     assert "without it" in done.output
+
+
+@pytest.mark.slow
+def test_a_lock_on_money_that_charging_shares_costs_it_what_two_plans_differ_by(
+    tmp_path: Path,
+) -> None:
+    """Without funds a roadside site or a road that has to be built is paid by charging."""
+    model = write_model(tmp_path, SHARED)
+    lines = locks_of(tmp_path, model).read_text(encoding="utf-8").splitlines()
+
+    def settled(name: str, rows: list[str]) -> tuple[Ground, Settled]:
+        (tmp_path / name).write_text("\n".join([lines[0], *rows]) + "\n", encoding="utf-8")
+        asked = {"sources.locks": str(tmp_path / name), "solve.gap": SHARED_GAP}
+        ground = prepare(load_model(model, asked), out=tmp_path / "maps", seconds={})
+        return ground, joint_with_locks(ground)
+
+    taken = []
+    ground, base = settled("both.csv", lines[3:5])
+    for number in (1, 2):
+        fields = joint_fields(base, joint_without(ground, number, base))
+        _, free = settled(f"without{number}.csv", [lines[5 - number]])
+        assert free.joint is not None
+        assert base.joint is not None
+        served = free.found.outcome.objective - base.found.outcome.objective
+        slack = 2 * SHARED_GAP * base.found.outcome.objective
+        assert fields["share_with"] == fields["share_without"] == 1.0
+        assert fields["joint_price_kwh_day"] == pytest.approx(served, abs=slack)
+        assert fields["joint_low"] - slack <= served <= fields["joint_high"] + slack
+        money = free.joint[0].charging_cny - base.joint[0].charging_cny
+        assert fields["charging_cny_difference"] == pytest.approx(money, abs=2.0)
+        taken.append(money)
+    assert max(taken) > 0
 
 
 def test_a_model_without_locks_has_none_to_price(tmp_path: Path) -> None:
