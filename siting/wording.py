@@ -88,6 +88,21 @@ def amount_text(value: float, unit: str) -> tuple[str, str]:
     return f"{plain} {zh}".rstrip(), f"{plain} {en}".rstrip()
 
 
+def shortfall_said(share: float) -> Said:
+    """
+    Say at the head of a joint plan that it isn't whole; only charging gives way for money.
+
+    Parameters
+    ----------
+    share
+        Share of their amounts at which the targets of charging were held, 1 in full.
+    """
+    if share < 1:
+        en = "Shortfall plan: the money doesn't do for every target"
+        return Said("缺口方案：资金不足以达到全部目标", en)
+    return Said("缺口方案：未达到全部目标", "Shortfall plan: not every target is met")
+
+
 def short_said(clause: str, measure: str, short: float, unit: str) -> Said:
     """
     Say by how much a target is short.

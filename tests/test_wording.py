@@ -24,7 +24,7 @@ from siting.printing.words import WORDS
 from siting.printing.write import print_plan
 from siting.store.styles import LOOKS
 from siting.tables.joint import joint_lines
-from siting.wording import LEVELS, measure_name, short_said
+from siting.wording import LEVELS, measure_name, short_said, shortfall_said
 
 if TYPE_CHECKING:
     from siting.pipeline import Published
@@ -140,6 +140,15 @@ def test_the_summary_of_the_workbook_names_measures_and_units_in_chinese() -> No
     rows = joint_lines({"joint": joint})
     assert rows[1] == ["缺口 JN23-07 充电桩数量", 12_345.0, "台"]
     assert rows[3] == ["缺口 QD25-01 路侧建成区域", 0.0042, "km²"]
+
+
+def test_money_is_blamed_only_where_charging_gave_way_for_it() -> None:
+    """Other programmes hold their targets or end; what they are short of isn't for money."""
+    joint: dict[str, Any] = {"status": "short", "money": {"total_cny": None}, "gap": 0.0}
+    for share, money in ((1.0, False), (0.93, True)):
+        head = joint_lines({"joint": {**joint, "shortfall": {**SHORTFALL, "share": share}}})[0][1]
+        assert head == shortfall_said(share).zh
+        assert ("资金" in head, "money" in shortfall_said(share).en) == (money, money)
 
 
 def test_runs_side_by_side_name_their_targets_in_words(

@@ -7,7 +7,7 @@ siting.joint = (function () {
     if (!joint || joint.status !== "short") return [];
     const rows = data.clauses.filter((row) => row.status === "short");
     const list = rows.map((row) => `${row.clause || t("clause.own")} ${S.known("measure", row.measure)}`).join(S.pick("；", "; "));
-    return [el("div", "s-banner s-bad", el("strong", "", t("joint.short")), el("p", "", t("joint.short.detail", { list })))];
+    return [el("div", "s-banner s-bad", el("strong", "", t(joint.share < 1 ? "joint.short.money" : "joint.short")), el("p", "", t("joint.short.detail", { list })))];
   }
 
   /* Money that is spent of what there is, then what each year builds. */

@@ -35,6 +35,8 @@ MOST_NAMED = 12
 """Most places or districts that a sentence names."""
 MOST_ALIKE = 4
 """Most parts of one family that a conflict names one by one where none is a step out."""
+ROUNDING = 1e-9
+"""Amount that counts as none, in sizes of its part."""
 MOST_SLACKS = 12
 """Most clauses of a feasible programme that are told."""
 
@@ -228,7 +230,11 @@ def budget_text(one: LeastBudget, language: Language) -> str:
 def slack_text(one: Slack, language: Language) -> str:
     """Say what a plan has beyond a clause, and the price of one more unit."""
     part = one.part
-    level, slack = (amount_text(value, part.unit, language) for value in (one.level, one.slack))
+    # A slack that is none but for rounding has no sign.
+    level, slack = (
+        amount_text(value if abs(value) > ROUNDING * part.size else 0.0, part.unit, language)
+        for value in (one.level, one.slack)
+    )
     name = part.named(language)
     zh, en = (
         f"{name}：方案 {level}，富余 {slack}",

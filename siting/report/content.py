@@ -14,7 +14,7 @@ from siting.tables.investment import CATEGORIES, WHOLE_CITY, contingency_cny, in
 from siting.tables.sheets import STATUS
 from siting.text import clip
 from siting.units import count_text, money_text, percent_text
-from siting.wording import LEVELS, amount_text, measure_name, short_said
+from siting.wording import LEVELS, amount_text, measure_name, short_said, shortfall_said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -265,6 +265,7 @@ def _joint(run: Mapping[str, Any]) -> dict[str, Any] | None:
     total = money["total_cny"]
     return {
         "short": joint["status"] == "short",
+        "head": shortfall_said(float(joint["shortfall"]["share"])),
         "spent": _wan(money["spent_cny"]),
         "total": "" if total is None else _wan(total),
         "gap_zh": percent_text(float(joint["gap"]), decimals=2),

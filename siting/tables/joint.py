@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from siting.tables.sheets import Column
-from siting.wording import measure_name, unit_name
+from siting.wording import measure_name, shortfall_said, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ PROGRAMMES = {
     "testroads": "测试道路",
 }
 """Programmes in Chinese."""
-STATUS = {"met": "目标全部达到", "short": "缺口方案：资金不足以达到全部目标"}
+MET = "目标全部达到"
 """Whether the money does for the targets, in Chinese."""
 
 
@@ -26,7 +26,8 @@ def joint_lines(run: Mapping[str, Any]) -> list[list[object]]:
     joint = run.get("joint")
     if joint is None:
         return []
-    rows: list[list[object]] = [["统一预算方案", STATUS[joint["status"]], ""]]
+    short = shortfall_said(joint["shortfall"]["share"]).zh
+    rows: list[list[object]] = [["统一预算方案", MET if joint["status"] == "met" else short, ""]]
     rows += [
         [
             f"缺口 {one['clause'] or '自定'} {measure_name(one['measure'])[0]}",

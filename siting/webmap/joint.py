@@ -23,6 +23,7 @@ def joint_summary(run: Mapping[str, Any]) -> dict[str, Any] | None:
     years = [] if joint["years"] is None else joint["years"]["by_year"]
     return {
         "status": str(joint["status"]),
+        "share": float(joint["shortfall"]["share"]),
         "gap": float(joint["gap"]),
         "total_cny": joint["money"]["total_cny"],
         "spent_cny": int(joint["money"]["spent_cny"]),

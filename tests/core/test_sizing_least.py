@@ -15,15 +15,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from siting.core.highs import solve_arrays
+from siting.core.sizing import solve as sizing_solve
 from siting.core.sizing.check import check_sizing
 from siting.core.sizing.least import (
+    Until,
     is_cost,
     least_cost_bound,
     least_cost_plan,
     without_budget,
     worth_of_money,
 )
-from siting.core.sizing.part import array_model
+from siting.core.sizing.part import Siting, array_model
 from siting.core.sizing.search import cost_of
 from siting.structures import Sizing, segment_groups
 
@@ -76,7 +78,7 @@ def test_the_bound_lies_below_and_the_plan_near_the_cheapest_whatever_the_budget
 ) -> None:
     sizing = town(seed)
     best = cheapest_of(sizing)
-    found = least_cost_plan(sizing, 0, gap=1e-4, seconds=1.0)
+    found = least_cost_plan(sizing, 0, until=Until(1e-4), seconds=1.0)
     if math.isnan(best):
         assert found.plan is None
         assert found.high_cny == math.inf
@@ -116,16 +118,16 @@ def test_no_multipliers_prove_a_cost_that_a_plan_undercuts(seed: int, scale: flo
 
 def test_a_plan_to_start_from_is_never_made_dearer() -> None:
     sizing = town(11, sites=30, points=60)
-    first = least_cost_plan(sizing, 0, gap=0.3, seconds=2.0)
+    first = least_cost_plan(sizing, 0, until=Until(0.3), seconds=2.0)
     assert first.plan is not None
-    again = least_cost_plan(sizing, 0, gap=0.01, seconds=3.0, starts=[first.plan])
+    again = least_cost_plan(sizing, 0, until=Until(0.01), seconds=3.0, starts=[first.plan])
     assert again.high_cny <= first.high_cny
     assert again.high_cny <= (1 + GAP) * cheapest_of(sizing)
 
 
 def test_the_bound_alone_looks_for_no_plan() -> None:
     sizing = town(11, sites=30, points=60)
-    bound = least_cost_plan(sizing, 0, gap=math.inf, seconds=2.0)
+    bound = least_cost_plan(sizing, 0, until=Until(math.inf), seconds=2.0)
     assert bound.plan is None
     assert 0 < bound.low_cny <= cheapest_of(sizing)
 
@@ -134,3 +136,30 @@ def test_only_the_row_of_what_plans_cost_is_a_budget() -> None:
     sizing = town(3)
     assert is_cost(sizing, 0)
     assert not any(is_cost(sizing, row) for row in range(1, len(sizing.row_name)))
+
+
+def test_a_solve_that_mends_no_plan_begins_with_a_cheap_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Money is so short that rounding for energy breaks a row, and mending it finds nothing."""
+    sizing = town(11, sites=30, points=60)
+    upper = sizing.row_upper.copy()
+    upper[0] = 1.02 * cheapest_of(sizing)
+    sizing = replace(sizing, row_upper=upper)
+    monkeypatch.setattr(sizing_solve, "SMALL", 0)
+    monkeypatch.setattr(sizing_solve, "MEDIUM", 0)
+    monkeypatch.setattr(sizing_solve, "improve", lambda _sizing, plan, *_: plan)
+    nothing = Siting(*(np.zeros_like(part) for part in shape_of(sizing)))
+    monkeypatch.setattr(sizing_solve, "first_plan", lambda *_, **__: nothing)
+    found = sizing_solve.solve_sizing(sizing, gap=1.0, seconds=10.0)
+    assert found.status == "solved"
+    plan = Siting(found.opened, found.piles, found.serve)
+    assert check_sizing(sizing, plan) == ()
+    monkeypatch.setattr(sizing_solve, "affordable_plan", lambda *_, **__: None)
+    assert sizing_solve.solve_sizing(sizing, gap=1.0, seconds=2.0).status == "none"
+
+
+def shape_of(sizing: Sizing) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give a plan's openings, piles and energies of the right shapes."""
+    shape = sizing.allowed.shape
+    return np.zeros(shape[0], bool), np.zeros(shape, np.int64), np.zeros(len(sizing.site))

@@ -12,6 +12,7 @@ from siting.core.conflict.elastic import TINY, Ask, Elastic, Weighed
 from siting.core.conflict.locks import SiteLock, locked_sizing, with_lock_rows
 from siting.core.conflict.rows import RowsWeigher, weigh_relaxed, with_plan
 from siting.core.conflict.strong import prices_of
+from siting.core.sizing.least import Until
 from siting.core.sizing.part import Siting, array_model, keep_rows
 from siting.core.sizing.relax import row_scale
 from siting.core.sizing.search import Field, Goal, arcs_of, improve, neighbours
@@ -171,7 +172,7 @@ class SizingWeigher:
         assert prices is not None  # noqa: S101
         least = prices.least(
             ask,
-            gap=LEAST_GAP if ask.plan else np.inf,
+            until=Until(LEAST_GAP if ask.plan else np.inf),
             seconds=self.seconds,
             seed=self.seed,
             plans=self.plans,

@@ -9,7 +9,7 @@ import numpy as np
 
 from siting.core.conflict.elastic import TINY, nothing
 from siting.core.conflict.locks import locked_sizing
-from siting.core.sizing.least import is_cost, least_cost_bound, least_cost_plan
+from siting.core.sizing.least import Until, is_cost, least_cost_bound, least_cost_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,11 +68,10 @@ class Prices:
         self,
         ask: Ask,
         *,
-        gap: float,
+        until: Until,
         seconds: float,
         seed: int,
         plans: Sequence[Siting] = (),
-        over_cny: float = np.inf,
     ) -> LeastCost:
         """Look for the least cost of what a question keeps; the multipliers are remembered."""
         kept = self.kept(ask)
@@ -85,12 +84,11 @@ class Prices:
                 row_upper=np.where(kept, sizing.row_upper, np.inf),
             ),
             self.row,
-            gap=gap,
+            until=until,
             seconds=seconds,
             seed=seed,
             starts=plans,
             near=self.point,
-            over_cny=over_cny,
         )
         self.point = found.point
         rows = np.where(kept, found.duals["rows"], 0.0)
@@ -117,7 +115,7 @@ class Prices:
             # Where nothing gives way, how far the cost is above the budget doesn't matter.
             firm = not (np.isfinite(ask.price) & (ask.price > 0)).any()
             over = self.enough_cny if firm else np.inf
-            self.least(ask, gap=np.inf, seconds=seconds, seed=seed, over_cny=over)
+            self.least(ask, until=Until(np.inf, over), seconds=seconds, seed=seed)
             best = self._best(ask)
         return best
 

@@ -97,6 +97,26 @@ def least_cost_bound(
     return -sizing_bound(at, duals) / price
 
 
+@dataclass(frozen=True, slots=True)
+class Until:
+    """
+    When a search for the least cost ends, beside its time.
+
+    Attributes
+    ----------
+    gap
+        Relative gap of the cost; with `inf` the bound alone is looked for.
+    over_cny
+        Cost at which the bound ends the search, and the relaxation below which it has to.
+    enough_cny
+        Cost of a plan that is cheap enough.
+    """
+
+    gap: float
+    over_cny: float = math.inf
+    enough_cny: float = -math.inf
+
+
 @dataclass(slots=True)
 class _Run:
     """State of one search."""
@@ -104,7 +124,7 @@ class _Run:
     aim: Sizing
     row: int
     saving: float
-    gap: float
+    until: Until
     deadline: float
     low: float
     duals: dict[str, npt.NDArray[np.float64]]
@@ -131,19 +151,22 @@ class _Run:
         return low
 
     def closed(self) -> bool:
-        return self.plan is not None and self.cost - self.low <= self.gap * max(self.cost, 1.0)
+        if self.cost <= self.until.enough_cny:
+            return True
+        return self.plan is not None and self.cost - self.low <= self.until.gap * max(
+            self.cost, 1.0
+        )
 
 
 def least_cost_plan(
     sizing: Sizing,
     row: int,
     *,
-    gap: float,
+    until: Until,
     seconds: float,
     seed: int = 0,
     starts: Sequence[Siting] = (),
     near: Iterate | None = None,
-    over_cny: float = math.inf,
 ) -> LeastCost:
     """
     Search for the least cost of a plan that keeps every row but the budget.
@@ -157,8 +180,8 @@ def least_cost_plan(
         The instance.
     row
         Its budget among the global rows.
-    gap
-        Relative gap of the cost to stop at; with `inf` the bound alone is looked for.
+    until
+        When to stop.
     seconds
         Wall time allowed.
     seed
@@ -167,20 +190,42 @@ def least_cost_plan(
         Plans, which may break rows.
     near
         A point of the relaxation to begin from.
-    over_cny
-        Cost at which the bound ends the search, and the relaxation below which it has to.
     """
     now = time.monotonic()
     aim = without_budget(sizing, row)
     saving = worth_of_money(sizing)
-    run = _Run(aim, row, saving, gap, now + seconds, 0.0, clean_duals(aim, plain_duals(aim)))
+    plain = clean_duals(aim, plain_duals(aim))
+    run = _Run(aim, row, saving, until, now + seconds, 0.0, plain)
     for start in starts:
         run.take(start)
     relaxed = relaxation(aim, saving=saving, use=False)
-    point = _relax(run, relaxed, near, over_cny, now + BOUND_SHARE * seconds)
-    if math.isfinite(gap) and not run.closed():
+    point = _relax(run, relaxed, near, now + BOUND_SHARE * seconds)
+    if math.isfinite(until.gap) and not run.closed():
         _search(run, point, seed)
     return LeastCost(max(run.low, 0.0), run.cost, run.plan, run.duals, point)
+
+
+def affordable_plan(sizing: Sizing, *, seconds: float, seed: int) -> Siting | None:
+    """
+    Look for a plan within the budget by least cost, where money is so short that no other is found.
+
+    Parameters
+    ----------
+    sizing
+        The instance.
+    seconds, seed
+        Wall time allowed and random seed.
+
+    Returns
+    -------
+    Siting
+        None where there is no budget, and where no plan that keeps the other rows was found.
+    """
+    row = budget_row(sizing)
+    if row < 0 or seconds <= 0:
+        return None
+    until = Until(0.0, enough_cny=float(sizing.row_upper[row]))
+    return least_cost_plan(sizing, row, until=until, seconds=seconds, seed=seed).plan
 
 
 def without_budget(sizing: Sizing, row: int) -> Sizing:
@@ -198,25 +243,30 @@ def is_cost(sizing: Sizing, row: int) -> bool:
     return bool(same and not sizing.row_served[[row]].nnz and sizing.row_lower[row] == -np.inf)
 
 
+def budget_row(sizing: Sizing) -> int:
+    """Return the global row that caps what plans cost, the tightest of several; -1 for none."""
+    capped = np.flatnonzero(np.isfinite(sizing.row_upper)).tolist()
+    rows = [row for row in capped if is_cost(sizing, row)]
+    return min(rows, key=lambda row: float(sizing.row_upper[row]), default=-1)
+
+
 def worth_of_money(sizing: Sizing) -> float:
     """Worth of one CNY that brings costs to the size of energies, kWh/day: a matter of scale."""
     best = np.max(sizing.pile_kwh / np.maximum(sizing.pile_cny, 1.0), initial=0.0)
     return max(float(best), 1e-9)
 
 
-def _relax(
-    run: _Run, relaxed: Relaxation, near: Iterate | None, over_cny: float, until: float
-) -> Iterate:
+def _relax(run: _Run, relaxed: Relaxation, near: Iterate | None, deadline: float) -> Iterate:
     """Raise the bound until the relaxation is solved closely enough or its time is over."""
     sites, types = run.aim.allowed.shape
-    program = relaxed.program
+    program, over_cny = relaxed.program, run.until.over_cny
     money = program.cost[: sites * (1 + types)]
     scale = np.maximum(abs(program.matrix).max(axis=1).toarray().ravel(), 1e-12)
     own = [-math.inf] * STALL + [0.0]
 
     def stop(point: Iterate) -> bool:
         own.append(max(own[-1], run.learn(duals_of(run.aim, relaxed, point.y))))
-        if run.closed() or run.low > over_cny or time.monotonic() > until:
+        if run.closed() or run.low > over_cny or time.monotonic() > deadline:
             return True
         activity = program.matrix @ point.x
         over = np.maximum(activity - program.row_upper, program.row_lower - activity) / scale
@@ -243,7 +293,7 @@ def _search(run: _Run, point: Iterate, seed: int) -> None:
     core = plan.opened | (point.x[:sites] > SUPPORT)
     arcs = arcs_of(aim)
     field = Field(core, plan.opened | (arcs > 0), neighbours(aim), arcs)
-    enough = run.low * (1 + run.gap)
+    enough = max(run.low * (1 + run.until.gap), run.until.enough_cny)
     goal = Goal(run.saving, math.inf, run.deadline, seed, enough)
     if run.plan is None:
         # Found when the first plan keeps every row, whatever it costs.

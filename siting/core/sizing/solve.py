@@ -26,6 +26,7 @@ from siting.core.sizing.check import check_sizing
 from siting.core.sizing.count import colliding_rows, deletion_filter
 from siting.core.sizing.crew import crew
 from siting.core.sizing.first import first_plan
+from siting.core.sizing.least import affordable_plan
 from siting.core.sizing.part import Siting, keep_rows, solve_part
 from siting.core.sizing.relax import Relaxation, duals_of, iterate_of, relaxation
 from siting.core.sizing.round import shaved
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import numpy.typing as npt
+    from scipy.sparse import csr_array
 
     from siting.core.sizing.crew import Solve
 
@@ -67,6 +69,11 @@ MEDIUM = 20000
 """Arcs up to which branch and bound on the whole gets the rest of the time after the search."""
 BRANCH_SHARE = 0.6
 """Share of the time after the relaxation that is kept for it."""
+MENDING = 0.08
+"""Share of the time left in which a first plan that breaks rows is mended before another is begun.
+"""
+CHEAPLY = 0.85
+"""Share of the time left in which a plan is looked for that costs no more than the budget."""
 STALL = 3
 """Looks at the bound in which it has to stand nearly still before the relaxation is left."""
 BOUND_SHARE = 0.35
@@ -294,8 +301,8 @@ def _search(
     if plan is None:
         return
     run.take(plan)
-    plan = run.plan or plan
     near = neighbours(run.sizing)
+    plan = run.plan or _mended(run, plan, near)
     arcs = arcs_of(run.sizing)
     branching = len(run.sizing.site) <= MEDIUM
     deadline = run.deadline
@@ -322,6 +329,21 @@ def _search(
         goal = Goal(run.saving, math.inf, run.deadline, run.seed)
         field = Field(run.plan.opened, run.plan.opened, near, arcs)
         run.take(cheapen(run.sizing, run.plan, field, goal))
+
+
+def _mended(run: _Run, plan: Siting, near: csr_array) -> Siting:
+    """Mend a plan that breaks rows; where that doesn't do and money is short, begin cheaply."""
+    left = run.deadline - time.monotonic()
+    goal = Goal(run.saving, -math.inf, time.monotonic() + MENDING * left, run.seed)
+    field = Field(plan.opened, np.ones_like(plan.opened), near, arcs_of(run.sizing))
+    plan = improve(run.sizing, plan, field, goal, run.take)
+    run.take(plan)
+    if run.plan is None:
+        left = run.deadline - time.monotonic()
+        cheap = affordable_plan(run.sizing, seconds=CHEAPLY * left, seed=run.seed)
+        if cheap is not None:
+            run.take(cheap)
+    return run.plan or plan
 
 
 def _improved(run: _Run, plan: Siting, field: Field, goal: Goal, solve: Solve | None) -> Siting:
