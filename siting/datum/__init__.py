@@ -22,6 +22,7 @@ from siting.datum.metric import (
     lonlat_to_metric,
     metric_crs,
     swapped_axes,
+    to_degrees,
 )
 from siting.datum.points import datum_of_points
 from siting.datum.shifts import (
@@ -58,6 +59,7 @@ __all__ = [
     "metric_crs",
     "refuse_shifted",
     "swapped_axes",
+    "to_degrees",
     "to_wgs84",
     "wgs84_to_bd09",
     "wgs84_to_gcj02",

@@ -33,8 +33,15 @@ GEOD = Geod(ellps="WGS84")
 
 
 @cache
-def _to_degrees(crs: CRS) -> Transformer:
-    """Keep the way from a CRS to degrees: PROJ takes a tenth of a second to find one."""
+def to_degrees(crs: CRS | int) -> Transformer:
+    """
+    Return the way from a CRS to WGS-84 degrees, longitude first; kept, as PROJ is slow to find one.
+
+    Parameters
+    ----------
+    crs
+        The CRS, or its EPSG code.
+    """
     return Transformer.from_crs(crs, 4326, always_xy=True)
 
 
@@ -46,7 +53,7 @@ def _from_degrees(crs: CRS) -> Transformer:
 
 def geometry_to_lonlat(geometry: npt.ArrayLike, crs: CRS) -> Geometries:
     """Bring shapely geometries in a metric CRS to WGS-84 degrees."""
-    transformer = _to_degrees(crs)
+    transformer = to_degrees(crs)
     return moved(
         np.asarray(geometry, dtype=object),
         lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])),

@@ -1,4 +1,4 @@
-"""A least budget that works when it is given to the model: tried as the plan is made."""
+"""A least budget that works when it is given to the model: tried from the plan of least cost."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def least_that_works(
     told: Callable[[str], None] | None = None,
 ) -> LeastBudget:
     """
-    Try a least budget as `siting plan` would use it, and close in on it.
+    Try a least budget with the money that it leaves to charging, and close in on it.
 
     Parameters
     ----------

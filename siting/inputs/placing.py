@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +9,7 @@ import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
-from siting.datum import swapped_axes, to_wgs84
+from siting.datum import swapped_axes, to_degrees, to_wgs84
 from siting.errors import InputError
 
 if TYPE_CHECKING:
@@ -235,15 +234,9 @@ def _zone_in_easting(xy: Floats) -> int | None:
     return 4491 + zone - 13 if 13 <= zone <= 23 else None  # noqa: PLR2004
 
 
-@cache
-def _to_degrees(code: int) -> Transformer:
-    """Keep the way from a CRS to degrees: PROJ takes a tenth of a second to find one."""
-    return Transformer.from_crs(code, 4326, always_xy=True)
-
-
 def _try(xy: Floats, code: int) -> Floats:
     rows = np.linspace(0, len(xy) - 1, min(len(xy), _MOST_TRIED)).astype(np.int64)
-    there = _to_degrees(code)
+    there = to_degrees(code)
     lonlat = np.column_stack(there.transform(xy[rows, 0], xy[rows, 1], errcheck=False))
     return np.where(np.isfinite(lonlat), lonlat, 1e9)
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from siting.core.highs import solve_arrays
 from siting.core.sizing import solve as sizing_solve
+from siting.core.sizing.bound import is_cost
 from siting.core.sizing.check import check_sizing
 from siting.core.sizing.least import (
     Until,
-    is_cost,
     least_cost_bound,
     least_cost_plan,
     without_budget,

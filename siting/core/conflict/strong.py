@@ -9,7 +9,8 @@ import numpy as np
 
 from siting.core.conflict.elastic import TINY, nothing
 from siting.core.conflict.locks import locked_sizing
-from siting.core.sizing.least import Until, is_cost, least_cost_bound, least_cost_plan
+from siting.core.sizing.bound import is_cost
+from siting.core.sizing.least import Until, least_cost_bound, least_cost_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,9 +41,11 @@ class Prices:
     sizing, part, size, locks
         As of `conflict.sizing.SizingWeigher`.
     row
-        The global row of what plans cost, -1 where there is none.
+        The global row of what plans cost.
     known
-        Multipliers found so far, the last first, and the questions that they were found for.
+        Multipliers found so far, the last first.
+    asked
+        Questions that multipliers were looked for.
     point
         Where the relaxation was left last, where the next question begins.
     """
@@ -51,7 +54,7 @@ class Prices:
     part: Ints
     size: Floats
     locks: tuple[SiteLock, ...]
-    row: int = -1
+    row: int
     known: list[dict[str, Floats]] = field(default_factory=list)
     asked: set[bytes] = field(default_factory=set)
     point: Iterate | None = None
@@ -140,10 +143,10 @@ class Prices:
             soft = np.isfinite(ask.price) & (ask.price > 0) & (saved > 0)
             low = over * float((ask.price[soft] / saved[soft]).min()) if soft.any() else np.inf
             if low > best.low:
-                best = self._told(best, low, rows, ask)
+                best = self._proven(best, low, rows, ask)
         return best
 
-    def _told(self, found: Weighed, low: float, rows: Floats, ask: Ask) -> Weighed:
+    def _proven(self, found: Weighed, low: float, rows: Floats, ask: Ask) -> Weighed:
         leans = np.zeros(len(self.size), dtype=bool)
         leans[self.part[(self.part >= 0) & (rows != 0)]] = True
         # Locks that hold are bounds of sites, which every multiplier rests on.

@@ -150,6 +150,21 @@ def plain_duals(sizing: Sizing) -> dict[str, npt.NDArray[np.float64]]:
     }
 
 
+def is_cost(sizing: Sizing, row: int) -> bool:
+    """Whether a global row is what a plan costs, with an upper bound alone."""
+    money = sizing.row_open[[row]].toarray().ravel(), sizing.row_piles[[row]].toarray().ravel()
+    piles = np.tile(sizing.pile_cny, len(sizing.fixed_cny))
+    same = np.array_equal(money[0], sizing.fixed_cny) and np.array_equal(money[1], piles)
+    return bool(same and not sizing.row_served[[row]].nnz and sizing.row_lower[row] == -np.inf)
+
+
+def budget_row(sizing: Sizing) -> int:
+    """Return the global row that caps what plans cost, the tightest of several; -1 for none."""
+    capped = np.flatnonzero(np.isfinite(sizing.row_upper)).tolist()
+    rows = [row for row in capped if is_cost(sizing, row)]
+    return min(rows, key=lambda row: float(sizing.row_upper[row]), default=-1)
+
+
 def with_saving(
     sizing: Sizing, duals: Mapping[str, npt.NDArray[np.float64]], saving: float
 ) -> dict[str, npt.NDArray[np.float64]]:
@@ -168,13 +183,9 @@ def with_saving(
     saving
         Worth of one CNY, kWh/day.
     """
-    rows = np.array(duals["rows"], dtype=float)
-    piles = np.tile(sizing.pile_cny, len(sizing.fixed_cny))
-    for r in np.flatnonzero(np.isfinite(sizing.row_upper)):
-        money = sizing.row_open[[r]].toarray().ravel(), sizing.row_piles[[r]].toarray().ravel()
-        if np.array_equal(money[0], sizing.fixed_cny) and np.array_equal(money[1], piles):
-            rows[r] += saving
-            break
+    rows, row = np.array(duals["rows"], dtype=float), budget_row(sizing)
+    if row >= 0:
+        rows[row] += saving
     return {**duals, "rows": rows}
 
 

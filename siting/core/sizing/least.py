@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from siting.core.pdhg import Iterate, maximise
-from siting.core.sizing.bound import clean_duals, plain_duals, sizing_bound
+from siting.core.sizing.bound import budget_row, clean_duals, plain_duals, sizing_bound
 from siting.core.sizing.check import check_sizing
 from siting.core.sizing.crew import crew
 from siting.core.sizing.first import first_plan
@@ -235,21 +235,6 @@ def without_budget(sizing: Sizing, row: int) -> Sizing:
     return replace(sizing, weight=np.zeros_like(sizing.weight), row_upper=upper)
 
 
-def is_cost(sizing: Sizing, row: int) -> bool:
-    """Whether a global row is what a plan costs, with an upper bound alone."""
-    money = sizing.row_open[[row]].toarray().ravel(), sizing.row_piles[[row]].toarray().ravel()
-    piles = np.tile(sizing.pile_cny, len(sizing.fixed_cny))
-    same = np.array_equal(money[0], sizing.fixed_cny) and np.array_equal(money[1], piles)
-    return bool(same and not sizing.row_served[[row]].nnz and sizing.row_lower[row] == -np.inf)
-
-
-def budget_row(sizing: Sizing) -> int:
-    """Return the global row that caps what plans cost, the tightest of several; -1 for none."""
-    capped = np.flatnonzero(np.isfinite(sizing.row_upper)).tolist()
-    rows = [row for row in capped if is_cost(sizing, row)]
-    return min(rows, key=lambda row: float(sizing.row_upper[row]), default=-1)
-
-
 def worth_of_money(sizing: Sizing) -> float:
     """Worth of one CNY that brings costs to the size of energies, kWh/day: a matter of scale."""
     best = np.max(sizing.pile_kwh / np.maximum(sizing.pile_cny, 1.0), initial=0.0)
@@ -296,7 +281,7 @@ def _search(run: _Run, point: Iterate, seed: int) -> None:
     enough = max(run.low * (1 + run.until.gap), run.until.enough_cny)
     goal = Goal(run.saving, math.inf, run.deadline, seed, enough)
     if run.plan is None:
-        # Found when the first plan keeps every row, whatever it costs.
+        # Ends at the first plan that keeps every row, whatever it costs.
         mended = improve(aim, plan, field, replace(goal, enough=-math.inf), run.take)
         run.take(mended)
     if run.plan is not None and not run.closed():

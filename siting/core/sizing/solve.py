@@ -26,7 +26,7 @@ from siting.core.sizing.check import check_sizing
 from siting.core.sizing.count import colliding_rows, deletion_filter
 from siting.core.sizing.crew import crew
 from siting.core.sizing.first import first_plan
-from siting.core.sizing.least import affordable_plan
+from siting.core.sizing.least import BOUND_SHARE, STALL, SUPPORT, affordable_plan
 from siting.core.sizing.part import Siting, keep_rows, solve_part
 from siting.core.sizing.relax import Relaxation, duals_of, iterate_of, relaxation
 from siting.core.sizing.round import shaved
@@ -57,8 +57,6 @@ __all__ = ["Siting", "Sizing", "SizingResult", "check_sizing", "sizing_bound", "
 
 SAVING_SHARE = 1e-3
 """A kWh is forgone for money only where it costs a thousand times the cheapest pile's kWh."""
-SUPPORT = 1e-3
-"""Openness in the relaxation above which a site is looked at first."""
 PROVEN = 1e-7
 """Gap that counts as none."""
 EXACT = 1e-4
@@ -74,10 +72,6 @@ MENDING = 0.08
 """
 CHEAPLY = 0.85
 """Share of the time left in which a plan is looked for that costs no more than the budget."""
-STALL = 3
-"""Looks at the bound in which it has to stand nearly still before the relaxation is left."""
-BOUND_SHARE = 0.35
-"""Share of the time that the relaxation may take before the search starts."""
 
 
 @dataclass(frozen=True, slots=True)
