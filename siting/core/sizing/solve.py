@@ -67,9 +67,9 @@ MEDIUM = 20000
 """Arcs up to which branch and bound on the whole gets the rest of the time after the search."""
 BRANCH_SHARE = 0.6
 """Share of the time after the relaxation that is kept for it."""
-MENDING = 0.08
-"""Share of the time left in which a first plan that breaks rows is mended before another is begun.
-"""
+MENDING = 20.0
+"""Seconds, of at most half the time left, in which a first plan that breaks rows is mended before
+another is begun."""
 CHEAPLY = 0.85
 """Share of the time left in which a plan is looked for that costs no more than the budget."""
 
@@ -296,8 +296,7 @@ def _search(
         return
     run.take(plan)
     near = neighbours(run.sizing)
-    plan = run.plan or _mended(run, plan, near)
-    arcs = arcs_of(run.sizing)
+    plan = run.plan or _mended(run, plan, _field(run, plan, point, near))
     branching = len(run.sizing.site) <= MEDIUM
     deadline = run.deadline
     if branching:
@@ -309,9 +308,7 @@ def _search(
             until = deadline if run.settled else time.monotonic() + max(2.0, left / 3)
             enough = run.bound / (1.0 + run.gap)
             goal = Goal(run.saving, enough, min(until, deadline), run.seed)
-            core = plan.opened | (point.x[: len(plan.opened)] > SUPPORT)
-            field = Field(core, _hopeful(run, plan), near, arcs)
-            plan = _improved(run, plan, field, goal, solve)
+            plan = _improved(run, plan, _field(run, plan, point, near), goal, solve)
             if run.settled:
                 break
             if not run.closed():
@@ -321,15 +318,20 @@ def _search(
         _branch(run, run.deadline - time.monotonic())
     if run.plan is not None and not tight(run.sizing, run.plan):
         goal = Goal(run.saving, math.inf, run.deadline, run.seed)
-        field = Field(run.plan.opened, run.plan.opened, near, arcs)
+        field = Field(run.plan.opened, run.plan.opened, near, arcs_of(run.sizing))
         run.take(cheapen(run.sizing, run.plan, field, goal))
 
 
-def _mended(run: _Run, plan: Siting, near: csr_array) -> Siting:
+def _field(run: _Run, plan: Siting, point: Iterate, near: csr_array) -> Field:
+    """Look first at sites that are open in the plan or, in part, in the relaxation."""
+    core = plan.opened | (point.x[: len(plan.opened)] > SUPPORT)
+    return Field(core, _hopeful(run, plan), near, arcs_of(run.sizing))
+
+
+def _mended(run: _Run, plan: Siting, field: Field) -> Siting:
     """Mend a plan that breaks rows; where that doesn't do and money is short, begin cheaply."""
     left = run.deadline - time.monotonic()
-    goal = Goal(run.saving, -math.inf, time.monotonic() + MENDING * left, run.seed)
-    field = Field(plan.opened, np.ones_like(plan.opened), near, arcs_of(run.sizing))
+    goal = Goal(run.saving, -math.inf, time.monotonic() + min(MENDING, left / 2), run.seed)
     plan = improve(run.sizing, plan, field, goal, run.take)
     run.take(plan)
     if run.plan is None:
