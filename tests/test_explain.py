@@ -6,10 +6,11 @@ import json
 import math
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from core.buildings import town
 from test_formulate_charging import city, model_of
 from test_formulate_hydrogen import question as hydrogen_of
 from test_formulate_testroads import every_plan
@@ -18,8 +19,10 @@ from tiny import write_model
 from typer.testing import CliRunner
 
 from siting.cli import app
+from siting.core.building.solve import solve_building
 from siting.core.conflict import sizing as of_sizing
 from siting.core.conflict.analyse import analyse
+from siting.core.conflict.building import KnownPlan
 from siting.core.conflict.locks import locked_sizing
 from siting.core.conflict.task import analysed, weigher
 from siting.core.solve import solve
@@ -50,8 +53,10 @@ from siting.structures import Sizing
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from siting.core.building.solve import BuildingResult
     from siting.explain.parts import Puzzle
     from siting.model.model import Model
+    from siting.structures import Building
 
 DISTRICTS = {"370102": ("历下区", "Lixia"), "370103": ("市中区", "Shizhong")}
 FIXED = 50_000.0
@@ -250,8 +255,6 @@ def test_a_lock_that_costs_too_much_collides_with_the_budget() -> None:
 
 
 def test_locks_on_hydrogen_roadside_and_test_roads_are_members_of_their_conflicts() -> None:
-    from core.buildings import town  # noqa: PLC0415
-
     choice, reach = hydrogen_of(1, stations=3, spacing_m=0)
     ids = np.array([f"h{n}" for n in range(len(choice.cost_cny))], dtype=object)
     ban = Lock(what="ban", item="hydrogen", ids=tuple(ids[2:]), origin="row 1")
@@ -322,8 +325,6 @@ def test_test_roads_longer_than_all_roads_are_short_by_the_difference() -> None:
 
 
 def test_built_area_beyond_the_money_and_beyond_the_map() -> None:
-    from core.buildings import town  # noqa: PLC0415
-
     building = town(2, sites=12, target_km2=0.5, reach=1.3)
     free = told(roadside_puzzle(building, "QD25-01"))
     assert free.verdict == "feasible"
@@ -340,6 +341,47 @@ def test_built_area_beyond_the_money_and_beyond_the_map() -> None:
     huge = told(roadside_puzzle(replace(building, target_km2=99.0), "QD25-01"))
     assert huge.facts
     assert members(huge) == [{"r2_area"}]
+
+
+def test_a_known_plan_of_roadside_units_answers_what_a_solve_would() -> None:
+    building = replace(town(2, sites=12, target_km2=0.5, reach=1.3), budget_cny=40.0)
+    plain = told(roadside_puzzle(building, ""))
+    solved = solve_building(replace(building, budget_cny=np.inf), gap=0.0, seconds=20)
+    assert solved.equipped is not None
+    known = KnownPlan(solved.equipped, solved.bound, "branch and bound")
+    found = told(roadside_puzzle(building, "", known=known))
+    assert found.verdict == plain.verdict == "feasible"
+    assert found.budget is not None
+    assert plain.budget is not None
+    assert found.budget.high_cny == pytest.approx(solved.objective)
+    assert found.budget.low_cny == pytest.approx(plain.budget.low_cny, rel=0.005)
+    assert found.budget.proof == "branch and bound"
+
+
+def test_a_known_plan_is_not_solved_again_and_not_believed_where_it_breaks_a_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    building = replace(town(2, sites=12, target_km2=0.5, reach=1.3), budget_cny=40.0)
+    solved = solve_building(replace(building, budget_cny=np.inf), gap=0.0, seconds=20)
+    assert solved.equipped is not None
+    known = KnownPlan(solved.equipped, solved.bound, "multipliers")
+    calls = []
+
+    def counted(instance: Building, **options: Any) -> BuildingResult:
+        calls.append(instance)
+        return solve_building(instance, **options)
+
+    monkeypatch.setattr("siting.core.conflict.building.solve_building", counted)
+    case = roadside_puzzle(building, "", known=known).case
+    found = analyse(case.parts, weigher(case, 20.0, 0)[0])
+    assert found.verdict == "feasible"
+    assert found.cost is not None
+    assert found.cost.high == pytest.approx(solved.objective / 40)
+    assert not calls
+    poor = replace(building, budget_cny=0.5 * solved.objective)
+    case = roadside_puzzle(poor, "", known=known).case
+    assert analyse(case.parts, weigher(case, 20.0, 0)[0]).verdict == "infeasible"
+    assert calls
 
 
 def test_a_record_is_json_and_the_page_escapes_what_it_shows() -> None:

@@ -10,39 +10,26 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from siting.clock import Event, silent, stage
 from siting.core.conflict.task import analysed
-from siting.core.solve import solve
 from siting.errors import InfeasibleError, LockError, SolverError
+from siting.explain.asking import hydrogen_of, roadside_beside, roadside_of, testroads_of
 from siting.explain.charging import charging_puzzle
 from siting.explain.joint import binding, explain_joint, money_rows
-from siting.explain.locked import locked_parts
-from siting.explain.others import hydrogen_puzzle, road_puzzle, roadside_puzzle
 from siting.explain.page import explain_page
 from siting.explain.record import record_of
 from siting.explain.telling import Explained, explained
 from siting.explain.years import explain_years, year_facts, years_told
 from siting.files import publishing, remove_stale
-from siting.formulate.roadstart import road_start
-from siting.formulate.testroads import CHOOSE, road_programme
-from siting.hydrogen.question import hydrogen_question
 from siting.joint.solving import plan_for_less, plan_others, solve_within
 from siting.model.model import load_model
 from siting.pipeline import assembled, prepare
-from siting.roadside.planning import plan_roadside
-from siting.roadside.question import roadside_question
-from siting.structures import Building, Sizing
-from siting.testroads.question import asked_corridors, road_question
+from siting.structures import Sizing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import pandas as pd
-
     from siting.explain.parts import Puzzle
-    from siting.formulate.testroads import RoadChoice
     from siting.joint.solving import Others
     from siting.model.model import Model
     from siting.pipeline import Ground
@@ -155,9 +142,9 @@ def explain_ground(
     others = _joint_others(ground, report)
     model = ground.city.model
     joint = others is not None and binding(model, money_rows(model, others)) is not None
-    covered = _covered(ground) if others is None else _points(others)
+    roadside = roadside_beside(ground) if others is None else others.roadside
     makers: list[Callable[[Ground], Puzzle | None]] = [
-        _hydrogen, _roadside, partial(_testroads, covered)
+        hydrogen_of, partial(roadside_of, roadside), partial(testroads_of, roadside)
     ]  # fmt: skip
     # Where the joint plan limits charging it is explained within it, and not a second time alone.
     makers = makers if joint else [charging_puzzle, *makers]
@@ -233,111 +220,6 @@ def explain_puzzle(puzzle: Puzzle, model: Model) -> Explained:
         puzzle.case, seconds=limits.seconds, memory_mb=limits.memory_mb, seed=limits.seed
     )
     return explained(puzzle, analysis, time.monotonic() - begin)
-
-
-def _hydrogen(ground: Ground) -> Puzzle | None:
-    question = hydrogen_question(
-        ground.city,
-        ground.network,
-        ground.demand,
-        ground.candidates,
-        ground.cells,
-        exclusions=ground.own.exclusions,
-    )
-    if question is None:
-        return None
-    hydrogen = ground.city.model.hydrogen
-    assert hydrogen is not None  # noqa: S101
-    ids = question.sites.frame["site_id"].to_numpy(dtype=object)[question.sites.eligible]
-    locked = locked_parts(ground.city.model.locks, ("hydrogen",), ids)
-    return hydrogen_puzzle(question.choice, question.reach, hydrogen.spacing_m.value, locked)
-
-
-def _roadside(ground: Ground) -> Puzzle | None:
-    question = roadside_question(
-        ground.city, ground.network, ground.junctions, exclusions=ground.own.exclusions
-    )
-    if question is None:
-        return None
-    building = question.programme.structure
-    assert isinstance(building, Building)  # noqa: S101
-    sites = question.ground.sites.frame
-    ids = sites["site_id"].to_numpy(dtype=object)
-    locked = locked_parts(ground.city.model.locks, ("roadside",), ids)
-    # A ban on an edge node leaves its site as it is; a fixed one has the site equipped.
-    hosts = locked_parts(ground.city.model.locks, ("edge_node",), ids)
-    locked = (*locked, *(one for one in hosts if one.lock.built))
-    if locked:
-        must = sites["mandatory"].to_numpy(dtype=bool)
-        building = replace(building, forced=must, banned=np.zeros(len(must), dtype=bool))
-    return roadside_puzzle(building, question.area.clause if question.area else "", locked)
-
-
-def _testroads(covered: pd.DataFrame | None, ground: Ground) -> Puzzle | None:
-    city, model = ground.city, ground.city.model
-    asked = asked_corridors(city, ground.network, ground.junctions)
-    if asked is None:
-        return None
-    settings = model.testroads
-    assert settings is not None  # noqa: S101
-    question = road_question(
-        city, ground.network, asked[0], covered, exclusions=ground.own.exclusions
-    )
-    names = {
-        str(row["district_id"]): (str(row["name"]), str(row["name_en"]) or str(row["name"]))
-        for row in city.districts.to_dict("records")
-    }
-    plan = _road_plan(question.choice, model)
-    ids = asked[0].frame["corridor_id"].to_numpy(dtype=object)
-    locked = locked_parts(model.locks, ("test_road",), ids)
-    land = question.ground
-    free = replace(question.choice, forced=land.opened | land.section, banned=~land.usable)
-    return road_puzzle(free, settings.resolved(), names, plan, locked)
-
-
-def _points(others: Others) -> pd.DataFrame | None:
-    return None if others.roadside is None else others.roadside.frames.road_points
-
-
-def _covered(ground: Ground) -> pd.DataFrame | None:
-    """Return the road points that roadside units reach, where that changes what is paid."""
-    model = ground.city.model
-    settings = model.testroads
-    phased = settings is not None and all(p.budget_cny is not None for p in settings.phases)
-    if settings is None or not (settings.budget_cny is not None or (settings.phases and phased)):
-        return None
-    try:
-        found = plan_roadside(
-            ground.city,
-            ground.network,
-            ground.junctions,
-            ground.demand,
-            exclusions=ground.own.exclusions,
-        )
-    except InfeasibleError:
-        return None
-    return None if found is None else found.frames.road_points
-
-
-def _road_plan(choice: RoadChoice, model: Model) -> Mapping[str, Any] | None:
-    """Look for test roads by the route that knows their structure."""
-    settings = model.testroads
-    assert settings is not None  # noqa: S101
-    if float(choice.length_m[~choice.banned].sum()) < choice.least_m:
-        return None
-    programme = road_programme(choice)
-    start = road_start(choice)
-    if start is not None:
-        programme = replace(programme, start={CHOOSE: start.astype(np.float64)})
-    resolved = settings.resolved()
-    outcome = solve(
-        programme,
-        gap=1.0,
-        seconds=resolved.seconds.value,
-        memory_mb=model.solve.memory_mb,
-        seed=model.solve.seed,
-    )
-    return outcome.values or None  # noqa: PD011  (no frame)
 
 
 def _notes(ground: Ground) -> tuple[tuple[str, str], ...]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from siting.core.conflict.building import KnownPlan
     from siting.formulate.hydrogen import HydrogenChoice
     from siting.formulate.testroads import RoadChoice, SideRow
     from siting.model.testroads import TestRoads
@@ -143,7 +144,12 @@ def levels_of(elastic: Elastic, parts: Sequence[Part]) -> Callable[[Floats], Flo
     return level
 
 
-def roadside_puzzle(building: Building, clause: str, locked: Sequence[LockedPart] = ()) -> Puzzle:
+def roadside_puzzle(
+    building: Building,
+    clause: str,
+    locked: Sequence[LockedPart] = (),
+    known: KnownPlan | None = None,
+) -> Puzzle:
     """
     Make a roadside programme explainable.
 
@@ -155,6 +161,8 @@ def roadside_puzzle(building: Building, clause: str, locked: Sequence[LockedPart
         Clause of the built area.
     locked
         Its locks.
+    known
+        A plan from a solve of all of it with its locks, None for none.
     """
     money = math.isfinite(building.budget_cny)
     forced, wanted = float(building.forced.sum()), float(building.wanted.sum())
@@ -182,9 +190,8 @@ def roadside_puzzle(building: Building, clause: str, locked: Sequence[LockedPart
         asked = Part("must", TARGET, "", "必须布设的点位", "sites that have to be equipped",
                      "sites", forced, 1.0)  # fmt: skip
         facts.append(too_dear(asked, least, building.budget_cny))
-    return Puzzle(
-        "roadside", parts, Case(parts_of(parts), building, locks=locks), tuple(facts), _as_it_is
-    )
+    case = Case(parts_of(parts), building, locks=locks, known=known)
+    return Puzzle("roadside", parts, case, tuple(facts), _as_it_is)
 
 
 def _as_it_is(activity: Floats) -> Floats:

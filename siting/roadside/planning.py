@@ -74,6 +74,8 @@ class RoadsidePlan:
         Row of the table of assumptions on what stands in the way of a unit.
     evidence
         Arrays that the bound can be recomputed from.
+    programme, outcome
+        The programme of the sites and what solving it came to.
     text
         What was planned, one sentence for the user.
     dropped
@@ -90,6 +92,8 @@ class RoadsidePlan:
     warnings: tuple[Said, ...]
     assumption: dict[str, object]
     evidence: dict[str, npt.NDArray[np.generic]]
+    programme: Programme
+    outcome: Outcome
     text: str
     dropped: gpd.GeoDataFrame
 
@@ -156,6 +160,8 @@ def plan_roadside(
         warnings=(*warnings(settings, frames, section, area), sight_note(seen_text)),
         assumption=sight_assumption(seen_text, buildings=bool(len(ground.buildings))),
         evidence={**building_evidence(programme, outcome), **_edge_evidence(ground, decided)},
+        programme=programme,
+        outcome=outcome,
         dropped=question.dropped,
         text=sentence(settings, frames, outcome, by_batch[-1], area),
     )

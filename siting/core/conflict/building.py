@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from siting.core.building.area import built_cells, possible_cells
+from siting.core.building.area import built_cells, plan_of, possible_cells
 from siting.core.building.solve import impossible, solve_building
 from siting.core.conflict.elastic import TINY, Ask, Weighed, nothing
 from siting.core.conflict.locks import SiteLock, locked_building
@@ -33,6 +33,26 @@ SOME = 2 * TINY
 
 
 @dataclass(frozen=True, slots=True)
+class KnownPlan:
+    """
+    A plan of an instance that was solved before, with what is proven of it.
+
+    Attributes
+    ----------
+    equipped
+        Its sites, bool, shape (S,).
+    least_cny
+        No plan that keeps every part costs less, CNY; NaN where nothing is proven.
+    proof
+        What that rests on, as `Weighed.proof`.
+    """
+
+    equipped: Bools
+    least_cny: float
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
 class BuildingWeigher:
     """
     Answers questions on one instance with its own route.
@@ -48,12 +68,15 @@ class BuildingWeigher:
         Wall time of a question and random seed.
     locks
         Locks, which the instance is without.
+    known
+        A plan from a solve of all parts, None for none. What it answers isn't solved again.
     """
 
     building: Building
     seconds: float
     seed: int = 0
     locks: tuple[SiteLock, ...] = ()
+    known: KnownPlan | None = None
 
     @property
     def parts(self) -> int:
@@ -100,6 +123,29 @@ class BuildingWeigher:
             return None, self._refused(free, TREE)
         return result, self._read(result, free)
 
+    def _already(self, held: Bools) -> tuple[KnownPlan, Bools] | None:
+        """Return the known plan and its built cells where it keeps these parts."""
+        if self.known is None:
+            return None
+        built = plan_of(self._with(held), self.known.equipped)
+        return None if built is None else (self.known, built)
+
+    def _known_cost(self, ask: Ask) -> Weighed | None:
+        """Read the least cost off the known plan where it was solved for that, all parts kept."""
+        every = np.ones(self.parts, dtype=bool)
+        already = self._already(every)
+        if already is None or not np.isinf(np.delete(ask.price, BUDGET)).all():
+            return None
+        plan, built = already
+        if not math.isfinite(plan.least_cny):
+            return None
+        spent = float(self.building.cost[plan.equipped].sum())
+        start = 0.0 if ask.from_zero == BUDGET else 1.0
+        levels = (min(plan.least_cny, spent), spent)
+        low, high = (max(0.0, one / self.building.budget_cny - start) for one in levels)
+        found = self._level(replace(nothing(self.parts), leans=every), plan.equipped, built)
+        return self._ranged(found, BUDGET, float(ask.price[BUDGET]), (low, high), plan.proof)
+
     def _holds(self, held: Bools) -> Weighed:
         """Tell whether parts hold together."""
         result, found = self._least(held)
@@ -113,6 +159,9 @@ class BuildingWeigher:
 
     def _cost(self, ask: Ask) -> Weighed:
         """Measure the budget: least cost, from nothing or beyond the budget."""
+        known = self._known_cost(ask)
+        if known is not None:
+            return known
         result, found = self._least(np.isinf(ask.price))
         if result is None:
             return found
@@ -128,6 +177,12 @@ class BuildingWeigher:
     def _area(self, ask: Ask) -> Weighed:
         """Measure the area: most that is built within the other parts that hold."""
         held = np.isinf(ask.price)
+        every = held.copy()
+        every[AREA] = True
+        already = self._already(every)
+        if already is not None:
+            found = replace(nothing(self.parts), high=0.0)
+            return self._level(found, already[0].equipped, already[1])
         building = self._with(held)
         target = self.building.target_km2
         most = float(building.area_km2[possible_cells(building)].sum())

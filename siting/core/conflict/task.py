@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from siting.core.conflict.analyse import Analysis, analyse
-from siting.core.conflict.building import BuildingWeigher
+from siting.core.conflict.building import BuildingWeigher, KnownPlan
 from siting.core.conflict.elastic import Elastic
 from siting.core.conflict.rows import RowsWeigher
 from siting.core.conflict.sizing import SizingWeigher
@@ -52,6 +52,8 @@ class Case:
     most_cny
         A larger limit of the budget: bounds are asked with it, plans with that of the instance.
         None where the two are one.
+    known
+        A plan from a solve of all parts; read with a `Building`.
     """
 
     parts: Parts
@@ -61,6 +63,7 @@ class Case:
     plans: tuple[Floats, ...] = field(default=())
     locks: tuple[SiteLock, ...] = ()
     most_cny: float | None = None
+    known: KnownPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def weigher(case: Case, seconds: float, seed: int) -> tuple[Weigh, bool]:
     if isinstance(instance, Elastic):
         return RowsWeigher(instance, seconds, seed, list(case.plans)), True
     if isinstance(instance, Building):
-        return BuildingWeigher(instance, seconds, seed, case.locks), True
+        return BuildingWeigher(instance, seconds, seed, case.locks, case.known), True
     assert case.part is not None  # noqa: S101
     assert case.size is not None  # noqa: S101
     found = SizingWeigher(instance, case.part, case.size, seconds, seed, case.locks)
