@@ -15,8 +15,9 @@ from tiny import write_model
 
 from siting.charging.budgets import solve_budgets, without_others
 from siting.core.solve import solve
-from siting.frontier.points import COLUMNS, frontier_points
+from siting.frontier.points import frontier_points
 from siting.frontier.tracing import frontier
+from siting.frontier.writing import TABLE
 from siting.model.model import load_model
 from siting.pipeline import prepare
 
@@ -144,7 +145,7 @@ def test_a_frontier_is_written_as_chart_table_and_record(written: Frontier) -> N
     with (written.folder / "frontier.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     record = json.loads((written.folder / "frontier.json").read_text(encoding="utf-8"))
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == TABLE
     assert len(rows) == len(record["points"]) == 3
     for row, kept, point in zip(rows, record["points"], written.points, strict=True):
         assert float(row["budget_cny"]) == kept["budget_cny"] == point.budget_cny

@@ -16,6 +16,7 @@ from alltown import TIGHT, write_model
 from siting.errors import ModelError
 from siting.frontier.points import COSTS
 from siting.frontier.tracing import frontier
+from siting.wording import measure_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,8 +115,12 @@ def test_files_carry_costs_limits_and_what_is_missing(found: Frontier) -> None:
         for name, column in COSTS.items():
             assert kept[column] == point.costs.get(name)
             assert row[column] == ("" if point.status == "none" else str(point.costs[name]))
-        for one in kept["short"]:
+        said = row["short"].split("; ") if kept["short"] else []
+        assert len(said) == len(kept["short"])
+        for one, words in zip(kept["short"], said, strict=True):
             assert one["short"] == pytest.approx(one["at_least"] - one["planned"])
+            assert measure_name(one["measure"])[1] in words
+            assert measure_name(one["measure"])[0] in row["short_zh"]
     root = ET.parse(found.folder / "frontier.svg").getroot()  # noqa: S314  (our own file)
     text = " ".join(element.text or "" for element in root.iter())
     assert "cost by programme" in text

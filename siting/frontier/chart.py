@@ -110,7 +110,7 @@ def _served(
             'stroke-width="1.8"/>'
         )
         if point.status == "short":
-            held = f"目标 {point.share:.0%}"
+            held = f"目标 targets {point.share:.0%}"
             parts.append(f'<text x="{x + 7:.1f}" y="{y + 14:.1f}" fill="{_RED}">{held}</text>')
         if point.knee:
             parts.append(

@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Any
 from siting.frontier.chart import frontier_chart
 from siting.frontier.points import COLUMNS, COSTS, LIMITS, MARGINAL, SHORT
 from siting.text import cell
+from siting.wording import short_said
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from siting.frontier.points import FrontierPoint
     from siting.frontier.tracing import Frontier
+
+_AT = COLUMNS.index("short")
+TABLE = (*COLUMNS[:_AT], "short_zh", *COLUMNS[_AT:])
+"""Columns of `frontier.csv`; those of JSON have what is short as a list."""
 
 
 def write_frontier(found: Frontier, folder: Path, *, titles: tuple[str, str] = ("", "")) -> None:
@@ -36,7 +41,7 @@ def write_frontier(found: Frontier, folder: Path, *, titles: tuple[str, str] = (
     (folder / "frontier.svg").write_text(chart, encoding="utf-8")
     with (folder / "frontier.csv").open("w", encoding="utf-8-sig", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(COLUMNS)
+        rows.writerow(TABLE)
         rows.writerows(_cells(point) for point in found.points)
     record = {
         "model": found.model,
@@ -70,8 +75,10 @@ def _record(point: FrontierPoint) -> dict[str, Any]:
 def _cells(point: FrontierPoint) -> list[object]:
     """Return a row of the table; nothing where there is no number."""
     row = _record(point)
-    row["short"] = "; ".join(
-        f"{one.clause or 'own'} {one.measure} {one.planned:g} < {one.at_least:g} {one.unit}"
+    said = [
+        short_said(one.clause, one.measure, one.at_least - one.planned, one.unit)
         for one in point.short
-    )
-    return ["" if row[name] is None else cell(row[name]) for name in COLUMNS]
+    ]
+    row["short_zh"] = "；".join(one.zh for one in said)
+    row["short"] = "; ".join(one.en for one in said)
+    return ["" if row[name] is None else cell(row[name]) for name in TABLE]
