@@ -2,7 +2,8 @@
 Set up siting and run it, with nothing but Python.
 
     python3 bootstrap.py run            plan the embedded default city and print where its map lies
-    python3 bootstrap.py test           run the test suite (arguments go to pytest)
+    python3 bootstrap.py test           run the test suite, two tests at a time; with arguments,
+                                        which go to pytest, as they say
     python3 bootstrap.py docs           build the documentation site into site/
     python3 bootstrap.py setup          only set up
     python3 bootstrap.py wheels FOLDER  fetch all packages into a folder, to use offline
@@ -37,6 +38,9 @@ DOCS_LOCK = ROOT / "requirements-docs.lock"
 PROJECT = ROOT / "pyproject.toml"
 MARK = "siting-setup.json"
 DOCS_MARK = "siting-docs.json"
+# Most tests wait for a solver, on one core. Each worker keeps to its own half of the files until
+# the other is done with its own, so that the towns of a file are planned once.
+TWO_AT_A_TIME = ("-n", "2", "--dist", "worksteal")
 PIP = ("-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--quiet")
 
 
@@ -59,7 +63,7 @@ def main(arguments: list[str]) -> int:
     if command == "setup":
         print(f"Ready: {folder / 'bin' / 'siting'}")
         return 0
-    todo = ["pytest", *rest]
+    todo = ["pytest", *(rest or TWO_AT_A_TIME)]
     if command == "run":
         todo = ["siting", "plan", "jinan", "--out", str(ROOT / "maps"), *rest]
     if command == "docs":

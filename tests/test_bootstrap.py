@@ -124,6 +124,8 @@ def test_sets_up_once_and_starts_at_once_after(project: Path) -> None:
     assert arguments == ["-k", "x"]
     assert Path(prefix) == project / ".venv"
     assert Path(folder) == project
+    whole = json.loads(_run(project, "test").stdout.splitlines()[-1])
+    assert whole[0] == ["-n", "2", "--dist", "worksteal"]
 
     shutil.rmtree(project.parent / "wheels")
     second = _run(project, "run", "--seconds", "9")
