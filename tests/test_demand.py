@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siting.demand import cells as grid
+from siting.demand.assumptions import demand_assumptions
 from siting.demand.census import cars_per_person, district_people, spread_people
 from siting.demand.charging import (
     DRAWN_KWH,
@@ -27,10 +28,9 @@ from siting.demand.charging import (
     SNAP_LIMIT_M,
     Demand,
     charging_demand,
-    demand_assumptions,
 )
 from siting.errors import InputError
-from siting.model.model import DemandSettings
+from siting.model.demand import DemandSettings
 
 SETTINGS = DemandSettings.model_validate(
     {

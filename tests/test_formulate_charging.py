@@ -22,7 +22,8 @@ from siting.core.solve import solve
 from siting.demand.charging import SEGMENTS, Demand
 from siting.errors import SolverError
 from siting.formulate.charging import charging_programme, decode
-from siting.model.model import Charging, DemandSettings, Fleet, Model, Target, load_model
+from siting.model.demand import DemandSettings, Fleet
+from siting.model.model import Charging, Model, Target, load_model
 from siting.model.piletypes import PileType
 from siting.reach.distance import Reach
 from siting.structures import Sizing

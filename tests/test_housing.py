@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from siting.demand.charging import charging_demand
 from siting.demand.housing import homes_of, housed
 from siting.inputs.tables import make_buildings
-from siting.model.model import DemandSettings, Housing
+from siting.model.demand import DemandSettings, Housing
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from pydantic import BaseModel
 
-from siting.demand.charging import demand_assumptions
+from siting.demand.assumptions import demand_assumptions
 from siting.model.figures import Figure, source_of, unit_of
 from siting.model.roadside import MEASURES as ROADSIDE
 from siting.model.testroads import MEASURES

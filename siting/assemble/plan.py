@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
-import platform
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from siting import __version__
 from siting.assemble.assumptions import assumption_table
-from siting.assemble.ledger import clause_ledger, measure_plan
-from siting.assemble.measures import (
-    measure_clauses,
-    reading_notes,
-    standing_notes,
-    standing_totals,
-)
-from siting.assemble.pilots import pilot_columns, pilot_leanings, pilot_note
-from siting.assemble.settings import model_settings
-from siting.charging.queueing import waiting_columns, waiting_note
-from siting.charging.service import nearest_by_segment, service_record, service_table
-from siting.charging.transformer import transformer_kva
-from siting.city.catalog import credit_line
-from siting.city.layers import own_frames
-from siting.clauses import clauses
-from siting.clock import peak_memory_mb
-from siting.locks.record import with_locks
-from siting.own.dropping import all_dropped
-from siting.own.exclusions import cut_report
-from siting.piles import pile_table
-from siting.plan import (
-    Plan,
+from siting.assemble.frames import (
     candidate_frame,
     catchment_frame,
     demand_frame,
@@ -44,6 +16,25 @@ from siting.plan import (
     road_frame,
     station_frame,
 )
+from siting.assemble.ledger import clause_ledger, measure_plan
+from siting.assemble.measures import (
+    measure_clauses,
+    reading_notes,
+    standing_notes,
+)
+from siting.assemble.pilots import pilot_columns, pilot_leanings
+from siting.assemble.record import SERVED, run_record
+from siting.assemble.settings import model_settings
+from siting.charging.queueing import waiting_columns
+from siting.charging.service import nearest_by_segment, service_table
+from siting.charging.transformer import transformer_kva
+from siting.city.layers import own_frames
+from siting.clauses import clauses
+from siting.locks.record import with_locks
+from siting.own.dropping import all_dropped
+from siting.own.exclusions import cut_report
+from siting.piles import pile_table
+from siting.plan import Plan
 from siting.reach.places import no_places, place_frame, unreached_note
 from siting.roadside.planning import with_roadside
 from siting.said import NOTHING, Said, joined, noted
@@ -62,29 +53,13 @@ if TYPE_CHECKING:
     from siting.demand.charging import Demand
     from siting.formulate.charging import Decision
     from siting.hydrogen.planning import HydrogenPlan
-    from siting.model.model import Model
+    from siting.model.model import Charging, Model
     from siting.network import Network
     from siting.reach.distance import Reach
     from siting.reach.places import Places
     from siting.reach.substations import Substations
     from siting.roadside.planning import RoadsidePlan
     from siting.testroads.planning import TestRoadPlan
-
-SERVED = Said("服务的充电需求（kWh/日）", "demand served, kWh a day")
-"""What a plan of charging stations is to have most of."""
-LIBRARIES = (
-    "numpy",
-    "scipy",
-    "pandas",
-    "geopandas",
-    "shapely",
-    "pyproj",
-    "osmium",
-    "pulp",
-    "highspy",
-    "folium",
-)
-"""Libraries whose versions a run records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,23 +128,76 @@ def assemble_plan(
     plan
         The plan, not yet checked.
     """
-    model = city.model
-    charging = model.charging
-    decision, hydrogen = solved.decision, solved.hydrogen
+    charging, decision = city.model.charging, solved.decision
     types = pile_table(charging)
+    catchments = catchment_frame(candidates, demand, reach, decision.serve)
+    points = demand_frame(demand, network, catchments)
+    points["nearest_m"] = nearest_by_segment(network, demand, candidates, decision.piles, types)
+    stations = _stations(city, network, candidates, reach, decision, types)
+    _add_use(stations, catchments, points, charging, types)
+    districts = district_frame(city.districts, stations, points)
+    service = service_table(points, districts, model_settings(city.model))
+    considered = candidate_frame(candidates, network, types, decision.piles)
+    reached, fed = _clause_layers(network, candidates, stations, solved, types)
+    measured = measure_plan(
+        stations, considered, points, districts, types, existing_count=charging.existing_count
+    ) | measure_clauses(stations, considered, reached, types, charging)
+    stands, land = own_frames(city, solved.own, considered, stations)
+    ledger = _ledger(city, solved, measured, stations, stands, types)
+    record = run_record(
+        city, solved.outcome, solved.question or city.model, stations, ledger, service, seconds
+    )
+    found = Plan(
+        stations=stations,
+        candidates=considered,
+        demand=points,
+        catchments=catchments,
+        districts=districts,
+        clauses=ledger,
+        roads=road_frame(network, city.map.roads),
+        pile_types=types,
+        assumptions=assumption_table(city.model),
+        run=record,
+        service=service,
+        evidence=solved.evidence,
+        places=reached,
+        substations=fed,
+        existing=stands,
+        exclusions=land,
+        dropped=_dropped(candidates, solved),
+    )
+    return with_locks(_with_programmes(_with_remarks(found, solved), solved), city)
+
+
+def _stations(
+    city: City,
+    network: Network,
+    candidates: Candidates,
+    reach: Reach,
+    decision: Decision,
+    types: pd.DataFrame,
+) -> gpd.GeoDataFrame:
+    """List the stations that are opened, with the piles that they get."""
     served = np.bincount(reach.site, weights=decision.serve, minlength=reach.sites).astype(float)
-    stations = station_frame(
+    return station_frame(
         candidates,
         network,
         city.districts,
         types,
         decision.piles,
         served,
-        simultaneity=charging.simultaneity.value,
+        simultaneity=city.model.charging.simultaneity.value,
     )
-    catchments = catchment_frame(candidates, demand, reach, decision.serve)
-    points = demand_frame(demand, network, catchments)
-    points["nearest_m"] = nearest_by_segment(network, demand, candidates, decision.piles, types)
+
+
+def _add_use(
+    stations: gpd.GeoDataFrame,
+    catchments: pd.DataFrame,
+    points: gpd.GeoDataFrame,
+    charging: Charging,
+    types: pd.DataFrame,
+) -> None:
+    """Fill what the stations serve, the power that it takes, how long cars wait, and pilots."""
     served_by_site = catchments.groupby("site_id").kwh_day.sum()
     stations["served_kwh_day"] = stations.site_id.map(served_by_site).fillna(0.0)
     stations["utilisation"] = stations.served_kwh_day / stations.capacity_kwh_day
@@ -182,64 +210,52 @@ def assemble_plan(
     stations[list(waiting.columns)] = waiting
     pilots = pilot_columns(stations, types, charging.pilots)
     stations[list(pilots.columns)] = pilots
-    districts = district_frame(city.districts, stations, points)
-    service = service_table(points, districts, model_settings(model))
-    considered = candidate_frame(candidates, network, types, decision.piles)
-    reached, fed = _clause_layers(network, candidates, stations, solved, types)
-    measured = measure_plan(
-        stations, considered, points, districts, types, existing_count=charging.existing_count
-    ) | measure_clauses(stations, considered, reached, types, charging)
-    if hydrogen is not None:
-        measured["hydrogen_stations"] = float(hydrogen.counted)
-    if solved.testroads is not None:
-        measured |= solved.testroads.measures
-    if solved.roadside is not None:
-        measured |= solved.roadside.measures
-    known = clauses(model.area.city) if model.area.city else ()
-    leanings = pilot_leanings(stations, types, charging.pilots)
-    if hydrogen is not None:
-        leanings |= hydrogen.clauses
-    if solved.testroads is not None:
-        leanings |= solved.testroads.clauses
-    if solved.roadside is not None:
-        leanings |= solved.roadside.clauses
-    stands, land = own_frames(city, solved.own, considered, stations)
+
+
+def _ledger(
+    city: City,
+    solved: Solved,
+    measured: dict[str, float],
+    stations: gpd.GeoDataFrame,
+    stands: gpd.GeoDataFrame,
+    types: pd.DataFrame,
+) -> pd.DataFrame:
+    """Lay the clauses of the city out with what the programmes come to."""
+    model = city.model
+    leanings = pilot_leanings(stations, types, model.charging.pilots)
+    if solved.hydrogen is not None:
+        measured = {**measured, "hydrogen_stations": float(solved.hydrogen.counted)}
+        leanings |= solved.hydrogen.clauses
+    for one in (solved.testroads, solved.roadside):
+        if one is not None:
+            measured = {**measured, **one.measures}
+            leanings |= one.clauses
     notes = _target_notes(city, solved, standing_notes(stations, stands))
-    ledger = clause_ledger(model.targets, measured, known, notes, leanings)
-    found = Plan(
-        stations=stations,
-        candidates=considered,
-        demand=points,
-        catchments=catchments,
-        districts=districts,
-        clauses=ledger,
-        roads=road_frame(network, city.map.roads),
-        pile_types=types,
-        assumptions=assumption_table(model),
-        run=_run_record(city, stations, catchments, ledger, service, solved, seconds),
-        service=service,
-        evidence=solved.evidence,
-        places=reached,
-        substations=fed,
-        existing=stands,
-        exclusions=land,
-        dropped=_dropped(candidates, solved),
-    )
-    cut = cut_report(found.dropped)
-    if cut:
-        found = replace(found, run=noted(found.run, last=cut))
+    known = clauses(model.area.city) if model.area.city else ()
+    return clause_ledger(model.targets, measured, known, notes, leanings)
+
+
+def _with_remarks(plan: Plan, solved: Solved) -> Plan:
+    """Add what the land cut away, and how the worst district fares where that is asked for."""
+    cut = cut_report(plan.dropped)
+    run = noted(plan.run, last=cut) if cut else plan.run
     if solved.worst is not None:
         more = {
             "objective_meaning": f"{SERVED.en}, after the share of the worst district",
             "objective_meaning_zh": f"先取最差区县的占比，再取{SERVED.zh}",
             "worst_district": solved.worst.record,
         }
-        found = replace(found, run={**found.run, **more})
-    found = found if hydrogen is None else _with_hydrogen(found, hydrogen)
-    found = found if solved.roadside is None else with_roadside(found, solved.roadside)
-    return with_locks(
-        found if solved.testroads is None else _with_testroads(found, solved.testroads), city
-    )
+        run = {**run, **more}
+    return replace(plan, run=run)
+
+
+def _with_programmes(plan: Plan, solved: Solved) -> Plan:
+    """Add the programmes beside charging that were planned."""
+    if solved.hydrogen is not None:
+        plan = _with_hydrogen(plan, solved.hydrogen)
+    if solved.roadside is not None:
+        plan = with_roadside(plan, solved.roadside)
+    return plan if solved.testroads is None else _with_testroads(plan, solved.testroads)
 
 
 def _clause_layers(
@@ -332,106 +348,3 @@ def _with_testroads(plan: Plan, testroads: TestRoadPlan) -> Plan:
             "testroads": testroads.record,
         },
     )
-
-
-def _run_record(
-    city: City,
-    stations: pd.DataFrame,
-    catchments: pd.DataFrame,
-    ledger: pd.DataFrame,
-    service: pd.DataFrame,
-    solved: Solved,
-    seconds: Mapping[str, float],
-) -> dict[str, Any]:
-    """Fill run.json; its schema is `docs/run.schema.json`."""
-    model, outcome = city.model, solved.outcome
-    now = datetime.now(UTC).replace(microsecond=0)
-    served = float(catchments.kwh_day.sum())
-    gap = max(0.0, outcome.bound - served) / max(served, 1e-9)
-    queues = waiting_note(stations, model.charging.queueing.longest_wait_minutes.value)
-    said = (*model.said_notes, *city.notes, queues, pilot_note(stations))
-    told = [one for one in said if one != NOTHING]
-    credit = credit_line(city.map.attribution, city.inputs)
-    return {
-        "model": model.name,
-        "run_id": f"{now:%Y%m%d-%H%M%S}-{_question_hash(solved.question or model, city)}",
-        "created": now.isoformat(),
-        "title_zh": model.title_zh,
-        "title_en": model.title_en,
-        "approval": model.approval,
-        "synthetic_roads": city.map.synthetic,
-        "attribution": credit.en,
-        "attribution_zh": credit.zh,
-        "status": str(outcome.status),
-        "objective": served,
-        "objective_meaning": SERVED.en,
-        "objective_meaning_zh": SERVED.zh,
-        "bound": outcome.bound,
-        "gap": gap,
-        "route": outcome.route,
-        "message": outcome.message,
-        "trace": [
-            [round(p.seconds, 3), _number(p.objective), _number(p.bound)] for p in outcome.trace
-        ],
-        "seconds": dict(seconds),
-        "peak_memory_mb": round(max(peak_memory_mb(), _number(outcome.peak_memory_mb) or 0.0), 1),
-        "verified": False,
-        "totals": {
-            "stations": len(stations),
-            "piles": int(stations.piles.sum()),
-            **standing_totals(stations),
-            "hydrogen_stations": 0,
-            "rsus": 0,
-            "junctions": 0,
-            "edge_nodes": 0,
-            "built_area_zone_km2": 0,
-            "built_area_footprint_km2": 0,
-            "roadside_cost_cny": 0,
-            "test_road_km": 0,
-            "test_road_opening_cny": 0,
-            "test_road_retrofit_cny": 0,
-            "test_road_cost_cny": 0,
-            "served_kwh_day": served,
-            "charging_cost_cny": int(stations.cost_cny.sum()),
-            "hydrogen_cost_cny": 0,
-            "cost_cny": int(stations.cost_cny.sum()),
-            "preference_cost_cny": int(stations.preference_cost_cny.sum()),
-        },
-        "clauses": [_clause_record(row) for row in ledger.to_dict("records")],
-        "service": service_record(service),
-        "settings": model_settings(model),
-        "notes": [one.en for one in told],
-        "notes_zh": [one.zh for one in told],
-        "inputs": list(city.inputs),
-        "versions": {
-            "siting": __version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in LIBRARIES},
-            **outcome.versions,
-        },
-        "seed": model.solve.seed,
-    }
-
-
-def _clause_record(row: Mapping[Any, Any]) -> dict[str, Any]:
-    return {
-        "id": row["clause"],
-        "measure": row["measure"],
-        "at_least": _number(row["target"]),
-        "planned": _number(row["planned"]),
-        "unit": row["unit"],
-        "status": row["status"],
-        "note": row["note"],
-        "note_zh": row["note_zh"],
-    }
-
-
-def _number(value: float) -> float | None:
-    """Return a finite float, or None: JSON knows no NaN."""
-    return float(value) if math.isfinite(value) else None
-
-
-def _question_hash(model: Model, city: City) -> str:
-    """Hash the model and its inputs: equal questions carry equal marks."""
-    question = model.model_dump_json() + json.dumps(city.inputs, sort_keys=True) + __version__
-    return hashlib.sha256(question.encode()).hexdigest()[:8]

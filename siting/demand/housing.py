@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from pyproj import CRS
 
-    from siting.model.model import Housing
+    from siting.model.demand import Housing
 
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]

@@ -13,6 +13,7 @@ from siting.datum import lonlat_to_metric
 from siting.errors import InputError
 from siting.model.land import Policy
 from siting.own.matching import match_places
+from siting.own.pilecounts import numbers_of, table_piles, texts, usual_type
 from siting.said import Said
 
 if TYPE_CHECKING:
@@ -251,7 +252,7 @@ def _of_map(shown: gpd.GeoDataFrame, charging: Charging) -> tuple[gpd.GeoDataFra
     number = np.where(np.isfinite(capacity), np.floor(capacity), 0.0)
     number = number if asked.map_piles == "capacity" else np.zeros(count)
     piles = np.zeros((count, len(charging.piles)), dtype=np.int64)
-    piles[:, _usual_type(charging)] = np.maximum(number, 0)
+    piles[:, usual_type(charging)] = np.maximum(number, 0)
     frame = gpd.GeoDataFrame(
         {
             "site_id": shown["facility_id"].astype(str).to_numpy(dtype=object),
@@ -278,19 +279,19 @@ def _of_table(
 ) -> tuple[gpd.GeoDataFrame, Ints, tuple[Said, ...]]:
     """Describe the stations of the city's own table."""
     asked, count = charging.existing, len(table)
-    ids = _texts(table, "id")
+    ids = texts(table, "id")
     ids = np.where(ids == "", [f"row {n + 1}" for n in range(count)], ids)
     problems = [*_repeated(ids)]
-    policy = _texts(table, "policy")
+    policy = texts(table, "policy")
     policy = np.where(policy == "", asked.policy, policy)
     bad = ~np.isin(policy, POLICIES)
     problems += [f"{i}: policy {p}" for i, p in zip(ids[bad], policy[bad], strict=True)]
-    own_use = [word.casefold() in DEDICATED for word in _texts(table, "access")]
+    own_use = [word.casefold() in DEDICATED for word in texts(table, "access")]
     access = np.where(own_use, "dedicated", "public").astype(object)
     piles, told, wrong = table_piles(table, charging, ids)
     problems += wrong
-    keep = _numbers(table, "keep_cny", ids, problems)
-    year = _numbers(table, "year", ids, problems)
+    keep = numbers_of(table, "keep_cny", ids, problems)
+    year = numbers_of(table, "year", ids, problems)
     if problems:
         more = f" and {len(problems) - _SHOWN:,} more" if len(problems) > _SHOWN else ""
         raise InputError(
@@ -303,13 +304,13 @@ def _of_table(
     frame = gpd.GeoDataFrame(
         {
             "site_id": np.array([f"existing/{name}" for name in ids], dtype=object),
-            "name": _texts(table, "name"),
+            "name": texts(table, "name"),
             "origin": np.full(count, "table", dtype=object),
             "map_id": np.full(count, "", dtype=object),
             "match_m": np.full(count, np.nan),
             "policy": policy.astype(object),
             "access": access,
-            "owner": _texts(table, "owner"),
+            "owner": texts(table, "owner"),
             "year": np.nan_to_num(year).astype(np.int64),
             "keep_cny": np.where(np.isfinite(keep), keep, asked.keep_cny.value),
             "known": piles.sum(axis=1) > 0,
@@ -319,119 +320,6 @@ def _of_table(
         crs="EPSG:4326",
     )
     return frame, piles, told
-
-
-def table_piles(
-    table: pd.DataFrame, charging: Charging, ids: npt.NDArray[np.object_]
-) -> tuple[Ints, tuple[Said, ...], list[str]]:
-    """
-    Read how many piles of each type the rows of a table have.
-
-    Piles by type count as they are; what `piles_ac`, `piles_dc` and `piles` name beyond them gets
-    the type of that current whose power is nearest to what the row's `kw` leaves for each, or the
-    usual type where the row gives no power.
-
-    Parameters
-    ----------
-    table
-        With any of `piles_<type id>`, `piles_ac`, `piles_dc`, `piles` and `kw`.
-    charging
-        Pile types.
-    ids
-        What to call the rows, shape (n,).
-
-    Returns
-    -------
-    piles, notes, problems
-        Shape (n, pile types); what was assumed; what can't be right, each with its row.
-    """
-    problems: list[str] = []
-    types = [pile.id for pile in charging.piles]
-    kw = np.array([pile.kw for pile in charging.piles])
-    direct = np.array([pile.current == "dc" for pile in charging.piles])
-    named = [_count(table, f"piles_{name}", ids, problems) for name in types]
-    piles = np.column_stack([np.nan_to_num(column) for column in named]).astype(np.int64)
-    power = _numbers(table, "kw", ids, problems)
-    assumed = 0
-    usual = _usual_type(charging)
-    groups = (
-        ("piles_ac", ~direct, int(np.argmin(kw))),
-        ("piles_dc", direct, usual),
-        ("piles", np.ones(len(kw), dtype=np.bool_), usual),
-    )
-    for name, among, otherwise in groups:
-        total = _count(table, name, ids, problems)
-        rest = np.where(np.isfinite(total), total - piles[:, among].sum(axis=1), 0.0)
-        over = np.flatnonzero(rest < 0)
-        problems += [
-            f"{ids[n]}: more piles by type than {name} {total[n]:g}" for n in over.tolist()
-        ]
-        rest = np.maximum(rest, 0.0).astype(np.int64)
-        if not rest.any():
-            continue
-        kind, guessed = _type_of(rest, power - piles @ kw, kw, among, otherwise)
-        assumed += int((rest > 0)[guessed].sum())
-        piles[np.arange(len(rest)), kind] += rest
-    if assumed:
-        what = types[usual]
-        en = f"{assumed:,} stations in operation don't say what type their piles are: {what}"
-        return piles, (Said(f"{assumed:,} 座现有站未说明桩型，按 {what} 计", en),), problems
-    return piles, (), problems
-
-
-def _type_of(
-    rest: Ints, power_kw: Floats, kw: Floats, among: Bools, otherwise: int
-) -> tuple[Ints, Bools]:
-    """Choose the type nearest to the power a pile; also the rows whose power doesn't say."""
-    each = np.divide(power_kw, rest, out=np.full(len(rest), np.nan), where=rest > 0)
-    told = np.isfinite(each) & (each > 0)
-    gap = np.abs(np.nan_to_num(each)[:, None] - kw[None])
-    gap[:, ~among & among.any()] = np.inf
-    return np.where(told, gap.argmin(axis=1), otherwise).astype(np.int64), ~told
-
-
-def _usual_type(charging: Charging) -> int:
-    """Return the position of the type that piles of an unknown type are."""
-    ids = [pile.id for pile in charging.piles]
-    asked = charging.existing.pile_type
-    if asked:
-        return ids.index(asked)
-    direct = [n for n, pile in enumerate(charging.piles) if pile.current == "dc"]
-    return direct[0] if direct else 0
-
-
-def _texts(table: pd.DataFrame, name: str) -> npt.NDArray[np.object_]:
-    """Return a column as text without blanks around it, "" where there is none."""
-    if name not in table:
-        return np.full(len(table), "", dtype=object)
-    values = [
-        "" if pd.isna(v) else f"{v:.12g}" if isinstance(v, float) else str(v).strip()
-        for v in table[name].tolist()
-    ]
-    return np.array(values, dtype=object)
-
-
-def _numbers(
-    table: pd.DataFrame, name: str, ids: npt.NDArray[np.object_], problems: list[str]
-) -> Floats:
-    """Return a column as numbers >= 0, NaN where empty; what is neither goes into `problems`."""
-    if name not in table:
-        return np.full(len(table), np.nan)
-    text = pd.Series(_texts(table, name))
-    numbers = pd.to_numeric(text.where(text != ""), errors="coerce").to_numpy(dtype=float)
-    bad = np.flatnonzero((np.isnan(numbers) & (text != "").to_numpy()) | (numbers < 0))
-    problems += [f"{ids[n]}: {name} {text.iloc[n]}" for n in bad.tolist()]
-    return numbers
-
-
-def _count(
-    table: pd.DataFrame, name: str, ids: npt.NDArray[np.object_], problems: list[str]
-) -> Floats:
-    """Return a column as whole numbers, NaN where empty."""
-    numbers = _numbers(table, name, ids, problems)
-    bad = np.flatnonzero(np.isfinite(numbers) & (numbers != np.round(numbers)))
-    problems += [f"{ids[n]}: {name} {numbers[n]:g} is no whole number" for n in bad.tolist()]
-    return numbers
 
 
 def _repeated(ids: npt.NDArray[np.object_]) -> list[str]:

@@ -24,6 +24,7 @@ from siting.core.covering.aside import anneal_aside
 from siting.core.covering.bound import covering_bound, fix_by_bound, improve_dual
 from siting.core.covering.merge import merge
 from siting.core.covering.problem import check_covering, check_opened, covered_rows, is_feasible
+from siting.core.covering.run import CoveringTask
 from siting.core.covering.search import (
     Schedule,
     anneal,
@@ -32,7 +33,7 @@ from siting.core.covering.search import (
     has_fast,
     tables,
 )
-from siting.core.covering.solve import CoveringTask, solve_small
+from siting.core.covering.solve import solve_small
 from siting.core.lpfile import write_lp
 from siting.core.outcome import Status
 from siting.core.shrink import shrink

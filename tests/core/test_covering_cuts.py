@@ -20,10 +20,11 @@ from siting.core.covering.bound import (
     fix_by_bound,
     improve_dual,
 )
-from siting.core.covering.cuts import find_cuts, first_tight, has_compiled, tighten, with_cuts
+from siting.core.covering.cuts import first_tight, tighten, with_cuts
 from siting.core.covering.problem import as_model, check_opened, covered_rows
 from siting.core.covering.route import _certificate
-from siting.core.covering.solve import CoveringAnswer
+from siting.core.covering.run import CoveringAnswer
+from siting.core.covering.trios import find_cuts, has_compiled
 from siting.core.highs import solve_arrays
 from siting.core.shrink import shrink
 from siting.errors import VerificationError
@@ -106,7 +107,7 @@ def test_climbing_finds_deeper_cuts_from_the_same_rows(monkeypatch: pytest.Monke
     covered = np.minimum((covering.cover != 0).astype(float) @ relaxed, 1.0)
     breach = []
     for climbs in (0, 2):
-        monkeypatch.setattr("siting.core.covering.cuts._CLIMBS", climbs)
+        monkeypatch.setattr("siting.core.covering.trios._CLIMBS", climbs)
         found = find_cuts(covering.cover, relaxed, covering.weight, 40, np.random.default_rng(0))
         member, site = cut_rows(covering.cover, found)
         depth = np.asarray(member @ covered - 1.0 - site @ relaxed)
@@ -118,7 +119,7 @@ def test_only_the_foremost_climb_and_the_rest_stay_cuts(monkeypatch: pytest.Monk
     covering = shrink(city(80, 600, 8, 9, seed=4)).covering
     relaxed = improve_dual(covering, iterations=2000).relaxed
     covered = np.minimum((covering.cover != 0).astype(float) @ relaxed, 1.0)
-    monkeypatch.setattr("siting.core.covering.cuts._MOST_CLIMBING", 5)
+    monkeypatch.setattr("siting.core.covering.trios._MOST_CLIMBING", 5)
     found = find_cuts(covering.cover, relaxed, covering.weight, 500, np.random.default_rng(0))
     member, site = cut_rows(covering.cover, found)
     assert len(found) > 5

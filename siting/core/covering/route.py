@@ -15,7 +15,7 @@ from siting.core.covering.problem import (
     is_feasible,
     load_of,
 )
-from siting.core.covering.solve import CoveringAnswer, CoveringTask
+from siting.core.covering.run import CoveringAnswer, CoveringTask
 from siting.core.outcome import Status
 from siting.core.shrink import Shrunk, effects_text, shrink
 from siting.core.worker import Report, run_in_child

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
+from siting.core.covering.trios import has_compiled
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -323,11 +325,7 @@ def has_fast(covering: Covering) -> bool:
     """Whether numba is there to compile the moves, and every site costs the same."""
     if not len(covering.cost) or not (covering.cost == covering.cost[0]).all():
         return False
-    try:
-        import siting.core.covering.fast  # noqa: F401, PLC0415
-    except (ImportError, RuntimeError):  # not installed, or nowhere to keep what it compiles
-        return False
-    return True
+    return has_compiled()
 
 
 def _exchange(plan: _Plan, noise: Vector, rng: np.random.Generator, *, alike: bool) -> None:

@@ -10,29 +10,22 @@ in time gives the same plan each time.
 from __future__ import annotations
 
 import math
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from siting.core.covering.aside import anneal_aside
-from siting.core.covering.bound import (
-    Cut,
-    Dual,
-    fix_by_bound,
-    improve_dual,
-    no_cuts,
-    rounded_down,
-)
-from siting.core.covering.cuts import Tight, first_tight, tighten, with_cuts
+from siting.core.covering.bound import fix_by_bound, improve_dual
+from siting.core.covering.cuts import first_tight, tighten, with_cuts
 from siting.core.covering.merge import merge
 from siting.core.covering.pace import EASY_MOVES, cut_rounds, goes_aside, run_length, scale_of
 from siting.core.covering.parts import solve_parts, split
 from siting.core.covering.problem import as_model, covered_rows
+from siting.core.covering.run import CoveringAnswer, CoveringTask, Run
 from siting.core.covering.search import (
     Schedule,
     Tables,
@@ -53,9 +46,6 @@ if TYPE_CHECKING:
     Mask = npt.NDArray[np.bool_]
     Found = tuple[float, int, Mask]
 
-_TELL_S = 0.1
-_PROVEN = 9e-7
-"""Gap at which nothing is left to prove; a little under what the front calls optimal."""
 _STEPS = 1_000
 _CUT_STEPS = 1_500
 """First-order steps between looks for cuts."""
@@ -80,145 +70,6 @@ _POOL = 12
 out what a union can gain from."""
 
 
-@dataclass(frozen=True, slots=True)
-class CoveringTask:
-    """
-    Payload of a covering solve.
-
-    Attributes
-    ----------
-    covering
-        A small problem from `shrink`.
-    offset
-        Weight covered anyway; gaps are of the whole.
-    gap, seconds, seed
-        How hard to try.
-    start
-        Open sites to start from, shape (small sites,), or None.
-    """
-
-    covering: Covering
-    offset: float
-    gap: float
-    seconds: float
-    seed: int
-    start: Mask | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CoveringAnswer:
-    """
-    What the search and the bound came to, on the small problem, the offset left out.
-
-    Attributes
-    ----------
-    opened
-        Best plan, shape (small sites,).
-    objective, bound
-        Its value, and the best proven bound.
-    bound_by
-        `multipliers` (can be recomputed) or `branch and bound` (HiGHS's word).
-    multiplier
-        Multipliers of the best Lagrangian bound, shape (small rows,).
-    multiplier_bound
-        That bound.
-    cut
-        Odd cuts that this bound uses, and their multipliers.
-    moves, steps
-        Moves of the search and steps of the dual.
-    numba
-        Version of numba where it compiled the moves, else "".
-    """
-
-    opened: Mask
-    objective: float
-    bound: float
-    bound_by: str
-    multiplier: Vector
-    multiplier_bound: float
-    moves: int
-    steps: int
-    numba: str = ""
-    cut: Cut = field(default_factory=no_cuts)
-
-
-class _Run:
-    """The state of one solve, and its way to the parent."""
-
-    def __init__(self, task: CoveringTask, stream: Stream) -> None:
-        self.task = task
-        self.stream = stream
-        self.deadline = stream.started + task.seconds
-        self.opened = np.zeros(len(task.covering.cost), dtype=np.bool_)
-        self.objective = 0.0
-        self.bound = math.inf
-        self.bound_by = "multipliers"
-        self.dual: Dual | None = None
-        self.tight: Tight | None = None
-        self.lock = threading.RLock()
-        self.moves = 0
-        self.numba = ""
-        self.told = -math.inf
-
-    def take(self, value: float, opened: Mask) -> None:
-        """Keep a better plan; its value is computed again so that no rounding adds up."""
-        if value <= self.objective:
-            return
-        covering = self.task.covering
-        value = float(covering.weight[covered_rows(covering, opened)].sum())
-        with self.lock:
-            if value > self.objective:
-                self.objective, self.opened = value, opened.copy()
-                self.tell()
-
-    def lower(self, bound: float, bound_by: str) -> None:
-        """Keep a better bound."""
-        bound = rounded_down(self.task.covering, bound)
-        with self.lock:
-            if bound < self.bound:
-                self.bound, self.bound_by = bound, bound_by
-                self.tell()
-
-    def tell(self, *, now: bool = False) -> None:
-        """Let the parent know, but not too often."""
-        clock = time.monotonic()
-        if now or clock - self.told >= _TELL_S:
-            self.told = clock
-            offset = self.task.offset
-            bound = self.bound + offset if math.isfinite(self.bound) else math.nan
-            self.stream.answer(self.answer())
-            self.stream.progress(self.objective + offset, bound)
-
-    def closed(self) -> bool:
-        """Tell whether the gap asked for is reached."""
-        scale = max(abs(self.objective + self.task.offset), 1e-9)
-        return self.bound - self.objective <= max(self.task.gap, _PROVEN) * scale
-
-    def left(self) -> float:
-        """Seconds left."""
-        return self.deadline - time.monotonic()
-
-    def over(self) -> bool:
-        """Tell whether to stop."""
-        return self.closed() or self.left() <= 0
-
-    def answer(self) -> CoveringAnswer:
-        """State the best so far."""
-        dual = self.dual
-        return CoveringAnswer(
-            opened=self.opened,
-            objective=self.objective,
-            bound=self.bound,
-            bound_by=self.bound_by,
-            multiplier=self.task.covering.weight if dual is None else dual.multiplier,
-            multiplier_bound=math.inf if dual is None else dual.bound,
-            moves=self.moves,
-            steps=0 if dual is None else dual.iterations,
-            numba=self.numba,
-            cut=no_cuts() if dual is None else dual.cut,
-        )
-
-
 def solve_small(task: CoveringTask, stream: Stream) -> CoveringAnswer:
     """
     Solve a small covering; the entry point in the child.
@@ -230,7 +81,7 @@ def solve_small(task: CoveringTask, stream: Stream) -> CoveringAnswer:
     stream
         Where the best so far goes.
     """
-    run = _Run(task, stream)
+    run = Run(task, stream)
     table = tables(task.covering)
     if task.start is not None:
         run.take(math.inf, greedy(table, task.start))
@@ -247,7 +98,7 @@ def solve_small(task: CoveringTask, stream: Stream) -> CoveringAnswer:
     return run.answer()
 
 
-def _by_parts(run: _Run) -> None:
+def _by_parts(run: Run) -> None:
     """Solve part by part where the data splits and each part is easy."""
     task = run.task
     parts = split(task.covering)
@@ -270,7 +121,7 @@ def _is_easy(covering: Covering) -> bool:
     return len(covering.cost) <= _SMALL_SITES or covering.cover.nnz <= _SMALL_ENTRIES
 
 
-def _rounds(run: _Run, table: Tables) -> None:
+def _rounds(run: Run, table: Tables) -> None:
     """Search and bound by turns, with longer and longer searches."""
     covering = run.task.covering
     patient = run.stream.started + _SEARCH_SHARE * run.task.seconds
@@ -298,7 +149,7 @@ def _rounds(run: _Run, table: Tables) -> None:
 
 
 def _search_and_merge(
-    run: _Run, table: Tables, moves: int, number: int, pool: list[Found], *, fast: bool
+    run: Run, table: Tables, moves: int, number: int, pool: list[Found], *, fast: bool
 ) -> tuple[float, Mask]:
     """
     Make an annealing run, then merge what it found with the best runs before it.
@@ -319,7 +170,7 @@ def _search_and_merge(
     return value, opened
 
 
-def _is_promising(run: _Run, *, late: bool) -> bool:
+def _is_promising(run: Run, *, late: bool) -> bool:
     """Tell whether the bound decides enough sites for branch and bound to get anywhere."""
     assert run.dual is not None  # noqa: S101
     fixed, banned = fix_by_bound(run.task.covering, run.dual, run.objective)
@@ -331,7 +182,7 @@ def _rank(entry: Found) -> tuple[float, int]:
 
 
 def _search(
-    run: _Run, table: Tables, moves: int, number: int, *, fast: bool = False
+    run: Run, table: Tables, moves: int, number: int, *, fast: bool = False
 ) -> tuple[float, Mask]:
     """One annealing run from the greedy plan; hot enough at first to forget it."""
     first = greedy(table)
@@ -349,7 +200,7 @@ def _search(
     return value, opened
 
 
-def _lower_by_steps(run: _Run, steps: int) -> None:
+def _lower_by_steps(run: Run, steps: int) -> None:
     run.dual = improve_dual(
         run.task.covering,
         start=run.dual,
@@ -360,7 +211,7 @@ def _lower_by_steps(run: _Run, steps: int) -> None:
     run.lower(run.dual.bound, "multipliers")
 
 
-def _lower_by_cuts(run: _Run) -> None:
+def _lower_by_cuts(run: Run) -> None:
     """Make a round of cuts, and of steps on the relaxation with them."""
     if run.over():
         return
@@ -382,7 +233,7 @@ def _lower_by_cuts(run: _Run) -> None:
 class _Relay:
     """What HiGHS streams, in the terms of the run."""
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: Run) -> None:
         self.run = run
         self.started = run.stream.started
 
@@ -404,7 +255,7 @@ def _safe(bound: float) -> float:
     return bound + 1e-7 * max(1.0, abs(bound))
 
 
-def _branch(run: _Run, seconds: float) -> None:
+def _branch(run: Run, seconds: float) -> None:
     """Give the problem to HiGHS, with sites that the bound decides fixed and our plan to start."""
     from siting.core.highs import solve_arrays  # noqa: PLC0415
 

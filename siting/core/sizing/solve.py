@@ -5,17 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from dataclasses import dataclass, replace
-from dataclasses import field as default
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from siting.core.outcome import TracePoint
 from siting.core.pdhg import Iterate, maximise
 from siting.core.sizing.bound import (
     can_open,
-    clean_duals,
     plain_duals,
     site_values,
     sizing_bound,
@@ -29,19 +26,17 @@ from siting.core.sizing.first import first_plan
 from siting.core.sizing.least import BOUND_SHARE, STALL, SUPPORT, affordable_plan
 from siting.core.sizing.part import Siting, keep_rows, solve_part
 from siting.core.sizing.relax import Relaxation, duals_of, iterate_of, relaxation
-from siting.core.sizing.round import shaved
+from siting.core.sizing.run import Run, SizingResult, refused, result_of, saving_of
 from siting.core.sizing.search import (
     Field,
     Goal,
     arcs_of,
     cheapen,
-    cost_of,
     energy_of,
     improve,
     neighbours,
     tight,
 )
-from siting.core.sizing.tidy import tidy
 from siting.core.sizing.trade import trade
 from siting.structures import Sizing
 
@@ -55,10 +50,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Siting", "Sizing", "SizingResult", "check_sizing", "sizing_bound", "solve_sizing"]
 
-SAVING_SHARE = 1e-3
-"""A kWh is forgone for money only where it costs a thousand times the cheapest pile's kWh."""
-PROVEN = 1e-7
-"""Gap that counts as none."""
 EXACT = 1e-4
 """Gap below which a small instance is solved to the end."""
 SMALL = 4000
@@ -72,118 +63,6 @@ MENDING = 20.0
 another is begun."""
 CHEAPLY = 0.85
 """Share of the time left in which a plan is looked for that costs no more than the budget."""
-
-
-@dataclass(frozen=True, slots=True)
-class SizingResult:
-    """
-    What a capacitated siting solve came to.
-
-    Attributes
-    ----------
-    status
-        `solved` (a plan that keeps every row), `infeasible` (proven) or `none` (no plan found).
-    opened, piles, serve
-        The plan: bool (J,), int64 (J, K), kWh/day (A,); empty where there is none.
-    objective, bound
-        Weighted energy served, kWh/day, and a proven bound on any plan's; NaN where there is none.
-    bound_by
-        `multipliers` (recompute with `sizing_bound`) or `branch and bound` (HiGHS's word).
-    duals
-        Multipliers of the best bound found that way.
-    colliding
-        Names of global rows that can't hold together, where infeasible.
-    trace
-        Incumbent and bound over time.
-    message
-        One sentence.
-    """
-
-    status: str
-    opened: npt.NDArray[np.bool_]
-    piles: npt.NDArray[np.int64]
-    serve: npt.NDArray[np.float64]
-    objective: float
-    bound: float
-    bound_by: str
-    duals: Mapping[str, npt.NDArray[np.float64]]
-    colliding: tuple[str, ...] = ()
-    trace: tuple[TracePoint, ...] = ()
-    message: str = ""
-
-
-@dataclass(slots=True)
-class _Run:
-    """State of one solve."""
-
-    sizing: Sizing
-    started: float
-    deadline: float
-    gap: float
-    seed: int
-    saving: float
-    progress: Callable[[float, float], None] | None
-    leave: Callable[[SizingResult], None] | None
-    plan: Siting | None = None
-    objective: float = math.nan
-    bound: float = math.inf
-    bound_by: str = "multipliers"
-    duals: dict[str, npt.NDArray[np.float64]] = default(default_factory=dict)
-    priced: float = math.inf
-    settled: bool = False
-    left: float = -math.inf
-    trace: list[TracePoint] = default(default_factory=list)
-
-    def tell(self, *, now: bool = False) -> None:
-        """Report, and leave the plan with its bound: each better plan, bounds once a second."""
-        clock = time.monotonic()
-        if self.leave is not None and self.plan is not None and (now or clock - self.left > 1.0):
-            self.left = clock
-            self.leave(_result(self))
-        bound = self.bound if math.isfinite(self.bound) else math.nan
-        self.trace.append(TracePoint(clock - self.started, self.objective, bound))
-        if self.progress is not None:
-            self.progress(self.objective, bound)
-
-    def learn(self, duals: Mapping[str, npt.NDArray[np.float64]]) -> float:
-        """Keep multipliers that lower the bound; their own bound."""
-        bound = sizing_bound(self.sizing, duals)
-        if bound < self.priced:
-            self.priced, self.duals = bound, clean_duals(self.sizing, duals)
-            if bound < self.bound:
-                self.bound, self.bound_by = bound, "multipliers"
-            self.tell()
-        return bound
-
-    def take(self, plan: Siting, saving: float | None = None) -> None:
-        """Keep a plan that keeps every row and beats the best by energy less what money saves."""
-        saving = self.saving if saving is None else saving
-        if check_sizing(self.sizing, plan):
-            return
-        energy = energy_of(self.sizing, plan)
-        better = self.plan is None or energy - saving * cost_of(self.sizing, plan) > (
-            self.objective - saving * cost_of(self.sizing, self.plan)
-        )
-        if better:
-            self.plan, self.objective = plan, energy
-            self.tell(now=True)
-
-    def hear(self, plan: Siting | None, bound: float) -> None:
-        """Take a plan and a bound of branch and bound on the whole while it runs."""
-        if plan is not None:
-            self.take(replace(plan, serve=shaved(self.sizing, plan.piles, plan.serve)), 0.0)
-        self.trust(bound)
-
-    def trust(self, bound: float) -> None:
-        """Keep a better bound of branch and bound."""
-        if math.isfinite(bound) and bound < self.bound:
-            self.bound, self.bound_by = bound, "branch and bound"
-            self.tell()
-
-    def closed(self) -> bool:
-        return self.plan is not None and (
-            self.bound - self.objective <= max(self.gap, PROVEN) * max(abs(self.objective), 1.0)
-        )
 
 
 def solve_sizing(
@@ -225,12 +104,12 @@ def solve_sizing(
         Called with each better result, for a caller that may have to end the solve.
     """
     now = time.monotonic()
-    run = _Run(sizing, now, now + seconds, gap, seed, saving_of(sizing), progress, leave)
+    run = Run(sizing, now, now + seconds, gap, seed, saving_of(sizing), progress, leave)
     if start is not None:
         run.take(start)
     collide = colliding_rows(sizing, max(5.0, seconds / 3))
     if collide:
-        return _infeasible(run, collide)
+        return refused(run, collide)
     run.learn(plain_duals(sizing))
     if duals:
         run.learn(duals)
@@ -244,18 +123,12 @@ def solve_sizing(
     near = iterate_of(sizing, relaxed, start, duals) if duals else None
     point = _relax(run, relaxed, near, until)
     if run.bound < 0:
-        return _infeasible(run, _priced_rows(run))
+        return refused(run, _priced_rows(run))
     _search(run, relaxed, point, start, warm=bool(duals))
-    return _result(run)
+    return result_of(run)
 
 
-def saving_of(sizing: Sizing) -> float:
-    """Worth of one CNY not spent, kWh/day: a tie-break, not a trade."""
-    best = np.max(sizing.pile_kwh / np.maximum(sizing.pile_cny, 1.0), initial=0.0)
-    return float(SAVING_SHARE * best * max(float(sizing.weight.max(initial=0.0)), 1e-12))
-
-
-def _relax(run: _Run, relaxed: Relaxation, start: Iterate | None, until: float) -> Iterate:
+def _relax(run: Run, relaxed: Relaxation, start: Iterate | None, until: float) -> Iterate:
     """Lower the bound until the relaxation is solved closely enough or its time is over."""
     sizing, program = run.sizing, relaxed.program
     sites, types = sizing.allowed.shape
@@ -283,7 +156,7 @@ def _relax(run: _Run, relaxed: Relaxation, start: Iterate | None, until: float) 
 
 
 def _search(
-    run: _Run, relaxed: Relaxation, point: Iterate, start: Siting | None, *, warm: bool
+    run: Run, relaxed: Relaxation, point: Iterate, start: Siting | None, *, warm: bool
 ) -> None:
     """Round, unless a start is enough, then improve and tighten in turn to the gap."""
     plan = start
@@ -322,13 +195,13 @@ def _search(
         run.take(cheapen(run.sizing, run.plan, field, goal))
 
 
-def _field(run: _Run, plan: Siting, point: Iterate, near: csr_array) -> Field:
+def _field(run: Run, plan: Siting, point: Iterate, near: csr_array) -> Field:
     """Look first at sites that are open in the plan or, in part, in the relaxation."""
     core = plan.opened | (point.x[: len(plan.opened)] > SUPPORT)
     return Field(core, _hopeful(run, plan), near, arcs_of(run.sizing))
 
 
-def _mended(run: _Run, plan: Siting, field: Field) -> Siting:
+def _mended(run: Run, plan: Siting, field: Field) -> Siting:
     """Mend a plan that breaks rows; where that doesn't do and money is short, begin cheaply."""
     left = run.deadline - time.monotonic()
     goal = Goal(run.saving, -math.inf, time.monotonic() + min(MENDING, left / 2), run.seed)
@@ -342,7 +215,7 @@ def _mended(run: _Run, plan: Siting, field: Field) -> Siting:
     return run.plan or plan
 
 
-def _improved(run: _Run, plan: Siting, field: Field, goal: Goal, solve: Solve | None) -> Siting:
+def _improved(run: Run, plan: Siting, field: Field, goal: Goal, solve: Solve | None) -> Siting:
     """Search one neighbourhood after another, or, given what solves windows, in trading ones."""
     if solve is None:
         plan = improve(run.sizing, plan, field, goal, run.take)
@@ -355,7 +228,7 @@ def _improved(run: _Run, plan: Siting, field: Field, goal: Goal, solve: Solve | 
     return plan
 
 
-def _hopeful(run: _Run, plan: Siting) -> npt.NDArray[np.bool_]:
+def _hopeful(run: Run, plan: Siting) -> npt.NDArray[np.bool_]:
     """
     Sites that a better plan can have open: the others' worth is too far below zero.
 
@@ -367,11 +240,11 @@ def _hopeful(run: _Run, plan: Siting) -> npt.NDArray[np.bool_]:
     return np.asarray(plan.opened | (hope & can_open(run.sizing)))
 
 
-def _small(run: _Run) -> SizingResult | None:
+def _small(run: Run) -> SizingResult | None:
     """Branch and bound on the whole, energy first and then money; None where it proves nothing."""
     kind = _branch(run, 0.6 * (run.deadline - time.monotonic()))
     if kind == "infeasible":
-        return _infeasible(run, _blocking_rows(run))
+        return refused(run, _blocking_rows(run))
     if not run.closed():
         return None
     # Multipliers that anyone can recompute stay with the result, though the tree proved more.
@@ -379,10 +252,10 @@ def _small(run: _Run) -> SizingResult | None:
     assert run.plan is not None  # noqa: S101
     left = max(1.0, run.deadline - time.monotonic())
     run.take(cheapest(run.sizing, run.plan, seconds=left, seed=run.seed))
-    return _result(run)
+    return result_of(run)
 
 
-def _branch(run: _Run, seconds: float) -> str:
+def _branch(run: Run, seconds: float) -> str:
     """Let HiGHS branch on the whole instance; how it ended."""
     sizing = run.sizing
     found, bound, kind = solve_part(
@@ -393,7 +266,7 @@ def _branch(run: _Run, seconds: float) -> str:
     return kind
 
 
-def _blocking_rows(run: _Run) -> tuple[str, ...]:
+def _blocking_rows(run: Run) -> tuple[str, ...]:
     """Name global rows that can't hold together in whole numbers, as far as seconds tell."""
     until = time.monotonic() + 10.0
 
@@ -407,39 +280,10 @@ def _blocking_rows(run: _Run) -> tuple[str, ...]:
     return deletion_filter(run.sizing.row_name, holds)
 
 
-def _priced_rows(run: _Run) -> tuple[str, ...]:
+def _priced_rows(run: Run) -> tuple[str, ...]:
     """Rows that the multipliers of a bound below zero lean on."""
     sizing, rows = run.sizing, run.duals["rows"]
     level = np.where(rows > 0, sizing.row_upper, sizing.row_lower)
     level = abs(rows) * np.where(np.isfinite(level), np.maximum(abs(level), 1.0), 0.0)
     used = level > 1e-3 * level.max(initial=0.0)
     return tuple(name for name, use in zip(sizing.row_name, used, strict=True) if use)
-
-
-def _infeasible(run: _Run, colliding: tuple[str, ...]) -> SizingResult:
-    sizing = run.sizing
-    rows = ", ".join(colliding) or "the site limits and rows"
-    return SizingResult(
-        "infeasible", np.zeros(0, dtype=bool), np.zeros((0, sizing.allowed.shape[1]), np.int64),
-        np.zeros(0), math.nan, math.nan, "multipliers", run.duals, colliding, tuple(run.trace),
-        f"these can't hold together: {rows}",
-    )  # fmt: skip
-
-
-def _result(run: _Run) -> SizingResult:
-    sizing = run.sizing
-    types = sizing.allowed.shape[1]
-    if run.plan is None:
-        return SizingResult(
-            "none", np.zeros(0, dtype=bool), np.zeros((0, types), np.int64), np.zeros(0),
-            math.nan, run.bound, run.bound_by, run.duals, (), tuple(run.trace),
-            "no plan that keeps every row was found in the time given",
-        )  # fmt: skip
-    neat = tidy(sizing, run.plan)
-    plan = neat if not check_sizing(sizing, neat) else run.plan
-    objective = energy_of(sizing, plan)
-    share = (run.bound - objective) / max(abs(objective), 1e-9)
-    return SizingResult(
-        "solved", plan.opened, plan.piles, plan.serve, objective, max(run.bound, objective),
-        run.bound_by, run.duals, (), tuple(run.trace), f"proven within {max(share, 0):.3%}",
-    )  # fmt: skip
