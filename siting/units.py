@@ -13,6 +13,9 @@ CNY_PER_YI = 100_000_000
 UNKNOWN = "—"
 """Shown where there is no number."""
 
+_HUNDREDTH = 1e-4
+"""A hundredth of a per cent."""
+
 _Step = tuple[float, int, str]
 # Largest first: (from which size, decimals, unit).
 _MONEY_ZH: tuple[_Step, ...] = ((1e8, 2, " 亿元"), (1e4, 1, " 万元"), (1.0, 0, " 元"))
@@ -74,6 +77,21 @@ def percent_text(share: float, language: Language = "zh", decimals: int = 1) -> 
     if percent < 100 and round(percent, decimals) >= 100:  # noqa: PLR2004
         return f">{100 - step:.{decimals}f}{unit}"
     return f"{round(percent, decimals) + 0.0:.{decimals}f}{unit}"
+
+
+def gap_text(gap: float, language: Language = "zh") -> str:
+    """
+    Return a proven gap as a percentage, rounded up so that what it claims stays true.
+
+    Examples
+    --------
+    >>> gap_text(0.009744), gap_text(0.01, "en"), gap_text(0.00002)
+    ('0.98%', '1.00 %', '<0.01%')
+    """
+    if not math.isfinite(gap):
+        return UNKNOWN
+    shown = gap if gap < _HUNDREDTH else math.ceil(gap / _HUNDREDTH - 1e-9) * _HUNDREDTH
+    return percent_text(shown, language, 2)
 
 
 def _scaled(value: float, steps: tuple[_Step, ...]) -> str:

@@ -65,3 +65,12 @@ def test_percent_examples() -> None:
     assert units.percent_text(-0.00001) == "0.0%"
     assert units.percent_text(0.0099, "en", 2) == "0.99 %"
     assert units.percent_text(math.nan) == units.UNKNOWN
+
+
+@given(st.floats(1e-9, 5.0))
+def test_a_gap_is_never_told_smaller_than_it_is_nor_a_hundredth_of_a_per_cent_larger(
+    gap: float,
+) -> None:
+    told = float(units.gap_text(gap).strip("<%"))
+    assert 100 * gap * (1 - 1e-9) <= told + 1e-9
+    assert told <= 100 * gap + 0.01 + 1e-9

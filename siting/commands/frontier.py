@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from siting.units import money_text, percent_text
+from siting.commands.overrides import overrides_of
+from siting.units import gap_text, money_text, percent_text
 
 if TYPE_CHECKING:
     from siting.frontier.points import FrontierPoint
@@ -35,11 +36,7 @@ def frontier(
     from siting.commands.telling import stage_teller  # noqa: PLC0415
     from siting.frontier.tracing import frontier as run  # noqa: PLC0415
 
-    overrides: dict[str, Any] = {}
-    if roads is not None:
-        overrides["sources"] = {"roads": str(roads.resolve())}
-    if seconds is not None:
-        overrides["solve"] = {"seconds": seconds}
+    overrides = overrides_of(roads=roads, seconds=seconds)
     console = Console(highlight=False, soft_wrap=True)
     found = run(model, budget, out=out, of=of, overrides=overrides, report=stage_teller(console))
     heads = (
@@ -77,7 +74,7 @@ def _cells(point: FrontierPoint) -> tuple[str, ...]:
     return (
         budget,
         f"{point.served_kwh_day / 1000:,.1f}",
-        percent_text(point.gap, "en", 2),
+        gap_text(point.gap, "en"),
         money_text(point.cost_cny, "en"),
         f"{point.stations:,}",
         f"{point.piles:,}",

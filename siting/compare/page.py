@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from siting.compare.changes import KINDS
 from siting.report.drawing import Marks, plan_map
-from siting.units import UNKNOWN, money_text, percent_text
+from siting.units import UNKNOWN, gap_text, money_text, percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -91,7 +91,7 @@ def _schemes(found: Comparison) -> list[str]:
     for label, run in zip(found.labels, found.runs, strict=True):
         roads = "合成 synthetic" if run["synthetic_roads"] else "真实 real"
         cells = (run["model"], run["run_id"], run["status"])
-        gap = percent_text(float(run["gap"]), decimals=2)
+        gap = gap_text(float(run["gap"]))
         rows.append(_row((label, *(escape(str(cell)) for cell in cells), gap, roads)))
     return ["<table>", *rows, "</table>"]
 

@@ -23,7 +23,7 @@ from siting.joint.solving import plan_others, saves_on_roads
 from siting.joint.totals import solve_totals
 from siting.model.model import load_model
 from siting.pipeline import prepare
-from siting.units import money_text, percent_text
+from siting.units import gap_text, money_text, percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -233,5 +233,5 @@ def _text(point: Bought) -> str:
     held = "" if point.share >= 1 else f"; targets held at {percent_text(point.share, 'en')}"
     return (
         f"{money}: {point.served_kwh_day / 1000:,.0f} MWh a day, "
-        f"gap {percent_text(gap, 'en', 2)}{held}; {point.seconds:.1f} s"
+        f"gap {gap_text(gap, 'en')}{held}; {point.seconds:.1f} s"
     )

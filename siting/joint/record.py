@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from siting.joint.years import fixed_cny, held_targets, items_of, roads_by, with_years
 from siting.said import Said, joined, noted
-from siting.units import money_text, percent_text
+from siting.units import gap_text, money_text
 from siting.wording import short_said
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def joint_text(record: Mapping[str, Any]) -> str:
         parts[0] += f" of {money_text(float(money['total_cny']), 'en')}"
     parts.append(
         f"{record['objective'] / 1000:,.0f} MWh a day served, at most "
-        f"{record['bound'] / 1000:,.0f} by any plan, gap {percent_text(record['gap'], 'en', 2)}"
+        f"{record['bound'] / 1000:,.0f} by any plan, gap {gap_text(record['gap'], 'en')}"
     )
     if record["years"]:
         spent = ", ".join(

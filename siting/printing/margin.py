@@ -14,6 +14,7 @@ from siting.printing.canvas import FAINT, GREY, INK
 from siting.printing.layers import area_mm
 from siting.printing.layout import Box, bar_km, degrees_text, graticule
 from siting.said import told as told_of
+from siting.units import gap_text
 from siting.wording import unit_name
 
 if TYPE_CHECKING:
@@ -297,8 +298,7 @@ def _certificate(words: Words, run: Any) -> str:  # noqa: ANN401
     if run.get("status") == "optimal":
         state = words("optimal")
     elif isinstance(gap, (int, float)) and np.isfinite(gap):
-        # Rounded up, so that the claim stays true.
-        state = words("gap", gap=f"{np.ceil(gap * 1e4 - 1e-9) / 100:g}%")
+        state = words("gap", gap=gap_text(gap, words.language))
     else:
         state = words("unproven")
     return f"{state}  ·  {words('verified')}" if run.get("verified") is True else state

@@ -13,7 +13,7 @@ from siting.tables.headline import headline
 from siting.tables.investment import CATEGORIES, WHOLE_CITY, contingency_cny, investment
 from siting.tables.sheets import STATUS
 from siting.text import clip
-from siting.units import count_text, money_text, percent_text
+from siting.units import count_text, gap_text, money_text, percent_text
 from siting.wording import LEVELS, amount_text, measure_name, short_said, shortfall_said
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ def _answer(plan: Plan) -> dict[str, Any]:
         "asked": asked,
         "share_zh": percent_text(share),
         "share_en": percent_text(share, "en"),
-        "gap_zh": percent_text(float(run["gap"]), decimals=2),
-        "gap_en": percent_text(float(run["gap"]), "en", decimals=2),
+        "gap_zh": gap_text(float(run["gap"])),
+        "gap_en": gap_text(float(run["gap"]), "en"),
         "status_zh": zh,
         "status_en": en,
         "notes": notes_of(run),
@@ -268,8 +268,8 @@ def _joint(run: Mapping[str, Any]) -> dict[str, Any] | None:
         "head": shortfall_said(float(joint["shortfall"]["share"])),
         "spent": _wan(money["spent_cny"]),
         "total": "" if total is None else _wan(total),
-        "gap_zh": percent_text(float(joint["gap"]), decimals=2),
-        "gap_en": percent_text(float(joint["gap"]), "en", decimals=2),
+        "gap_zh": gap_text(float(joint["gap"])),
+        "gap_en": gap_text(float(joint["gap"]), "en"),
         "missed": [
             short_said(one["clause"], one["measure"], float(one["short"]), one["unit"])
             for one in joint["shortfall"]["clauses"]
@@ -332,8 +332,8 @@ def _certificates(run: Mapping[str, Any]) -> list[dict[str, Any]]:
             "meaning": told({"objective_meaning": "", **solve}, "objective_meaning"),
             "objective": f"{solve['objective']:,.7g}",
             "bound": f"{solve['bound']:,.7g}",
-            "gap_zh": percent_text(float(solve["gap"]), decimals=2),
-            "gap_en": percent_text(float(solve["gap"]), "en", decimals=2),
+            "gap_zh": gap_text(float(solve["gap"])),
+            "gap_en": gap_text(float(solve["gap"]), "en"),
             "status_zh": _SOLVED.get(str(solve["status"]), (str(solve["status"]),) * 2)[0],
             "status_en": _SOLVED.get(str(solve["status"]), (str(solve["status"]),) * 2)[1],
         }

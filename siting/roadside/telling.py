@@ -10,6 +10,7 @@ import numpy as np
 from siting.facts import road_classes
 from siting.roadside.text import JUNCTIONS_A_KM2, built_km2, envelope, fleet_covered
 from siting.said import Said, joined
+from siting.units import gap_text
 
 if TYPE_CHECKING:
     from siting.candidates.section import FoundSection
@@ -135,7 +136,11 @@ def _thrift(settings: Roadside, frames: RoadsideFrames, outcome: Outcome) -> Sai
         en=", ",
     )
     proven = math.isfinite(outcome.gap)
-    gap = Said(*(f"{outcome.gap:.2%}",) * 2) if proven else Said("未知差距", "an unknown gap")
+    gap = (
+        Said(gap_text(outcome.gap), gap_text(outcome.gap, "en"))
+        if proven
+        else Said("未知差距", "an unknown gap")
+    )
     aim = (
         Said("造价最低", "least cost")
         if settings.objective == "cost"
@@ -296,7 +301,7 @@ def sentence(
     """Say what was planned, one sentence."""
     rsus = frames.rsus
     junctions = int((rsus["junction_id"] != "").sum())
-    gap = f"gap {outcome.gap:.2%}" if np.isfinite(outcome.gap) else "no bound"
+    gap = f"gap {gap_text(outcome.gap, 'en')}" if np.isfinite(outcome.gap) else "no bound"
     asked_km2 = area.at_least if area else built_km2(frames)
     return (
         f"{len(rsus):,} roadside sites at {junctions:,} junctions, {len(frames.edge_nodes):,} edge "
