@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -18,34 +17,21 @@ from siting.commands.compare import compare
 from siting.commands.diff import diff
 from siting.commands.explain import explain
 from siting.commands.frontier import frontier
-from siting.commands.locks import LockDatumOption, LockOption, lock_overrides, locks
+from siting.commands.locks import locks
 from siting.commands.mapping import map_runs
+from siting.commands.plan import plan
 from siting.commands.printing import print_sheet
 from siting.commands.schemes import schemes
 from siting.commands.sweep import sweep
 from siting.errors import SitingError
-from siting.units import money_text, percent_text
-from siting.wording import measure_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    import pandas as pd
-
-    from siting.clock import Event
     from siting.fetch.client import Progress
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
-
-STAGES = {
-    "read": "reading the map and the districts",
-    "network": "building the network",
-    "reach": "demand, candidate sites and reach",
-    "solve": "solving",
-    "check": "checking the plan independently",
-    "publish": "writing the run folder",
-}
 
 app = typer.Typer(
     name="siting",
@@ -54,17 +40,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-app.command()(compare)
-app.command()(frontier)
-app.command()(schemes)
-app.command()(clauses)
-app.command()(sweep)
-app.command("map")(map_runs)
-app.command("print")(print_sheet)
-app.command()(locks)
-app.command()(diff)
-app.command()(explain)
 
 ModelArgument = Annotated[str, typer.Argument(help="A model's name (jinan) or a YAML file.")]
 
@@ -98,52 +73,6 @@ def options(
     """Plan a city's charging and vehicle-road-cloud infrastructure."""
 
 
-@app.command()
-def plan(  # noqa: PLR0913
-    model: ModelArgument,
-    *,
-    roads: Annotated[
-        Path | None, typer.Option(help="Road file instead of the model's: OSM PBF, gpkg, shp zip.")
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Folder in which the run folder appears.")] = Path(
-        "maps"
-    ),
-    budget_cny: Annotated[float | None, typer.Option(help="Budget of charging in yuan.")] = None,
-    gap: Annotated[float | None, typer.Option(help="Proven gap to stop at, 0.01 for 1 %.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="Longest solve.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the search and the sample.")] = None,
-    lock: LockOption = None,
-    lock_datum: LockDatumOption = "",
-) -> None:
-    """
-    Plan a city: the whole line from the map to a checked, mapped plan.
-
-    Ctrl-C while it solves publishes the best plan so far with its proven gap; where there is none
-    yet, or at any other moment, nothing is written, and the exit code is 130 or the solver's.
-    """
-    from siting.pipeline import plan as run  # noqa: PLC0415
-
-    overrides: dict[str, Any] = {}
-    if roads is not None:
-        overrides["sources"] = {"roads": str(roads.resolve())}
-    if lock is not None:
-        overrides |= lock_overrides(overrides, lock, lock_datum)
-    if budget_cny is not None:
-        overrides["charging"] = {"budget_cny": budget_cny}
-    solve = {"gap": gap, "seconds": seconds, "seed": seed}
-    solve = {key: value for key, value in solve.items() if value is not None}
-    if solve:
-        overrides["solve"] = solve
-    console = Console(highlight=False, soft_wrap=True)
-    published = run(model, out=out, overrides=overrides, report=_Teller(console))
-    _print_plan(console, published.plan.clauses, published.plan.run)
-    console.print(f"map: {published.folder / 'index.html'}", markup=False)
-
-
-app.command()(check)
-
-
-@app.command()
 def verify(
     run_folder: Annotated[Path, typer.Argument(help="A folder that `siting plan` wrote.")],
 ) -> None:
@@ -165,7 +94,6 @@ def verify(
         raise VerificationError("the run does not hold", where=run_folder)
 
 
-@app.command()
 def why(
     run_folder: Annotated[Path, typer.Argument(help="A folder that `siting plan` wrote.")],
     site: Annotated[str, typer.Argument(help="A candidate site, by the id that the map shows.")],
@@ -183,7 +111,6 @@ def why(
         console.print(line, markup=False)
 
 
-@app.command()
 def export(  # noqa: PLR0913
     run: Annotated[Path, typer.Argument(help="A run folder, for example maps/jinan-latest.")],
     form: Annotated[
@@ -229,7 +156,6 @@ def export(  # noqa: PLR0913
     typer.echo(write(run, form, out=out, edition=edition, encoding=encoding, layers=layers))
 
 
-@app.command()
 def sample(
     city: Annotated[str, typer.Argument(help="A Chinese city by name or adcode.")],
     out: Annotated[Path, typer.Option(help="The OSM PBF to write.")] = Path("sample.osm.pbf"),
@@ -241,7 +167,6 @@ def sample(
     typer.echo(f"sample city: {write_sample(city, out, seed=seed)}")
 
 
-@app.command()
 def fetch(
     model: ModelArgument,
     *,
@@ -310,62 +235,20 @@ class _BytesTeller:
             self._console.print(f"  {progress.done / 1e6:,.1f}{whole} MB", markup=False)
 
 
-class _Teller:
-    """Print events: a line a stage, and the gap whenever it has moved."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._last = math.inf
-
-    def __call__(self, event: Event) -> None:
-        if event.trace is not None:
-            self._tell_gap(event)
-        elif event.text:
-            self._console.print(f"  {event.text}", markup=False)
-        elif math.isfinite(event.seconds):
-            self._console.print(f"  {event.stage}: {event.seconds:.1f} s", markup=False)
-        else:
-            self._console.print(f"{STAGES.get(event.stage, event.stage)} ...", markup=False)
-
-    def _tell_gap(self, event: Event) -> None:
-        point = event.trace
-        if point is None or not (math.isfinite(point.objective) and math.isfinite(point.bound)):
-            return
-        gap = abs(point.bound - point.objective) / max(abs(point.objective), 1e-9)
-        if gap < self._last * 0.9:
-            self._last = gap
-            self._console.print(
-                f"  {point.seconds:6.1f} s  plan {point.objective:,.0f}  bound {point.bound:,.0f}"
-                f"  gap {percent_text(gap, 'en', 2)}",
-                markup=False,
-            )
-
-
-def _print_plan(console: Console, clauses: pd.DataFrame, run: Mapping[str, Any]) -> None:
-    """Print the clause table and the plan's figures."""
-    table = Table("clause", "measure", "target", "planned", "status")
-    for row in clauses[clauses.status.isin(["met", "short"])].to_dict("records"):
-        as_text = percent_text if row["unit"] == "share" else _count
-        table.add_row(
-            row["clause"] or "own",
-            measure_name(str(row["measure"]))[1],
-            as_text(row["target"]),
-            as_text(row["planned"]),
-            row["status"],
-        )
-    console.print(table)
-    totals = run["totals"]
-    console.print(
-        f"{totals['stations']:,} stations, {totals['piles']:,} piles, "
-        f"{money_text(totals['cost_cny'], 'en')}; "
-        f"{totals['served_kwh_day'] / 1000:,.0f} MWh a day served; {run['status']}, "
-        f"gap {percent_text(run['gap'], 'en', 2)}; "
-        f"{'verified' if run['verified'] else 'NOT verified'}; {run['seconds']['total']:.0f} s",
-        markup=False,
-    )
-    if run["synthetic_roads"]:
-        console.print("roads and facilities are synthetic", markup=False)
-
-
-def _count(value: float) -> str:
-    return f"{value:,.0f}"
+PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
+    "Plan a city": {"plan": plan, "check": check, "explain": explain, "locks": locks},
+    "Look into a run": {"why": why, "clauses": clauses, "verify": verify},
+    "Compare": {
+        "compare": compare,
+        "diff": diff,
+        "schemes": schemes,
+        "frontier": frontier,
+        "sweep": sweep,
+    },
+    "Hand over": {"map": map_runs, "print": print_sheet, "export": export},
+    "Data": {"fetch": fetch, "sample": sample},
+}
+"""The commands as the help lists them."""
+for _panel, _commands in PANELS.items():
+    for _name, _command in _commands.items():
+        app.command(_name, rich_help_panel=_panel)(_command)

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from alltown import BUDGET, TIGHT, write_model
 from openpyxl import load_workbook
+from typer.testing import CliRunner
 
+from siting.cli import app
 from siting.core.sizing.bound import sizing_bound
 from siting.errors import InfeasibleError, ModelError
 from siting.joint.charging import with_budget
@@ -274,6 +276,15 @@ def test_plans_that_cost_more_than_the_money_are_refused(tmp_path: Path) -> None
         plan(write_model(tmp_path, small), out=tmp_path / "maps")
     left = [path.name for path in (tmp_path / "maps").glob("*")]
     assert left in ([], [".cache"])
+
+
+def test_the_total_of_the_command_line_replaces_that_of_the_model(tmp_path: Path) -> None:
+    model, out = write_model(tmp_path), tmp_path / "maps"
+    asked = ["plan", str(model), "--out", str(out), "--total-cny", "2e6"]
+    done = CliRunner().invoke(app, asked)
+    assert isinstance(done.exception, InfeasibleError)
+    assert "2,000,000" in str(done.exception)
+    assert [path.name for path in out.glob("*")] in ([], [".cache"])
 
 
 def test_a_batch_or_phase_in_a_year_that_the_budget_does_not_have_is_refused(

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from siting.commands.locks import LockDatumOption, LockOption, lock_overrides
+from siting.commands.overrides import (
+    BudgetOption,
+    LockDatumOption,
+    LockOption,
+    TotalOption,
+    overrides_of,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,10 +32,8 @@ def explain(  # noqa: PLR0913
     cache: Annotated[
         Path, typer.Option(help="Folder that keeps the sample city between runs.")
     ] = Path("maps"),
-    budget_cny: Annotated[float | None, typer.Option(help="Budget of charging in yuan.")] = None,
-    total_cny: Annotated[
-        float | None, typer.Option(help="Budget of all programmes together in yuan.")
-    ] = None,
+    budget_cny: BudgetOption = None,
+    total_cny: TotalOption = None,
     lock: LockOption = None,
     lock_datum: LockDatumOption = "",
     seconds: Annotated[float | None, typer.Option(help="Longest time of each question.")] = None,
@@ -47,13 +51,14 @@ def explain(  # noqa: PLR0913
     from siting.errors import InfeasibleError, SolverError  # noqa: PLC0415
     from siting.explain.answering import explain as run  # noqa: PLC0415
 
-    overrides: dict[str, Any] = {} if lock is None else lock_overrides({}, lock, lock_datum)
-    if roads is not None:
-        overrides.setdefault("sources", {})["roads"] = str(roads.resolve())
-    money = {"charging": ("budget_cny", budget_cny), "budget": ("total_cny", total_cny)}
-    for part, (key, value) in {**money, "solve": ("seconds", seconds)}.items():
-        if value is not None:
-            overrides[part] = {key: value}
+    overrides = overrides_of(
+        roads=roads,
+        lock=lock,
+        lock_datum=lock_datum,
+        budget_cny=budget_cny,
+        total_cny=total_cny,
+        seconds=seconds,
+    )
     console = Console(highlight=False, soft_wrap=True)
     found = run(model, cache=cache, out=out, overrides=overrides, report=stage_teller(console))
     _print(console, found, "zh" if zh else "en")

@@ -1,32 +1,17 @@
-"""`siting locks`: what each lock costs; and the option `--lock` of `siting plan`."""
+"""`siting locks`: what each lock costs."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from siting.commands.overrides import LockDatumOption, LockOption, overrides_of
 from siting.units import money_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from siting.lockprices import Price
-
-LockOption = Annotated[
-    Path | None,
-    typer.Option("--lock", help="Locks (csv, xlsx, gpkg, GeoJSON) instead of `sources.locks`."),
-]
-LockDatumOption = Annotated[
-    str, typer.Option("--lock-datum", help="What its degrees are: wgs84, cgcs2000, gcj02, bd09.")
-]
-
-
-def lock_overrides(before: Mapping[str, Any], lock: Path, datum: str) -> dict[str, Any]:
-    """Return overrides that take a file of locks, beside other sources that are there."""
-    spec = {"file": str(lock.resolve()), **({"datum": datum} if datum else {})}
-    return {"sources": {**before.get("sources", {}), "locks": spec}}
 
 
 def locks(
@@ -51,15 +36,10 @@ def locks(
     from siting.joint.prices import joint_price_text  # noqa: PLC0415
     from siting.lockprices import locks as run  # noqa: PLC0415
 
-    overrides: dict[str, Any] = {}
-    if roads is not None:
-        overrides["sources"] = {"roads": str(roads.resolve())}
-    if lock is not None:
-        overrides |= lock_overrides(overrides, lock, lock_datum)
-    solve = {k: v for k, v in {"gap": gap, "seconds": seconds}.items() if v is not None}
-    if solve:
-        overrides["solve"] = solve
     console = Console(highlight=False, soft_wrap=True)
+    overrides = overrides_of(
+        roads=roads, lock=lock, lock_datum=lock_datum, gap=gap, seconds=seconds
+    )
     found = run(model, out=out, overrides=overrides, report=stage_teller(console))
     table = Table("", "what", "name or id", "price", "at least .. at most", "in", "cost", "joint")
     for one in found.prices:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from siting.commands.overrides import overrides_of
 
 
 def schemes(
@@ -27,9 +29,7 @@ def schemes(
     from siting.schemes.publishing import schemes as run  # noqa: PLC0415
     from siting.units import percent_text  # noqa: PLC0415
 
-    overrides: dict[str, Any] = {}
-    if roads is not None:
-        overrides["sources"] = {"roads": str(roads.resolve())}
+    overrides = overrides_of(roads=roads)
     console = Console(highlight=False, soft_wrap=True)
     found = run(
         model, out=out, number=number, within=within, differ=differ, overrides=overrides,

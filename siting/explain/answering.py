@@ -155,6 +155,7 @@ def explain_ground(
             found.append(explain_puzzle(puzzle, model))
             _tell(found[-1], report)
     if others is not None:
+        report(Event("solve", "joint plan: what collides, and the least money that works ..."))
         own = next((one for one in found if one.programme == "charging"), None)
         found.append(explain_joint(ground, others, own, lambda text: report(Event("solve", text))))
         _tell(found[-1], report)

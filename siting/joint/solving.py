@@ -238,17 +238,21 @@ def plan_others(
     def roadside_of(own: City) -> RoadsidePlan | None:
         return plan_roadside(own, network, ground.junctions, ground.demand, exclusions=land)
 
+    def told(one: HydrogenPlan | RoadsidePlan | TestRoadPlan | None) -> None:
+        if one is not None and known is None:
+            report(Event("solve", one.text))
+
     found = known or Others(None, None, None)
     if known is None or "hydrogen" in again:
         found = replace(found, hydrogen=honour(hydrogen_of, city, ("hydrogen",)))
+        told(found.hydrogen)
     if known is None or "roadside" in again:
         found = replace(found, roadside=honour(roadside_of, city, ("roadside", "edge_node")))
+        told(found.roadside)
     if known is None or "testroads" in again:
         roads = _plan_roads(ground, found.roadside, thrifty=thrifty)
         found = replace(found, testroads=roads)
-    for one in (found.hydrogen, found.roadside, found.testroads):
-        if one is not None and known is None:
-            report(Event("solve", one.text))
+        told(found.testroads)
     return found
 
 
