@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from siting.frontier.points import FrontierPoint
-    from siting.pipeline import Ground
+    from siting.ground import Ground
 
 
 def main() -> None:

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 
     from siting.city.reading import City
     from siting.core.outcome import Outcome
+    from siting.ground import Ground
     from siting.joint.solving import Settled
-    from siting.pipeline import Ground
     from siting.programme import Programme
     from siting.roadside.planning import RoadsidePlan
     from siting.testroads.planning import TestRoadPlan

@@ -20,7 +20,8 @@ from siting.demand.cells import build_cells
 from siting.demand.charging import charging_demand
 from siting.errors import VerificationError
 from siting.evidence import evidence
-from siting.formulate.charging import charging_programme, decode
+from siting.formulate.charging import decode
+from siting.ground import Ground
 from siting.joint.record import joint_text, with_joint
 from siting.joint.solving import solve_all
 from siting.locks.settling import settle_locks
@@ -41,21 +42,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from siting.candidates.charging import Candidates
-    from siting.city.layers import OwnLayers
-    from siting.city.reading import City
     from siting.city.survey import Survey
     from siting.core.outcome import Outcome
-    from siting.demand.cells import Cells
     from siting.demand.charging import Demand
     from siting.joint.solving import Settled
     from siting.model.model import Model
     from siting.network import Network
-    from siting.network.junctions import Junctions
     from siting.plan import Plan
-    from siting.programme import Programme
     from siting.reach.distance import Reach
-    from siting.reach.places import Places
-    from siting.reach.substations import Substations
     from siting.verify import Finding
 
 
@@ -70,48 +64,6 @@ class Published:
     folder: Path
     plan: Plan
     outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """
-    What a city is planned on.
-
-    Attributes
-    ----------
-    city
-        Map, districts and the model as it was apportioned.
-    network, junctions, cells
-        The roads as a graph, its real junctions, and the built-up cells.
-    demand, candidates, reach
-        Demand points, charging sites and the arcs between them.
-    places, substations
-        What the charging programme is to reach and to stay within.
-    own
-        Stations in operation, excluded land and counted people.
-    """
-
-    city: City
-    network: Network
-    junctions: Junctions
-    cells: Cells
-    demand: Demand
-    candidates: Candidates
-    reach: Reach
-    places: Places
-    substations: Substations | None
-    own: OwnLayers
-
-    def charging(self, asked: Model) -> Programme:
-        """Formulate the charging programme of a model on this ground."""
-        return charging_programme(
-            self.candidates,
-            self.demand,
-            self.reach,
-            asked,
-            places=self.places,
-            substations=self.substations,
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from siting.pipeline import prepare
 
 if TYPE_CHECKING:
     from siting.charging.budgets import Bought
-    from siting.frontier.tracing import Frontier
-    from siting.pipeline import Ground
+    from siting.frontier.points import Frontier
+    from siting.ground import Ground
 
 pytestmark = pytest.mark.slow
 

@@ -21,8 +21,7 @@ from siting.wording import measure_name
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from siting.frontier.points import FrontierPoint
-    from siting.frontier.tracing import Frontier
+    from siting.frontier.points import Frontier, FrontierPoint
     from siting.pipeline import Published
 
 pytestmark = pytest.mark.slow

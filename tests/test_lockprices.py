@@ -22,8 +22,8 @@ from siting.pipeline import prepare
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from siting.ground import Ground
     from siting.joint.solving import Settled
-    from siting.pipeline import Ground
 
 TIGHT = {**BUDGET, "total_cny": 4.8e7, "years": []}
 """Less than would serve all demand, enough for the targets and the locks; no years to be found."""

@@ -15,10 +15,10 @@ from siting.core.solve import solve
 from siting.formulate.charging import charging_programme, decode
 from siting.formulate.edgenodes import EdgeChoice, edge_programme, served_from
 from siting.formulate.hydrogen import HydrogenChoice, hydrogen_programme, opened_sites
+from siting.ground import Ground
 from siting.lockprices import price_locks
 from siting.model.locks import Lock
 from siting.own.locked import FREE, locked_items
-from siting.pipeline import Ground
 from siting.reach.distance import Reach
 from siting.structures import Sizing
 

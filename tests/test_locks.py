@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from siting.city.reading import City
-    from siting.pipeline import Ground, Published
+    from siting.ground import Ground
+    from siting.pipeline import Published
     from siting.plan import Plan
 
 ROOT = Path(__file__).parents[1]

@@ -20,7 +20,7 @@ from siting.verify import failures, verify_plan
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from siting.pipeline import Ground
+    from siting.ground import Ground
     from siting.plan import Plan
 
 

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from siting.explain.parts import Puzzle
+    from siting.ground import Ground
     from siting.joint.solving import Others
     from siting.model.model import Model
-    from siting.pipeline import Ground
 
 
 @dataclass(frozen=True, slots=True)

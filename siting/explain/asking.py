@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from siting.explain.parts import Puzzle
     from siting.formulate.testroads import RoadChoice
+    from siting.ground import Ground
     from siting.model.model import Model
-    from siting.pipeline import Ground
     from siting.roadside.planning import RoadsidePlan
 
 

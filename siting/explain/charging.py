@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from siting.formulate.clauses import Row
-    from siting.pipeline import Ground
+    from siting.ground import Ground
 
 WORDS = {
     "c8_budget": ("充换电预算", "budget of charging", "cny"),

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from siting.core.conflict.analyse import Analysis
     from siting.explain.claims import Claim
     from siting.explain.parts import Part, Puzzle
+    from siting.ground import Ground
     from siting.joint.solving import Others
     from siting.model.budget import Budget
     from siting.model.model import Model
-    from siting.pipeline import Ground
 
 KEY = "c8_budget"
 """The budget among the parts of charging; in the joint plan the money that is left to it."""

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from siting.explain.telling import LeastBudget
+    from siting.ground import Ground
     from siting.joint.solving import Others
     from siting.model.budget import Budget
     from siting.model.model import Model
-    from siting.pipeline import Ground
 
 UP = (0.0, 0.005, 0.015, 0.04)
 """Shares by which a budget is raised until a plan is found for it."""

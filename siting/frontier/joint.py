@@ -21,10 +21,10 @@ from siting.units import CNY_PER_WAN, money_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from siting.ground import Ground
     from siting.joint.money import Overrun
     from siting.joint.solving import Others
     from siting.joint.totals import Purchase
-    from siting.pipeline import Ground
     from siting.plan import Plan
 
 

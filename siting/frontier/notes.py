@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from siting.frontier.points import FrontierPoint
+    from siting.ground import Ground
     from siting.joint.money import Taken
-    from siting.pipeline import Ground
 
 CHARGING_ALONE = (
     "预算仅指充换电，其他专项各用自己的预算 / budgets are those of the charging programme; others "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -15,11 +15,12 @@ from siting.units import CNY_PER_WAN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     import numpy.typing as npt
 
     from siting.charging.budgets import Bought
-    from siting.pipeline import Ground
+    from siting.ground import Ground
 
 KNEE = 0.05
 """Least height of the frontier over its chord, both scaled to one, for it to have a knee."""
@@ -40,6 +41,8 @@ LIMITS = (
     "(charging.budget_cny), a fund, or the years. missing: why there is no plan, and how much "
     "money is missing."
 )
+Of = Literal["total", "charging"]
+"""What the budgets of a frontier are: the total of all programmes, or charging's alone."""
 COSTS = {
     "charging": "charging_cost_cny",
     "hydrogen": "hydrogen_cost_cny",
@@ -133,6 +136,35 @@ class FrontierPoint:
     marginal_low: float = math.nan
     marginal_high: float = math.nan
     knee: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Frontier:
+    """
+    A budget frontier and where it was written.
+
+    Attributes
+    ----------
+    folder
+        `frontier.svg`, `frontier.csv` and `frontier.json`.
+    model
+        Name of the model.
+    of
+        What the budgets are.
+    points
+        In ascending order of the budgets.
+    notes
+        What the user has to know, one sentence each.
+    seconds
+        Wall time by stage.
+    """
+
+    folder: Path
+    model: str
+    of: Of
+    points: tuple[FrontierPoint, ...]
+    notes: tuple[str, ...]
+    seconds: Mapping[str, float]
 
 
 def frontier_points(ground: Ground, bought: Sequence[Bought]) -> tuple[FrontierPoint, ...]:

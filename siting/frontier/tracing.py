@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from siting.errors import ModelError
 from siting.files import publishing, remove_stale
 from siting.frontier.joint import joint_points
 from siting.frontier.notes import CHARGING_ALONE, ground_notes, joint_notes
-from siting.frontier.points import FrontierPoint, frontier_points
+from siting.frontier.points import Frontier, FrontierPoint, Of, frontier_points
 from siting.frontier.writing import write_frontier
 from siting.joint.money import taken_by
 from siting.joint.solving import plan_others, saves_on_roads
@@ -30,44 +30,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from siting.charging.budgets import Bought
+    from siting.ground import Ground
     from siting.model.model import Model
-    from siting.pipeline import Ground
 
     Report = Callable[[Event], None]
 
-Of = Literal["total", "charging"]
-"""What the budgets of a frontier are: the total of all programmes, or charging's alone."""
 MOST_POINTS = 101
 """Most points of a frontier."""
-
-
-@dataclass(frozen=True, slots=True)
-class Frontier:
-    """
-    A budget frontier and where it was written.
-
-    Attributes
-    ----------
-    folder
-        `frontier.svg`, `frontier.csv` and `frontier.json`.
-    model
-        Name of the model.
-    of
-        What the budgets are.
-    points
-        In ascending order of the budgets.
-    notes
-        What the user has to know, one sentence each.
-    seconds
-        Wall time by stage.
-    """
-
-    folder: Path
-    model: str
-    of: Of
-    points: tuple[FrontierPoint, ...]
-    notes: tuple[str, ...]
-    seconds: Mapping[str, float]
 
 
 def parse_budgets(text: str) -> tuple[float, ...]:

@@ -15,8 +15,7 @@ from siting.wording import short_said
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from siting.frontier.points import FrontierPoint
-    from siting.frontier.tracing import Frontier
+    from siting.frontier.points import Frontier, FrontierPoint
 
 _AT = COLUMNS.index("short")
 TABLE = (*COLUMNS[:_AT], "short_zh", *COLUMNS[_AT:])

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from siting.clock import Event
     from siting.core.outcome import Outcome
+    from siting.ground import Ground
     from siting.joint.solving import Others, Settled
     from siting.model.model import Model
-    from siting.pipeline import Ground
     from siting.programme import Programme
 
 AGAIN = {

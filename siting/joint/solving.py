@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from siting.charging.fairness import Found
     from siting.city.reading import City
     from siting.core.outcome import Outcome, TracePoint
+    from siting.ground import Ground
     from siting.hydrogen.planning import HydrogenPlan
     from siting.joint.charging import Within
     from siting.joint.money import Money
     from siting.model.budget import Budget
     from siting.model.model import Model
-    from siting.pipeline import Ground
     from siting.programme import Programme
     from siting.roadside.planning import RoadsidePlan
     from siting.testroads.planning import TestRoadPlan

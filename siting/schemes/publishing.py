@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from siting.ground import Ground
     from siting.model.model import Model
-    from siting.pipeline import Ground
     from siting.plan import Plan
 
     Bools = npt.NDArray[np.bool_]
