@@ -236,8 +236,9 @@ class _BytesTeller:
 
 
 PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
-    "Plan a city": {"plan": plan, "check": check, "explain": explain, "locks": locks},
-    "Look into a run": {"why": why, "clauses": clauses, "verify": verify},
+    "Plan": {"plan": plan, "fetch": fetch, "sample": sample},
+    "Check": {"check": check, "verify": verify, "explain": explain},
+    "Understand": {"clauses": clauses, "why": why, "locks": locks},
     "Compare": {
         "compare": compare,
         "diff": diff,
@@ -245,10 +246,9 @@ PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
         "frontier": frontier,
         "sweep": sweep,
     },
-    "Hand over": {"map": map_runs, "print": print_sheet, "export": export},
-    "Data": {"fetch": fetch, "sample": sample},
+    "Hand over": {"export": export, "print": print_sheet, "map": map_runs},
 }
-"""The commands as the help lists them."""
+"""The commands as the help lists them, and the README."""
 for _panel, _commands in PANELS.items():
     for _name, _command in _commands.items():
         app.command(_name, rich_help_panel=_panel)(_command)
