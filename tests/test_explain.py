@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from siting.cli import app
 from siting.core.building.solve import solve_building
 from siting.core.conflict import sizing as of_sizing
-from siting.core.conflict.analyse import analyse
+from siting.core.conflict.analyse import Conflict, Range, analyse
 from siting.core.conflict.building import KnownPlan
 from siting.core.conflict.locks import locked_sizing
 from siting.core.conflict.task import analysed, weigher
@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from siting.structures import Building
 
 DISTRICTS = {"370102": ("历下区", "Lixia"), "370103": ("市中区", "Shizhong")}
+WHOLE: dict[str, Any] = {"model": "<m>", "title_zh": "", "title_en": "", "notes": []}
+"""An explanation without its programmes."""
 FIXED = 50_000.0
 """Cost of a new site of the hand-made city, CNY."""
 
@@ -393,8 +395,7 @@ def test_a_record_is_json_and_the_page_escapes_what_it_shows() -> None:
     record = record_of(found)
     text = json.dumps(record, allow_nan=False)
     assert json.loads(text)["verdict"] == "infeasible"
-    whole = {"model": "<m>", "title_zh": "", "title_en": "", "notes": [], "programmes": [record]}
-    html = explain_page(whole)
+    html = explain_page({**WHOLE, "programmes": [record]})
     assert "<script" not in html
     assert "&lt;script&gt;" in html
     assert "<m>" not in html
@@ -419,6 +420,31 @@ def test_many_of_one_family_are_told_in_one_line_where_none_is_a_step_out() -> N
     assert len(steps_out(few, "en")) == 5
     # A record has every member with a line of its own.
     assert len(relaxation_lines(one, "en")) == 8
+    found = replace(told(charging(model_of(target("stations", 6)))), conflicts=(one,))
+    record = record_of(found)
+    assert len(record["conflicts"][0]["members"]) == 8
+    html = explain_page({**WHOLE, "programmes": [record]})
+    assert "单独放松其中任一项均未找到方案" in html
+    assert "覆盖t4" not in html
+    hopeless = replace(one, members=tuple(replace(lack, low=math.inf) for lack in towns))
+    assert steps_out(hopeless, "en")[0].endswith("none of them alone is enough")
+
+
+def test_a_target_that_would_have_to_give_way_by_more_than_it_asks_is_no_step_out() -> None:
+    """A bound that a town's one station is worth eighteen says that it isn't enough alone."""
+    puzzle = charging(model_of(target("stations", 6), budget=250_000.0))
+    analysis = analysed(puzzle.case, seconds=20.0, memory_mb=2000.0)
+    asks = next(n for n, part in enumerate(puzzle.parts) if part.key == "c9_stations")
+    pays = next(n for n, part in enumerate(puzzle.parts) if part.key == "c8_budget")
+    six = puzzle.parts[asks].asked / puzzle.parts[asks].size
+    far = tuple(Range(part, 18 * six, math.inf, "multipliers") for part in (asks, pays))
+    one = Conflict((asks, pays), "multipliers", (False, False), far)
+    found = explained(puzzle, replace(analysis, conflicts=(one,)), 0.0)
+    lacks = {lack.part.key: lack for lack in found.conflicts[0].members}
+    assert math.isinf(lacks["c9_stations"].low)
+    assert math.isfinite(lacks["c8_budget"].low)
+    lines = relaxation_lines(found.conflicts[0], "en")
+    assert [line.endswith("not enough alone") for line in lines] == [False, True]
 
 
 def test_amounts_are_in_the_words_of_their_unit() -> None:

@@ -93,7 +93,7 @@ def _programme(one: Record) -> Iterator[str]:
         yield _table(
             [("放松哪一项", "Give way"), ("至少", "At least"), ("有方案", "Plan found"),
              ("占比", "Share"), ("依据", "Proof")],
-            [_lack(member) for member in conflict["members"]],
+            _lacks(conflict),
         )  # fmt: skip
     if one["conflicts"]:
         yield from _shortfall(one)
@@ -119,6 +119,17 @@ def _shortfall(one: Record) -> Iterator[str]:
         yield f"<p>{_both(*lines[0])}</p><ul>"
         yield from (f"<li>{_both(line['zh'], line['en'])}</li>" for line in shortfall["clauses"])
         yield "</ul>"
+
+
+def _lacks(conflict: Record) -> list[list[str]]:
+    """Rows of the relaxations, one for each family of which none is a step out."""
+    crowds = conflict["crowds"]
+    among = {key for crowd in crowds for key in crowd["keys"]}
+    rows = [_lack(member) for member in conflict["members"] if member["key"] not in among]
+    for crowd in crowds:
+        name = _both(crowd["name_zh"], crowd["name_en"])
+        rows.append([name, _both(crowd["zh"], crowd["en"]), "", "", _proof(crowd["proof"])])
+    return rows
 
 
 def _lack(member: Record) -> list[str]:

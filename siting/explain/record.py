@@ -9,6 +9,9 @@ from siting.explain.parts import PROGRAMMES
 from siting.explain.sentences import (
     budget_text,
     collision_text,
+    crowd_name,
+    crowd_text,
+    crowded,
     family_text,
     relaxation_lines,
     sentences,
@@ -16,7 +19,7 @@ from siting.explain.sentences import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from siting.explain.parts import Part
     from siting.explain.telling import Collision, Explained, Family, Lack, Slack
@@ -114,7 +117,19 @@ def _collision(one: Collision) -> dict[str, Any]:
         "smallest": one.smallest,
         "only_conflict": one.alone,
         "members": members,
+        "crowds": [_crowd(crowd) for crowd in crowded(one)[1]],
         **_both(lambda language: collision_text(one, language)),
+    }
+
+
+def _crowd(crowd: Sequence[Lack]) -> dict[str, Any]:
+    """Sum up members of one family that are no step out; they stand among the members too."""
+    return {
+        "keys": [lack.part.key for lack in crowd],
+        "name_zh": crowd_name(crowd, "zh"),
+        "name_en": crowd_name(crowd, "en"),
+        "proof": crowd[0].proof if len({lack.proof for lack in crowd}) == 1 else "",
+        **_both(lambda language: crowd_text(crowd, language)),
     }
 
 

@@ -79,9 +79,9 @@ def proof_text(proof: str, language: Language) -> str:
 
 def collision_text(one: Collision, language: Language) -> str:
     """Name the parts that can't hold together."""
-    single, crowds = _crowded(one)
+    single, crowds = crowded(one)
     every = [lack.part.named(language) for lack in single]
-    every += [_crowd_name(crowd, language) for crowd in crowds]
+    every += [crowd_name(crowd, language) for crowd in crowds]
     names = _pick(language, "、", "; ").join(every)
     proof = proof_text(one.proof, language)
     if len(one.members) == 1:
@@ -96,33 +96,40 @@ def collision_text(one: Collision, language: Language) -> str:
 
 def steps_out(one: Collision, language: Language) -> list[str]:
     """Say the steps out of a conflict; in one line for a family of which none is one."""
-    single, crowds = _crowded(one)
+    single, crowds = crowded(one)
     lines = relaxation_lines(replace(one, members=single), language)
     for crowd in crowds:
-        name = _crowd_name(crowd, language)
-        en = f"{name} - for none of them alone a plan was found"
-        lines.append(_pick(language, f"{name}——单独放松其中任一项均未找到方案", en))
+        name, said = crowd_name(crowd, language), crowd_text(crowd, language)
+        lines.append(_pick(language, f"{name}——{said}", f"{name} - {said}"))
     return lines
 
 
-def _crowded(one: Collision) -> tuple[tuple[Lack, ...], list[list[Lack]]]:
+def crowded(one: Collision) -> tuple[tuple[Lack, ...], list[list[Lack]]]:
     """Part the members of a conflict into those told one by one and families of many."""
     families: dict[str, list[Lack]] = {}
     for lack in one.members:
         if lack.part.family and not math.isfinite(lack.high):
             families.setdefault(lack.part.family, []).append(lack)
     crowds = [crowd for crowd in families.values() if len(crowd) > MOST_ALIKE]
-    crowded = {lack.part.key for crowd in crowds for lack in crowd}
-    return tuple(lack for lack in one.members if lack.part.key not in crowded), crowds
+    among = {lack.part.key for crowd in crowds for lack in crowd}
+    return tuple(lack for lack in one.members if lack.part.key not in among), crowds
 
 
-def _crowd_name(crowd: Sequence[Lack], language: Language) -> str:
+def crowd_name(crowd: Sequence[Lack], language: Language) -> str:
     """Name the first of a family and say how many they are."""
     first = crowd[0].part
     head = f"{first.clause} " if first.clause else ""
     some = _pick(language, "、", "; ").join(lack.part.words(language) for lack in crowd[:2])
     more = len(crowd) - 2
     return _pick(language, f"{head}{some}等 {len(crowd)} 项", f"{head}{some} and {more} others")
+
+
+def crowd_text(crowd: Sequence[Lack], language: Language) -> str:
+    """Say that giving up one of a family alone is no step out, or that none was found."""
+    if all(math.isinf(lack.low) for lack in crowd):
+        return _pick(language, "单独放松其中任一项均不够", "none of them alone is enough")
+    en = "for none of them alone a plan was found"
+    return _pick(language, "单独放松其中任一项均未找到方案", en)
 
 
 def relaxation_lines(one: Collision, language: Language) -> list[str]:

@@ -223,6 +223,9 @@ def _unknown(part: int) -> Range:
 
 def _lack(part: Part, range_: Range, needed: bool) -> Lack:  # noqa: FBT001
     low = whole_up(range_.low * part.size, part.unit)
+    # A target can't give way by more than all that it asks for.
+    if part.kind == TARGET and math.isinf(range_.high) and low > part.asked * (1 + TINY):
+        low = math.inf
     return Lack(part, low, max(range_.high * part.size, low), range_.proof, needed)
 
 
