@@ -20,6 +20,7 @@ def test_the_middle_of_a_bend_is_the_knee() -> None:
 
 def test_budgets_are_read_as_equal_steps() -> None:
     assert parse_budgets("1e9:3e9:9") == tuple(np.linspace(1e9, 3e9, 9))
+    assert parse_budgets("3e7:8e7:4")[1:3] == (46_666_667.0, 63_333_333.0)
 
 
 @pytest.mark.parametrize("text", ["", "1:2", "3:1:5", "1:2:1", "a:b:3", "-1:2:3", "1:2:1000"])

@@ -39,21 +39,17 @@ def frontier(
     overrides = overrides_of(roads=roads, seconds=seconds)
     console = Console(highlight=False, soft_wrap=True)
     found = run(model, budget, out=out, of=of, overrides=overrides, report=stage_teller(console))
-    heads = (
-        "budget",
-        "served MWh/day",
-        "gap",
-        "cost",
-        "stations",
-        "piles",
-        "targets",
-        "marginal",
-        "limit",
-    )
-    table = Table(*heads)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for head in ("budget", "cost", "MWh/day", "gap", "stations", "piles", "marginal"):
+        table.add_column(head, justify="right")
+    for head in ("targets", "limit"):
+        table.add_column(head)
     for point in found.points:
         table.add_row(*_cells(point))
     console.print(table)
+    console.print(
+        "budget and cost: million CNY, * the knee; held: share of each target of charging"
+    )
     console.print("marginal: kWh a day for 10,000 CNY more, difference of re-solved points")
     for point in found.points:
         if point.missing:
@@ -67,18 +63,18 @@ def frontier(
 def _cells(point: FrontierPoint) -> tuple[str, ...]:
     from rich.markup import escape  # noqa: PLC0415
 
-    budget = money_text(point.budget_cny, "en") + (" (knee)" if point.knee else "")
+    budget = f"{'* ' if point.knee else ''}{point.budget_cny / 1e6:,.1f}"
     if point.status == "none":
-        return (budget, "", "", "", "", "", "no plan", "", "")
+        return (budget, "", "", "", "", "", "", "no plan", "")
     known = point.marginal_kwh_per_wan
     return (
         budget,
+        f"{point.cost_cny / 1e6:,.1f}",
         f"{point.served_kwh_day / 1000:,.1f}",
         gap_text(point.gap, "en"),
-        money_text(point.cost_cny, "en"),
         f"{point.stations:,}",
         f"{point.piles:,}",
-        "met" if point.status == "met" else f"{percent_text(point.share, 'en')} of each",
         f"{known:,.1f}" if isfinite(known) else "",
+        "met" if point.status == "met" else f"held {percent_text(point.share, 'en')}",
         escape(point.limited_by),
     )

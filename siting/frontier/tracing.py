@@ -41,7 +41,7 @@ MOST_POINTS = 101
 
 def parse_budgets(text: str) -> tuple[float, ...]:
     """
-    Read `low:high:number` in CNY as budgets at equal steps.
+    Read `low:high:number` in CNY as budgets at equal steps, in whole yuan.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def parse_budgets(text: str) -> tuple[float, ...]:
             value=text,
             cure=f"Write low:high:number in yuan, 1e9:3e9:9, with 2 to {MOST_POINTS} points",
         )
-    return tuple(float(value) for value in np.linspace(low, high, int(number)))
+    return tuple(float(value) for value in np.rint(np.linspace(low, high, int(number))))
 
 
 def frontier(
