@@ -111,6 +111,27 @@ def test_idle_piles_are_spread_within_each_group_of_like_sites() -> None:
 
 
 @given(
+    sites=st.integers(1, 12),
+    rows=st.integers(0, 5),
+    kind=st.integers(0, 1),
+    seed=st.integers(0, 99),
+)
+def test_sites_are_alike_exactly_where_their_columns_are(
+    sites: int, rows: int, kind: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    dense = rng.choice([0.0, 0.0, 1.0, -2.0], (rows, 2 * sites))
+    table = csr_array(dense)
+    if table.nnz:
+        # An entry that is there and is none.
+        table.data[0] = dense[tuple(np.argwhere(dense)[0])] = 0.0
+    group = _alike(replace(station_town(sites, rows, 0), row_piles=table), kind)
+    column = dense[:, np.arange(sites) * 2 + kind]
+    same = (column[:, :, None] == column[:, None, :]).all(axis=0)
+    assert ((group[:, None] == group[None, :]) == same).all()
+
+
+@given(
     land=st.integers(1, 12),
     least=st.integers(0, 12),
     grid_kw=st.floats(5.0, 900.0),

@@ -16,7 +16,9 @@ import pytest
 
 from siting.core.outcome import Outcome, Status, TracePoint
 from siting.core.sizing.route import SizingTask
+from siting.core.sizing.search import cost_of
 from siting.core.sizing.solve import Siting, check_sizing, sizing_bound
+from siting.core.sizing.tidy import tidy
 from siting.core.solve import solve
 from siting.core.worker import run_in_child
 from siting.programme import Programme
@@ -86,6 +88,7 @@ def test_ctrl_c_gives_a_feasible_plan_with_its_bound_within_a_second(
     assert check_sizing(sizing, plan) == ()
     assert outcome.objective == pytest.approx(served(sizing, plan))
     assert outcome.objective <= outcome.bound
+    assert cost_of(sizing, tidy(sizing, plan)) == pytest.approx(cost_of(sizing, plan))
     if "multipliers" in outcome.message:
         assert sizing_bound(sizing, outcome.certificate) == pytest.approx(outcome.bound)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,8 @@ import numpy as np
 from siting.core.answer import Answer, Limits, ended
 from siting.core.outcome import Status
 from siting.core.sizing.part import Siting
-from siting.core.sizing.solve import SizingResult, solve_sizing
+from siting.core.sizing.run import SizingResult, tidied
+from siting.core.sizing.solve import solve_sizing
 from siting.core.worker import Report, run_in_child
 from siting.structures import Sizing, some_or_none
 
@@ -108,6 +109,10 @@ def sizing_route(programme: Programme, model: ArrayModel, limits: Limits) -> tup
         return Answer(Status.INFEASIBLE, None, math.nan, bound, ROUTE, found.message), report
     if found.status != "solved":
         return Answer(Status.NO_ANSWER, None, math.nan, bound, ROUTE, message), report
+    if report.reason != "done":
+        # What a child leaves on its way isn't tidied.
+        plan = tidied(sizing, Siting(found.opened, found.piles, found.serve))
+        found = replace(found, opened=plan.opened, piles=plan.piles)
     whole = np.concatenate([found.opened, found.piles.ravel()]).astype(np.float64)
     values = {"": whole, "serve": found.serve}
     if any(name == STANDS for name, _ in model.blocks):

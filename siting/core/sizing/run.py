@@ -96,7 +96,7 @@ class Run:
         clock = time.monotonic()
         if self.leave is not None and self.plan is not None and (now or clock - self.left > 1.0):
             self.left = clock
-            self.leave(result_of(self))
+            self.leave(result_of(self, neat=False))
         bound = self.bound if math.isfinite(self.bound) else math.nan
         self.trace.append(TracePoint(clock - self.started, self.objective, bound))
         if self.progress is not None:
@@ -161,8 +161,14 @@ def refused(run: Run, colliding: tuple[str, ...]) -> SizingResult:
     )  # fmt: skip
 
 
-def result_of(run: Run) -> SizingResult:
-    """Return what a solve has come to so far, its plan tidied."""
+def tidied(sizing: Sizing, plan: Siting) -> Siting:
+    """Return a plan without idle piles, where that keeps every row."""
+    neat = tidy(sizing, plan)
+    return plan if check_sizing(sizing, neat) else neat
+
+
+def result_of(run: Run, *, neat: bool = True) -> SizingResult:
+    """Return what a solve has come to so far; tidying the plan of a city takes a while."""
     sizing = run.sizing
     types = sizing.allowed.shape[1]
     if run.plan is None:
@@ -171,8 +177,7 @@ def result_of(run: Run) -> SizingResult:
             math.nan, run.bound, run.bound_by, run.duals, (), tuple(run.trace),
             "no plan that keeps every row was found in the time given",
         )  # fmt: skip
-    neat = tidy(sizing, run.plan)
-    plan = neat if not check_sizing(sizing, neat) else run.plan
+    plan = tidied(sizing, run.plan) if neat else run.plan
     objective = energy_of(sizing, plan)
     share = (run.bound - objective) / max(abs(objective), 1e-9)
     return SizingResult(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse import csc_array
 
 from siting.core.sizing.part import Siting, activity
 from siting.core.sizing.round import site_energy
@@ -117,11 +118,18 @@ def _use_room(
 def _alike(sizing: Sizing, kind: int) -> npt.NDArray[np.int64]:
     """Return the group of each site; piles of a type weigh alike in every row within a group."""
     sites, types = sizing.allowed.shape
-    column = sizing.row_piles[:, np.arange(sites) * types + kind].toarray()
-    if not column.size:
-        return np.zeros(sites, dtype=np.int64)
-    _, group = np.unique(column, axis=1, return_inverse=True)
-    return np.asarray(group, dtype=np.int64).ravel()
+    column = csc_array(sizing.row_piles[:, np.arange(sites) * types + kind])
+    column.sum_duplicates()
+    column.eliminate_zeros()
+    filled, group = np.diff(column.indptr), np.zeros(sites, dtype=np.int64)
+    # Columns alike have as many entries; those of one length are compared as short rows.
+    for length in np.unique(filled[filled > 0]).tolist():
+        alike = np.flatnonzero(filled == length)
+        entry = column.indptr[alike][:, None] + np.arange(length)
+        rows = np.hstack([column.indices[entry], column.data[entry]])
+        _, number = np.unique(rows, axis=0, return_inverse=True)
+        group[alike] = group.max() + 1 + number.ravel()
+    return group
 
 
 def _by_demand(
