@@ -90,8 +90,14 @@ def gap_text(gap: float, language: Language = "zh") -> str:
     """
     if not math.isfinite(gap):
         return UNKNOWN
-    shown = gap if gap < _HUNDREDTH else math.ceil(gap / _HUNDREDTH - 1e-9) * _HUNDREDTH
-    return percent_text(shown, language, 2)
+    return percent_text(gap if gap < _HUNDREDTH else gap_percent(gap) / 100, language, 2)
+
+
+def gap_percent(gap: float) -> float:
+    """Return a proven gap in per cent, rounded up to a hundredth; no number stays none."""
+    if not math.isfinite(gap):
+        return gap
+    return math.ceil(gap / _HUNDREDTH - 1e-9) / 100
 
 
 def _scaled(value: float, steps: tuple[_Step, ...]) -> str:

@@ -74,3 +74,6 @@ def test_a_gap_is_never_told_smaller_than_it_is_nor_a_hundredth_of_a_per_cent_la
     told = float(units.gap_text(gap).strip("<%"))
     assert 100 * gap * (1 - 1e-9) <= told + 1e-9
     assert told <= 100 * gap + 0.01 + 1e-9
+    if gap >= 1e-4:
+        assert told == pytest.approx(units.gap_percent(gap), abs=1e-9)
+    assert units.gap_percent(math.inf) == math.inf

@@ -144,6 +144,10 @@ window.siting = (function () {
     if (value < 100 && round >= 100) return `>${(100 - step).toFixed(places)}${unit}`;
     return `${number(round, places)}${unit}`;
   }
+  /* A proven gap, rounded up so that what it claims stays true. */
+  function gapText(gap) {
+    return percent(gap < 1e-4 ? gap : Math.ceil(gap * 1e4 - 1e-9) / 1e4, 2);
+  }
   /* [digits, unit] of an amount in yuan. */
   function money(cny) {
     if (!finite(cny)) return [UNKNOWN, ""];
@@ -183,7 +187,7 @@ window.siting = (function () {
   }
 
   return {
-    data, state, schemes, part, useScheme, decode, points: once(pointsOf), chains: once(chainsOf), mercatorX, mercatorY, t, known, pick, said, setLanguage, finite, number, percent,
+    data, state, schemes, part, useScheme, decode, points: once(pointsOf), chains: once(chainsOf), mercatorX, mercatorY, t, known, pick, said, setLanguage, finite, number, percent, gapText,
     money, moneyText, costText, metres, el, button, clear, one, bar, UNKNOWN,
     onLanguage(listener) { state.listeners.push(listener); },
   };

@@ -13,7 +13,7 @@ siting.joint = (function () {
   /* Money that is spent of what there is, then what each year builds. */
   function section() {
     if (!joint) return [];
-    const gap = S.percent(Math.ceil(joint.gap * 1e4 - 1e-9) / 1e4, 2);
+    const gap = S.gapText(joint.gap);
     const limit = S.finite(joint.total_cny) ? t("joint.of", { n: S.moneyText(joint.total_cny) }) : "";
     const nodes = [el("h2", "", t("joint.title")), el("p", "s-muted", t("joint.note", { spent: S.moneyText(joint.spent_cny), limit, gap }))];
     if (!joint.years.length) return nodes;

@@ -15,11 +15,10 @@ siting.part("panel", function () {
     if (run.status !== "feasible") return ["bad", t("status.none", { status: run.status || S.UNKNOWN }), t("status.none.detail")];
     if (!known) return ["bad", t("status.unproven"), t("status.unproven.detail")];
     const meaning = run.objective_meaning === "demand served, kWh a day" ? t("objective.served") : "";
-    const words = { meaning, gap: gapText(run.gap), bound: S.number(run.bound, 0), objective: S.number(run.objective, 0) };
+    const words = { meaning, gap: S.gapText(run.gap), bound: S.number(run.bound, 0), objective: S.number(run.objective, 0) };
     return [run.gap <= 0.01 ? "good" : "warn", t("status.within", words), t("status.within.detail", words)];
   }
   /* Rounded up, so that the claim stays true. */
-  const gapText = (gap) => S.percent(Math.ceil(gap * 1e4 - 1e-9) / 1e4, 2);
   function banner() {
     const [tone, title, detail] = verdict();
     const node = el("div", `s-banner s-${tone}`, el("strong", "", title), el("p", "", detail));
@@ -190,7 +189,7 @@ siting.part("panel", function () {
   function basis() {
     const dropped = data.roads.dropped.map((id) => t(`road.${id}`)).join(t("language.other") === "EN" ? "、" : ", ");
     const roads = t("basis.roads.note", { m: S.number(data.roads.tolerance_m) }) + (dropped ? t("basis.roads.dropped", { classes: dropped }) : "");
-    const gap = S.finite(run.gap) ? gapText(run.gap) : S.UNKNOWN;
+    const gap = S.finite(run.gap) ? S.gapText(run.gap) : S.UNKNOWN;
     const nodes = [heading("basis.run"), el("dl", "s-pairs",
       ...pair("basis.model", run.model || S.UNKNOWN), ...(run.run_id ? pair("basis.runid", run.run_id) : []),
       ...pair("basis.gap", gap), ...pair("basis.seconds", S.number(run.seconds, 1), t("unit.seconds")),

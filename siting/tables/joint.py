@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from siting.tables.sheets import Column
+from siting.units import gap_percent
 from siting.wording import measure_name, shortfall_said, unit_name
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def joint_lines(run: Mapping[str, Any]) -> list[list[object]]:
     ]
     if joint["money"]["total_cny"] is not None:
         rows.append(["总预算", round(float(joint["money"]["total_cny"])), "元"])
-    return [*rows, ["统一预算方案已证明差距", round(float(joint["gap"]) * 100, 3), "%"]]
+    return [*rows, ["统一预算方案已证明差距", gap_percent(float(joint["gap"])), "%"]]
 
 
 def joint_table(run: Mapping[str, Any]) -> tuple[tuple[Column, ...], list[list[object]]] | None:

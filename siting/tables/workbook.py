@@ -20,6 +20,7 @@ from siting.tables.investment import CATEGORIES, contingency_cny, investment
 from siting.tables.joint import joint_lines, joint_table
 from siting.tables.sheets import SHEETS, Column
 from siting.text import cell
+from siting.units import gap_percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,7 +116,7 @@ def _summary(plan: Plan) -> Table:
         [f"预备费（{share:.1%}）", spare, "元"],
         ["含预备费总投资", cost + spare, "元"],
         ["求解状态", _STATUS.get(str(run["status"]), str(run["status"])), ""],
-        ["已证明差距", round(float(run["gap"]) * 100, 3), "%"],
+        ["已证明差距", gap_percent(float(run["gap"])), "%"],
         *joint_lines(run),
         ["独立核验", "通过" if run["verified"] else "未核验", ""],
         ["道路数据", "合成示例，非真实路网" if run["synthetic_roads"] else "真实路网", ""],

@@ -101,7 +101,8 @@ def solve_sizing(
     progress
         Called with (objective, bound), NaN where there is none yet.
     leave
-        Called with each better result, for a caller that may have to end the solve.
+        Called with each better result, for a caller that may have to end the solve; its plan isn't
+        tidied (`tidied`).
     """
     now = time.monotonic()
     run = Run(sizing, now, now + seconds, gap, seed, saving_of(sizing), progress, leave)
