@@ -16,6 +16,7 @@ from siting.core.solve import solve
 from siting.errors import InfeasibleError
 from siting.explain.locked import locked_parts
 from siting.explain.others import hydrogen_puzzle, road_puzzle, roadside_puzzle
+from siting.explain.parts import district_names
 from siting.formulate.roadside import decode_roadside
 from siting.formulate.roadstart import road_start
 from siting.formulate.testroads import CHOOSE, road_programme
@@ -140,10 +141,7 @@ def testroads_of(roadside: RoadsidePlan | None, ground: Ground) -> Puzzle | None
     question = road_question(
         city, ground.network, asked[0], covered, exclusions=ground.own.exclusions
     )
-    names = {
-        str(row["district_id"]): (str(row["name"]), str(row["name_en"]) or str(row["name"]))
-        for row in city.districts.to_dict("records")
-    }
+    names = district_names(city.districts)
     plan = _road_plan(question.choice, model)
     ids = asked[0].frame["corridor_id"].to_numpy(dtype=object)
     locked = locked_parts(model.locks, ("test_road",), ids)

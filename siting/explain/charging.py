@@ -10,7 +10,7 @@ from siting.core.conflict.locks import with_lock_rows
 from siting.core.conflict.task import Case
 from siting.explain.arithmetic import sizing_facts
 from siting.explain.locked import LockedPart, locked_parts, site_locks
-from siting.explain.parts import BUDGET, LIMIT, TARGET, Part, Puzzle, parts_of
+from siting.explain.parts import BUDGET, LIMIT, TARGET, Part, Puzzle, district_names, parts_of
 from siting.formulate.charging import business_rows
 from siting.formulate.clauses import Question
 from siting.piles import pile_table
@@ -79,10 +79,7 @@ def charging_puzzle(ground: Ground) -> Puzzle:
     rows = business_rows(question)
     sizing = ground.charging(model.model_copy(update={"locks": ()})).structure
     assert isinstance(sizing, Sizing)  # noqa: S101
-    names = {
-        str(row["district_id"]): (str(row["name"]), str(row["name_en"]) or str(row["name"]))
-        for row in ground.city.districts.to_dict("records")
-    }
+    names = district_names(ground.city.districts)
     ids = ground.candidates.frame["site_id"].to_numpy(dtype=object)
     locked = locked_parts(model.locks, ("charging",), ids)
     return sizing_puzzle(rows, sizing, names, locked, [str(name) for name in types["type_id"]])

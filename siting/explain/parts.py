@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
+    import pandas as pd
 
     from siting.core.conflict.task import Case
     from siting.units import Language
@@ -98,6 +99,14 @@ class Part:
         if language == "zh":
             return f"{text}（{'不超过' if most else '不少于'} {amount}）"
         return f"{text} ({'at most' if most else 'at least'} {amount})"
+
+
+def district_names(districts: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Return the Chinese and English name of each district by its id; Chinese for both if alone."""
+    return {
+        str(row["district_id"]): (str(row["name"]), str(row["name_en"]) or str(row["name"]))
+        for row in districts.to_dict("records")
+    }
 
 
 @dataclass(frozen=True, slots=True)
